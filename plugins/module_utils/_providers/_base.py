@@ -1,0 +1,176 @@
+# Copyright (c) 2026, the rented.gpu contributors
+# GNU General Public License v3.0 or later (see LICENSE)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection; it may change without notice.
+"""What a provider is. Attributes are facts, methods are behaviour, mixins say what else it can do.
+
+A provider file knows its API and nothing of Ansible. It imports no other provider, prints nothing, and does nothing at
+import time. An unknown word of the API becomes ``unknown``; a missing field becomes ``None``; a page that fails fails
+the whole list.
+"""
+
+from __future__ import annotations
+
+import abc
+import hashlib
+import os
+
+from ansible_collections.rented.gpu.plugins.module_utils._errors import MissingCredentials
+from ansible_collections.rented.gpu.plugins.module_utils._models import Instance, LaunchRequest, SCHEMA
+
+
+class Provider(abc.ABC):
+    """One account at one provider. Building it reads the environment and key files, never the network."""
+
+    NAME: str = ""
+    TITLE: str = ""  # as the company writes itself, for messages
+    ENDPOINT: str = ""  # default base URL, no trailing slash
+    ENDPOINT_ENV: tuple = ()  # environment variables that replace ENDPOINT, first hit wins
+    API_KEY_ENV: tuple = ()  # environment variables that hold the key, first hit wins
+    KEY_FILES: tuple = ()  # files that hold the key; "~" and "$VARIABLES" are expanded
+    SSH_USER: str = "root"
+    OPTIONS: tuple = ()  # further keys that an account of this provider takes
+
+    def __init__(
+        self,
+        account: str | None = None,
+        api_key: str | None = None,
+        endpoint: str | None = None,
+        timeout: float = 30,
+        **options,
+    ) -> None:
+        self.account = account or self.NAME
+        self.endpoint = (endpoint or self._first_env(self.ENDPOINT_ENV) or self.ENDPOINT).rstrip("/")
+        self.timeout = timeout
+        self.options = options
+        self.api_key = api_key or self.find_api_key()
+        if self.needs_key() and not self.api_key:
+            raise MissingCredentials(
+                "No API key for %s. Looked at %s." % (self.TITLE, ", ".join(self.places_looked_at())), provider=self.NAME
+            )
+
+    # --- credentials -------------------------------------------------------------------------------------------
+
+    @classmethod
+    def needs_key(cls) -> bool:
+        """Whether this provider cannot be asked without a key."""
+        return bool(cls.API_KEY_ENV or cls.KEY_FILES)
+
+    @classmethod
+    def available(cls) -> bool:
+        """Whether an account of this provider is found without being named in the inventory file."""
+        return bool(cls.find_api_key())
+
+    @classmethod
+    def places_looked_at(cls) -> list:
+        """Where `find_api_key` looks, for messages."""
+        return ["$" + name for name in cls.API_KEY_ENV] + list(cls.KEY_FILES)
+
+    @classmethod
+    def find_api_key(cls) -> str | None:
+        """The key from the usual environment variable or file, or None."""
+        from_env = cls._first_env(cls.API_KEY_ENV)
+        if from_env:
+            return from_env
+        for name in cls.KEY_FILES:
+            path = os.path.expanduser(os.path.expandvars(name))
+            try:
+                with open(path, encoding="utf-8") as handle:
+                    key = cls.key_from_file(handle.read())
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise MissingCredentials("The key file %s of %s cannot be read: %s." % (name, cls.TITLE, error.strerror), cls.NAME)
+            if key:
+                return key
+        return None
+
+    @staticmethod
+    def key_from_file(text: str) -> str | None:
+        """The key in a key file: by default the file is the key."""
+        return text.strip() or None
+
+    @staticmethod
+    def _first_env(names) -> str | None:
+        for name in names:
+            value = os.environ.get(name, "").strip()
+            if value:
+                return value
+        return None
+
+    def identity(self) -> str:
+        """A digest of who is asked, and where: part of the cache key. The key enters only as input of the hash."""
+        parts = (SCHEMA, self.NAME, self.account, self.endpoint, self.api_key, sorted(self.options.items()))
+        return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+    # --- what every provider can do ----------------------------------------------------------------------------
+
+    @abc.abstractmethod
+    def list_instances(self) -> list:
+        """All instances of the account, in every state, as `Instance`; all pages, or an error. Never a part."""
+
+    def get_instance(self, instance_id: str) -> Instance | None:
+        """The instance with this id, or None when it is gone."""
+        for instance in self.list_instances():
+            if instance.id == str(instance_id):
+                return instance
+        return None
+
+
+class CanLaunch(abc.ABC):
+    """The provider can rent and destroy."""
+
+    @abc.abstractmethod
+    def launch(self, request: LaunchRequest) -> str:
+        """Rent once and return the id. Never repeats a request whose outcome is unknown.
+
+        Raises `PartlyCreated` with the id when renting failed after something had been created.
+        """
+
+    @abc.abstractmethod
+    def destroy(self, instance_id: str) -> None:
+        """Destroy; an instance that is already gone is success."""
+
+
+class CanStop(abc.ABC):
+    """The provider can stop an instance, keep its disk, and start it again."""
+
+    @abc.abstractmethod
+    def stop(self, instance_id: str) -> None:
+        """Ask for a stop; does not wait."""
+
+    @abc.abstractmethod
+    def start(self, instance_id: str) -> None:
+        """Ask for a start; does not wait."""
+
+
+class CanLabel(abc.ABC):
+    """The provider can rename an instance that exists."""
+
+    @abc.abstractmethod
+    def set_label(self, instance_id: str, label: str) -> None:
+        """Give the instance a new label."""
+
+
+class CanAttachKey(abc.ABC):
+    """The provider can add an SSH public key to an instance that exists."""
+
+    @abc.abstractmethod
+    def attach_key(self, instance_id: str, public_key: str) -> None:
+        """Add the key; a key that is already there is success."""
+
+
+class CanReadConsole(abc.ABC):
+    """The provider shows what the instance printed."""
+
+    @abc.abstractmethod
+    def console(self, instance_id: str) -> str:
+        """The last output of the instance."""
+
+
+MIXINS = (CanLaunch, CanStop, CanLabel, CanAttachKey, CanReadConsole)
+
+
+def can(provider, mixin) -> bool:
+    """Whether a provider (class or object) has the capability."""
+    return issubclass(provider if isinstance(provider, type) else type(provider), mixin)

@@ -1,0 +1,191 @@
+# Copyright (c) 2026, the rented.gpu contributors
+# GNU General Public License v3.0 or later (see LICENSE)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection; it may change without notice.
+"""Stamps: what a role made on a host, and what to look at to know that it is still so.
+
+A module that has done its work writes ``~/.rented/stamps/<name>.json``:
+
+``wanted``  digest of the request, computed on the controller; a new request has another digest
+``watch``   what the work left behind and what it was made from, each with its digest
+``data``    free, for the role and for reports
+
+`host_facts` verifies every stamp in its one remote execution. A role whose stamp has the same ``wanted`` and is intact
+has nothing to do, and needs no remote execution to know it. Python 3.8 and the standard library are enough.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+import subprocess
+import tempfile
+
+SCHEMA = 1
+HOME = ".rented"
+
+
+def digest(value) -> str:
+    """SHA-256 of a value's canonical JSON."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":"), default=str).encode()).hexdigest()
+
+
+def file_digest(path: str) -> str | None:
+    """SHA-256 of a file, or None when it is not a readable file."""
+    try:
+        with open(path, "rb") as handle:
+            state = hashlib.sha256()
+            for block in iter(lambda: handle.read(1 << 20), b""):
+                state.update(block)
+            return state.hexdigest()
+    except OSError:
+        return None
+
+
+def env_digest(path: str) -> str | None:
+    """Digest of a Python environment: interpreter link, pyvenv.cfg, and name and RECORD size of every distribution.
+
+    Reads directory entries, not file contents: a few ms for 100 packages. None when there is no environment.
+    """
+    python = os.path.join(path, "bin", "python")
+    if not os.path.exists(python):
+        return None
+    seen = [os.path.realpath(python), file_digest(os.path.join(path, "pyvenv.cfg"))]
+    library = os.path.join(path, "lib")
+    for version in sorted(_names(library)):
+        packages = os.path.join(library, version, "site-packages")
+        for name in sorted(_names(packages)):
+            if name.endswith((".dist-info", ".egg-link", ".pth")):
+                record = os.path.join(packages, name, "RECORD")
+                seen.append((name, os.path.getsize(record) if os.path.isfile(record) else -1))
+    return digest(seen)
+
+
+def tree_digest(path: str) -> str | None:
+    """Digest of a tree's relative paths, sizes and whole-second mtimes; None when it does not exist. Contents are not read."""
+    if not os.path.lexists(path):
+        return None
+    if not os.path.isdir(path):
+        entry = os.stat(path)
+        return digest([["", entry.st_size, int(entry.st_mtime)]])
+    seen = []
+    for folder, folders, files in os.walk(path):
+        folders.sort()
+        for name in sorted(files):
+            full = os.path.join(folder, name)
+            entry = os.lstat(full)
+            seen.append([os.path.relpath(full, path), entry.st_size, int(entry.st_mtime)])
+    return digest(seen)
+
+
+def repo_contains(path: str, commit: str) -> bool:
+    """Whether the checkout at ``path`` has ``commit`` in the history of HEAD."""
+    command = ["git", "-C", path, "-c", "safe.directory=*", "merge-base", "--is-ancestor", commit, "HEAD"]
+    try:
+        return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=20, check=False).returncode == 0
+    except (OSError, subprocess.SubprocessError):
+        return False
+
+
+def _names(folder: str) -> list:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
+
+
+# What a stamp can watch: kind -> function(path, value in the stamp) -> still so?
+WATCHERS = {
+    "files": lambda path, seen: file_digest(path) == seen,
+    "modes": lambda path, seen: os.path.exists(path) and stat.S_IMODE(os.stat(path).st_mode) == int(seen, 8),
+    "lines": lambda path, seen: not set(seen) - set(_lines(path)),
+    "envs": lambda path, seen: env_digest(path) == seen,
+    "trees": lambda path, seen: tree_digest(path) == seen,
+    "repos": repo_contains,
+    "exists": lambda path, seen: os.path.exists(path) == seen,
+}
+
+
+def _lines(path: str) -> list:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as handle:
+            return handle.read().splitlines()
+    except OSError:
+        return []
+
+
+def verify(stamp: dict) -> list:
+    """What is no longer as the stamp says: a list of "<kind>: <path>"; empty when it is intact."""
+    drift = []
+    for kind, watched in sorted(stamp.get("watch", {}).items()):
+        for path, seen in sorted(watched.items()):
+            if kind not in WATCHERS or not WATCHERS[kind](path, seen):
+                drift.append("%s: %s" % (kind, path))
+    return drift
+
+
+def folder(home: str) -> str:
+    """Where the stamps of a home directory lie."""
+    return os.path.join(home, HOME, "stamps")
+
+
+def read_all(home: str) -> dict:
+    """Every stamp of a home directory by name, with ``drift`` (a list) and ``intact`` added. A stamp that cannot be read is not there."""
+    stamps = {}
+    for name in sorted(_names(folder(home))):
+        if not name.endswith(".json"):
+            continue
+        try:
+            with open(os.path.join(folder(home), name), encoding="utf-8") as handle:
+                stamp = json.load(handle)
+        except (OSError, ValueError):
+            continue
+        if not isinstance(stamp, dict) or stamp.get("schema") != SCHEMA:
+            continue
+        stamp["drift"] = verify(stamp)
+        stamp["intact"] = not stamp["drift"]
+        stamps[name[: -len(".json")]] = stamp
+    return stamps
+
+
+def write(home: str, name: str, wanted: str, watch: dict, data: dict | None = None) -> None:
+    """Write a stamp, 0600, in one rename."""
+    os.makedirs(folder(home), mode=0o700, exist_ok=True)
+    content = {"schema": SCHEMA, "wanted": wanted, "watch": watch, "data": data or {}}
+    write_private(os.path.join(folder(home), name + ".json"), json.dumps(content, sort_keys=True, indent=1) + "\n")
+
+
+def remove(home: str, name: str) -> None:
+    """Forget a stamp: done before work begins, so that an interrupted run is seen as such."""
+    try:
+        os.unlink(os.path.join(folder(home), name + ".json"))
+    except FileNotFoundError:
+        pass
+
+
+def write_private(path: str, text: str, mode: int = 0o600) -> None:
+    """Write a file with this mode in one rename; it is never seen half written or with a wider mode."""
+    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path) or ".", prefix=".rented-")
+    try:
+        os.fchmod(handle, mode)
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def record_secret(home: str, path: str) -> None:
+    """Note that ``path`` holds a secret: path and SHA-256 in ``~/.rented/secrets.json``, never the value, so that it can be scrubbed later."""
+    os.makedirs(os.path.join(home, HOME), mode=0o700, exist_ok=True)
+    ledger = os.path.join(home, HOME, "secrets.json")
+    try:
+        with open(ledger, encoding="utf-8") as handle:
+            entries = json.load(handle)
+    except (OSError, ValueError):
+        entries = {}
+    entries[path] = {"sha256": file_digest(path)}
+    write_private(ledger, json.dumps(entries, sort_keys=True, indent=1) + "\n")

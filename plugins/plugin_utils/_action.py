@@ -1,0 +1,106 @@
+# Copyright (c) 2026, the rented.gpu contributors
+# GNU General Public License v3.0 or later (see LICENSE)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection; it may change without notice.
+"""What the action plugins of the roles share: they decide on the controller and go to the host only for what has to change.
+
+Each remote execution costs a round trip, so each is counted. Seconds, executions and changes per role are gathered in the
+host's facts (``rented_run``) and end in ``ready.json``.
+"""
+
+from __future__ import annotations
+
+import time
+
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.rented.gpu.plugins.module_utils import _stamps
+
+FACTS = "rented"  # ansible_facts.rented: what host_facts read
+RUN = "rented_run"  # ansible_facts.rented_run: what each role did in this run
+
+
+class Failure(Exception):
+    """The task fails with this sentence: what was tried, what was found, what to do next."""
+
+    def __init__(self, message: str, **details) -> None:
+        super().__init__(message)
+        self.details = details
+
+
+class RoleAction(ActionBase):
+    """Base of a role's action plugin. A subclass sets `ARGUMENT_SPEC` and writes `work`."""
+
+    ARGUMENT_SPEC: dict = {}
+    _supports_check_mode = True
+    _supports_async = False
+
+    def work(self, arguments: dict) -> dict:
+        """Do it; return the result of the task (``changed`` and so on). Raise `Failure` to fail."""
+        raise NotImplementedError
+
+    # --- what subclasses use -----------------------------------------------------------------------------------
+
+    @property
+    def facts(self) -> dict:
+        """What `host_facts` read in this run; empty when it has not run."""
+        return self._task_vars.get("ansible_facts", {}).get(FACTS) or {}
+
+    @property
+    def check_mode(self) -> bool:
+        return bool(self._task.check_mode)
+
+    def settled(self, stamp: str, request) -> bool:
+        """Whether the host already is as ``request`` says, known without asking it again."""
+        known = self.facts.get("stamps", {}).get(stamp)
+        return bool(known) and known["intact"] and known["wanted"] == _stamps.digest(request)
+
+    def remote(self, module: str, arguments: dict, **options) -> dict:
+        """Run one of our modules on the host, and count it. A failure of the module is a `Failure`."""
+        self.executions += 1
+        result = self._execute_module(module_name="rented.gpu." + module, module_args=arguments, task_vars=self._task_vars, **options)
+        if result.get("failed"):
+            details = {key: value for key, value in result.items() if key not in ("failed", "msg", "invocation", "ansible_facts")}
+            raise Failure(str(result.get("msg", "The module %s failed." % module)), **details)
+        return result
+
+    def set_facts(self, **changes) -> None:
+        """Change what the following roles see in ``ansible_facts.rented``."""
+        merged = dict(self.facts)
+        merged.update(changes)
+        self._new_facts[FACTS] = merged
+        self._task_vars.setdefault("ansible_facts", {})[FACTS] = merged
+
+    # --- Ansible's side ----------------------------------------------------------------------------------------
+
+    def run(self, tmp=None, task_vars=None):
+        super().run(tmp, task_vars)
+        self._task_vars = dict(task_vars or {})
+        self._task_vars["ansible_facts"] = dict(self._task_vars.get("ansible_facts") or {})
+        self._new_facts = {}
+        self.executions = 0
+        started = time.monotonic()
+        try:
+            arguments = self.validate_argument_spec(argument_spec=self.ARGUMENT_SPEC)[1] if self.ARGUMENT_SPEC else dict(self._task.args)
+            result = self.work(arguments)
+        except Failure as failure:
+            result = dict(failure.details, failed=True, msg=str(failure))
+        finally:
+            self._remove_tmp_path(self._connection._shell.tmpdir)
+        result.setdefault("changed", False)
+        self._count(result, time.monotonic() - started)
+        facts = dict(result.get("ansible_facts") or {})
+        facts.update(self._new_facts)
+        result["ansible_facts"] = facts
+        return result
+
+    def _count(self, result: dict, seconds: float) -> None:
+        role = self._task._role.get_name(include_role_fqcn=False) if self._task._role else self._task.action.rsplit(".", 1)[-1]
+        run = dict(self._task_vars["ansible_facts"].get(RUN) or {})
+        before = run.get(role, {"seconds": 0, "executions": 0, "changed": False})
+        run[role] = {
+            "seconds": round(before["seconds"] + seconds, 2),
+            "executions": before["executions"] + self.executions,
+            "changed": before["changed"] or bool(result["changed"]),
+        }
+        self._new_facts[RUN] = run
