@@ -1,0 +1,311 @@
+# Copyright (c) 2026, the rented.gpu contributors
+# GNU General Public License v3.0 or later (see LICENSE)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection; it may change without notice.
+"""The only place for HTTP, and what providers with a client library of their own share with it: waiting, paging, reading errors.
+
+Only reads and deletes are repeated. A request that rents is sent once: when its outcome is unknown, the caller lists before
+anything else. A key is in a header, never in a URL, never in a message, and never goes to another host.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import ssl
+import time
+import urllib.error
+import urllib.parse
+from email.utils import parsedate_to_datetime
+from http.client import HTTPException
+
+from ansible.module_utils.urls import Request
+
+from ansible_collections.rented.gpu.plugins.module_utils._errors import (
+    AuthenticationError,
+    NotFound,
+    ProviderUnavailable,
+    RateLimited,
+    RentedError,
+)
+
+USER_AGENT = "rented.gpu"
+RETRY_STATUS = (429, 502, 503, 504)
+RETRY_METHODS = ("GET", "HEAD", "DELETE")
+TRIES = 4  # in all, the first included
+LONGEST_WAIT = 60.0  # seconds; a server may ask for more, we give up sooner
+FIRST_WAIT = 1.0  # seconds; doubled each time
+ANSWER_LIMIT = 32 * 1024 * 1024  # bytes; the largest real answer, a page of a thousand offers, is below 5 MB
+PAGE_LIMIT = 1000
+REDIRECT_LIMIT = 5
+REDIRECTS = (301, 302, 303, 307, 308)
+TEXT_LIMIT = 300  # characters of a provider's own words in a message
+
+
+# --- shared with providers that have a client library ------------------------------------------------------------------
+
+
+def retry_wait(retry_after: str | None, attempt: int, now: float | None = None) -> float:
+    """Seconds to wait after the try number ``attempt`` (from 1): what ``Retry-After`` says (seconds or a date), else 1, 2, 4…
+
+    Always between `FIRST_WAIT` and `LONGEST_WAIT`: servers send 0, negative, huge and nonsensical values.
+    """
+    wait = None
+    if retry_after:
+        text = str(retry_after).strip()
+        try:
+            wait = float(text)
+        except ValueError:
+            try:
+                wait = parsedate_to_datetime(text).timestamp() - (time.time() if now is None else now)
+            except (TypeError, ValueError, IndexError, OverflowError):
+                wait = None
+    if wait is None or wait != wait:  # NaN
+        wait = FIRST_WAIT * 2 ** (attempt - 1)
+    return min(max(wait, FIRST_WAIT), LONGEST_WAIT)
+
+
+class Pace:
+    """At least ``seconds`` between two calls of `wait`; providers publish such intervals per endpoint."""
+
+    def __init__(self, seconds: float, clock=time.monotonic, sleep=time.sleep) -> None:
+        self.seconds = seconds
+        self._clock = clock
+        self._sleep = sleep
+        self._last = None
+
+    def wait(self) -> None:
+        """Sleep until the next call may go out."""
+        if self._last is not None:
+            left = self._last + self.seconds - self._clock()
+            if left > 0:
+                self._sleep(left)
+        self._last = self._clock()
+
+
+def pages(fetch, title: str, limit: int = PAGE_LIMIT):
+    """Yield the items of every page. ``fetch(cursor)`` gives ``(items, next cursor or None)``; the first cursor is None.
+
+    A cursor that comes twice, or more than ``limit`` pages, is an error: a list without an end is not a list.
+    """
+    cursor, seen = None, set()
+    for _number in range(limit):
+        items, cursor = fetch(cursor)
+        yield from items
+        if not cursor:
+            return
+        if cursor in seen:
+            raise ProviderUnavailable("%s gives the same page again and again; its list has no end. Try later." % title)
+        seen.add(cursor)
+    raise ProviderUnavailable("%s gives more than %d pages; the list was given up." % (title, limit))
+
+
+def is_web_page(body: str, content_type: str = "") -> bool:
+    """Whether this is HTML: a proxy's login page, a maintenance page, a wrong address."""
+    return "html" in content_type.lower() or body.lstrip()[:15].lower().startswith(("<!doctype", "<html", "<head"))
+
+
+def error_words(data) -> tuple:
+    """``(code, words)`` of an error answer's JSON, in any of the shapes that providers use.
+
+    problem+json ``{type,title,detail}``, ``{error,msg}``, ``{error:{code,message}}``, ``{code,message}``, ``{errors:[…]}``.
+    """
+    if isinstance(data, list) and data:
+        return error_words(data[0])
+    if not isinstance(data, dict):
+        return None, None if data is None else str(data)
+    inner = data.get("error")
+    if isinstance(inner, dict):
+        return error_words(inner)
+    code = data.get("code") or inner or data.get("type")
+    words = None
+    for key in ("msg", "message", "detail", "error_description", "title", "suggestion"):
+        if isinstance(data.get(key), str) and data[key].strip():
+            words = data[key]
+            break
+    if words is None and data.get("errors"):
+        inner_code, words = error_words(data["errors"])
+        code = code or inner_code
+    return (str(code) if code is not None else None), words
+
+
+def describe(body: str, content_type: str = "") -> tuple:
+    """``(code, sentence)`` for the body of a failed answer; both may be None."""
+    if is_web_page(body, content_type):
+        return None, "it answered a web page instead of its API"
+    try:
+        code, words = error_words(json.loads(body))
+    except ValueError:
+        code, words = None, body
+    words = " ".join((words or "").split())[:TEXT_LIMIT] or None
+    return code, words or code
+
+
+def redact(text: str, *secrets) -> str:
+    """``text`` without the secrets, as they are or URL-quoted: servers like to repeat what they refused."""
+    for secret in secrets:
+        if secret and len(secret) >= 4:
+            text = text.replace(secret, "***").replace(urllib.parse.quote(secret, safe=""), "***")
+    return re.sub(r"(?i)(bearer\s+)[^\s\"']{8,}", r"\1***", text)
+
+
+def failure(title: str, name: str, endpoint: str, status: int, sentence: str | None, what: str) -> RentedError:
+    """The error for a status code: one sentence with what was tried, what was found and what to do next."""
+    said = ": %s" % sentence if sentence else ""
+    if status == 401:
+        return AuthenticationError("%s refused the API key (401%s). Check the key." % (title, said), name, status)
+    if status == 403:
+        return AuthenticationError("%s does not allow this key to %s (403%s). Check the key's rights." % (title, what, said), name, status)
+    if status == 404:
+        return NotFound("%s knows nothing of this: %s (404%s)." % (title, what, said), name, status)
+    if status == 429:
+        return RateLimited("%s kept answering 'too many requests' to: %s (429%s). Try again in a minute." % (title, what, said), name, status)
+    if status == 410:
+        return ProviderUnavailable(
+            "%s has retired the address used to %s (410%s). A newer release of the collection or of the client library is needed."
+            % (title, what, said), name, status,
+        )
+    if status >= 500:
+        return ProviderUnavailable("%s failed to %s (%d%s) at %s. Try later." % (title, what, status, said, endpoint), name, status)
+    return RentedError("%s refused to %s (%d%s)." % (title, what, status, said), name, status)
+
+
+# --- the client --------------------------------------------------------------------------------------------------------
+
+
+class JsonApi:
+    """JSON over HTTP with a bearer key.
+
+    ``endpoint`` is the base URL without a trailing slash, ``timeout`` is in seconds per try, ``pace`` a `Pace` or None.
+    ``clock`` and ``sleep`` can be replaced, so that tests do not wait.
+    """
+
+    def __init__(
+        self, title: str, name: str, endpoint: str, api_key: str | None = None, timeout: float = 30,
+        tries: int = TRIES, pace: Pace | None = None, sleep=time.sleep, answer_limit: int = ANSWER_LIMIT,
+    ) -> None:
+        self.title = title
+        self.name = name
+        self.endpoint = endpoint.rstrip("/")
+        self.timeout = timeout
+        self.tries = tries
+        self.pace = pace
+        self.answer_limit = answer_limit
+        self._api_key = api_key
+        self._sleep = sleep
+        # Redirects are followed here, by hand: Ansible's handler would send the key along to any host.
+        self._request = Request(follow_redirects="none", use_netrc=False, http_agent=USER_AGENT)
+
+    def get(self, path: str, query: dict | None = None, what: str | None = None):
+        """The decoded answer of a read."""
+        return self.call("GET", path, query=query, what=what)
+
+    def call(self, method: str, path: str, query: dict | None = None, body=None, what: str | None = None):
+        """The decoded JSON of the answer, or None when it is empty.
+
+        ``query`` values that are None are left out; ``what`` says in a message what was tried ("list the instances").
+        Raises `AuthenticationError`, `NotFound`, `RateLimited`, `ProviderUnavailable` or `RentedError`.
+        """
+        what = what or "%s %s" % (method, path)
+        url = self.endpoint + path
+        if query:
+            pairs = [(key, value) for key, value in query.items() if value is not None]
+            url += "?" + urllib.parse.urlencode(pairs, doseq=True)
+        headers = {"Accept": "application/json"}
+        if self._api_key:
+            headers["Authorization"] = "Bearer " + self._api_key
+        data = None
+        if body is not None:
+            data = json.dumps(body)
+            headers["Content-Type"] = "application/json"
+        tries = self.tries if method in RETRY_METHODS else 1
+        for attempt in range(1, tries + 1):
+            last = attempt == tries
+            if self.pace:
+                self.pace.wait()
+            try:
+                status, answer_headers, text = self._send(method, url, data, headers, what)
+            except _NoAnswer as error:
+                if last:
+                    raise self._unavailable("did not answer when asked to %s (%s)" % (what, error)) from None
+                self._sleep(retry_wait(None, attempt))
+                continue
+            if status in RETRY_STATUS and not last:
+                self._sleep(retry_wait(answer_headers.get("Retry-After"), attempt))
+                continue
+            return self._decode(status, answer_headers.get("Content-Type") or "", text, what)
+        raise AssertionError("unreachable")
+
+    def _decode(self, status: int, content_type: str, text: str, what: str):
+        if 200 <= status < 300:
+            if not text.strip():
+                return None
+            try:
+                return json.loads(text)
+            except ValueError:
+                found = "a web page instead of its API" if is_web_page(text, content_type) else "something that is not JSON"
+                raise ProviderUnavailable(
+                    "%s answered %s when asked to %s. Check that %s is its API and that no proxy is in between."
+                    % (self.title, found, what, self.endpoint), self.name, status,
+                ) from None
+        _code, sentence = describe(text, content_type)
+        raise failure(self.title, self.name, self.endpoint, status, redact(sentence, self._api_key) if sentence else None, what)
+
+    def _send(self, method: str, url: str, data, headers: dict, what: str) -> tuple:
+        """One try: (status, headers, text). Redirects of reads are followed on the same host only."""
+        for _hop in range(REDIRECT_LIMIT):
+            status, answer_headers, text = self._once(method, url, data, headers)
+            target = answer_headers.get("Location")
+            if status not in REDIRECTS or not target:
+                return status, answer_headers, text
+            target = urllib.parse.urljoin(url, target)
+            if _origin(target) != _origin(url):
+                raise self._unavailable(
+                    "redirects to another server (%s) when asked to %s; the key was not sent there. Check the endpoint"
+                    % (urllib.parse.urlsplit(target).hostname, what)
+                )
+            if method not in ("GET", "HEAD"):
+                raise self._unavailable("redirects to %s when asked to %s; only reads are redirected. Check the endpoint"
+                                        % (urllib.parse.urlsplit(target).path, what))
+            url = target
+        raise self._unavailable("redirects in a circle when asked to %s" % what)
+
+    def _once(self, method: str, url: str, data, headers: dict) -> tuple:
+        try:
+            answer = self._request.open(method, url, data=data, headers=headers, timeout=self.timeout)
+        except urllib.error.HTTPError as error:
+            answer = error
+        except ssl.SSLError as error:
+            raise self._unavailable("cannot be trusted: %s" % _reason(error)) from None
+        except urllib.error.URLError as error:
+            if isinstance(error.reason, ssl.SSLError):
+                raise self._unavailable("cannot be trusted: %s" % _reason(error.reason)) from None
+            raise _NoAnswer(_reason(error.reason)) from None
+        except (OSError, HTTPException, socket.timeout) as error:
+            raise _NoAnswer(_reason(error)) from None
+        try:
+            raw = answer.read(self.answer_limit + 1) if answer.fp is not None else b""
+        except (OSError, HTTPException, EOFError) as error:
+            raise _NoAnswer("the answer broke off: %s" % _reason(error)) from None
+        finally:
+            answer.close()
+        if len(raw) > self.answer_limit:
+            raise self._unavailable("answered more than %d MB; the answer was given up" % (self.answer_limit // (1024 * 1024)))
+        return answer.code, answer.headers, raw.decode("utf-8", "replace")
+
+    def _unavailable(self, found: str) -> ProviderUnavailable:
+        return ProviderUnavailable("%s at %s %s." % (self.title, self.endpoint, redact(found, self._api_key)), self.name)
+
+
+class _NoAnswer(Exception):
+    """The connection failed or broke off: another try may help."""
+
+
+def _reason(error) -> str:
+    return str(getattr(error, "strerror", None) or error) or type(error).__name__
+
+
+def _origin(url: str) -> tuple:
+    parts = urllib.parse.urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)

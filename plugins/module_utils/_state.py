@@ -1,0 +1,53 @@
+# Copyright (c) 2026, the rented.gpu contributors
+# GNU General Public License v3.0 or later (see LICENSE)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection; it may change without notice.
+"""Where the collection keeps its state on the controller: known host keys, leases, reports. Never a key of an account."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
+
+ENV = "RENTED_GPU_HOME"
+
+
+def home_path() -> str:
+    """The state directory, not created: ``$RENTED_GPU_HOME``, else ``$XDG_STATE_HOME/rented_gpu``, else ``~/.local/state/rented_gpu``."""
+    chosen = os.environ.get(ENV, "").strip()
+    if chosen:
+        return os.path.abspath(os.path.expanduser(chosen))
+    base = os.environ.get("XDG_STATE_HOME", "").strip()
+    # The XDG base directory specification says that a relative path there is to be ignored.
+    if not os.path.isabs(base):
+        base = os.path.expanduser("~/.local/state")
+    return os.path.join(base, "rented_gpu")
+
+
+def home() -> str:
+    """The state directory; created 0700, and narrowed to 0700 when it was wider. Raises `RentedError` when that cannot be done."""
+    path = home_path()
+    try:
+        os.makedirs(path, mode=0o700, exist_ok=True)
+        mode = stat.S_IMODE(os.stat(path).st_mode)
+        if mode & 0o077:
+            os.chmod(path, 0o700)
+    except OSError as error:
+        raise RentedError(
+            "The state directory %s cannot be used (%s). Set %s to a directory that you own." % (path, error.strerror or error, ENV)
+        )
+    return path
+
+
+def folder(name: str) -> str:
+    """A directory below `home`, created 0700."""
+    path = os.path.join(home(), name)
+    os.makedirs(path, mode=0o700, exist_ok=True)
+    return path
+
+
+def known_hosts_file() -> str:
+    """The collection's own known_hosts file; ssh creates it on the first connection."""
+    return os.path.join(home(), "known_hosts")
