@@ -32,6 +32,7 @@ class RoleAction(ActionBase):
     """Base of a role's action plugin. A subclass sets `ARGUMENT_SPEC` and writes `work`."""
 
     ARGUMENT_SPEC: dict = {}
+    COUNTED = True  # whether it shows up among the seconds and executions of a run
     _supports_check_mode = True
     _supports_async = False
 
@@ -95,12 +96,13 @@ class RoleAction(ActionBase):
         return result
 
     def _count(self, result: dict, seconds: float) -> None:
-        role = self._task._role.get_name(include_role_fqcn=False) if self._task._role else self._task.action.rsplit(".", 1)[-1]
         run = dict(self._task_vars["ansible_facts"].get(RUN) or {})
-        before = run.get(role, {"seconds": 0, "executions": 0, "changed": False})
-        run[role] = {
-            "seconds": round(before["seconds"] + seconds, 2),
-            "executions": before["executions"] + self.executions,
-            "changed": before["changed"] or bool(result["changed"]),
-        }
+        if self.COUNTED:
+            role = self._task._role.get_name(include_role_fqcn=False) if self._task._role else self._task.action.rsplit(".", 1)[-1]
+            before = run.get(role, {"seconds": 0, "executions": 0, "changed": False})
+            run[role] = {
+                "seconds": round(before["seconds"] + seconds, 2),
+                "executions": before["executions"] + self.executions,
+                "changed": before["changed"] or bool(result["changed"]),
+            }
         self._new_facts[RUN] = run

@@ -1,0 +1,43 @@
+# Copyright (c) 2026, the rented.gpu contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Controller side of `rented.gpu.proof`: builds the proof, and goes to the host only when it says something new."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+
+from ansible.release import __version__ as ansible_version
+
+from ansible_collections.rented.gpu.plugins.module_utils import _proof, _stamps, _state
+from ansible_collections.rented.gpu.plugins.modules.proof import ARGUMENT_SPEC as SPEC
+from ansible_collections.rented.gpu.plugins.plugin_utils import _collection
+from ansible_collections.rented.gpu.plugins.plugin_utils._action import RUN, RoleAction
+
+
+class ActionModule(RoleAction):
+    ARGUMENT_SPEC = SPEC
+
+    def work(self, arguments):
+        run = self._task_vars["ansible_facts"].get(RUN) or {}
+        now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        versions = {"rented.gpu": _collection.version(), "ansible-core": ansible_version}
+        content = _proof.build(self._task_vars, self.facts, run, versions, now)
+        proof = _proof.add_made(content, self.facts.get("stamps") or {})
+        worked = any(role["changed"] for role in run.values())
+        if not worked and _proof.same(self.facts.get("ready"), proof):
+            return {"changed": False, "proof": self.facts["ready"]}
+        if not self.facts or self.check_mode:
+            return {"changed": not self.facts.get("ready"), "proof": proof}
+        proof = self.remote("proof", {"content": content})["proof"]
+        self.set_facts(ready=proof)
+        return {"changed": True, "proof": proof, "path": self._keep(proof)}
+
+    def _keep(self, proof):
+        folder = os.path.join(_state.home(), "ready")
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        path = os.path.join(folder, proof["host"].replace(os.sep, "_") + ".json")
+        _stamps.write_private(path, json.dumps(proof, indent=1, sort_keys=True) + "\n")
+        return path

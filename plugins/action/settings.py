@@ -1,0 +1,43 @@
+# Copyright (c) 2026, the rented.gpu contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Controller side of `rented.gpu.settings`: everything that can be known to be wrong before the first login."""
+
+from __future__ import annotations
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
+from ansible_collections.rented.gpu.plugins.modules.settings import ARGUMENT_SPEC as SPEC
+from ansible_collections.rented.gpu.plugins.plugin_utils import _preflight, _specs
+from ansible_collections.rented.gpu.plugins.plugin_utils._action import RUN, Failure, RoleAction
+
+
+class ActionModule(RoleAction):
+    ARGUMENT_SPEC = SPEC
+    COUNTED = False
+    _requires_connection = False
+
+    def work(self, arguments):
+        # A playbook that runs us begins anew: what an earlier play of the same run did is no longer counted.
+        self._task_vars["ansible_facts"][RUN] = {}
+        options = {}
+        for role in arguments["roles"]:
+            options.update(_specs.options_of(role))
+        wrong = ["'%s' is not a setting. Did you mean '%s'?" % pair for pair in _specs.misspelt(self._task_vars, arguments["roles"], options)]
+        values = {name: self._templar.template(self._task_vars[name]) for name in options if name in self._task_vars}
+        wrong += ArgumentSpecValidator(options).validate(values, validate_role_argument_spec=True).error_messages
+        if not wrong:
+            wrong = self._preflight(values)
+        if wrong:
+            raise Failure("Nothing was changed. " + " ".join(wrong), settings_errors=wrong)
+        return {"changed": False}
+
+    def _preflight(self, values):
+        wrong = []
+        for check in _preflight.CHECKS:
+            try:
+                check(values)
+            except RentedError as error:
+                wrong.append(error.message)
+        return wrong

@@ -1,0 +1,60 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the rented.gpu contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: settings
+short_description: Check the settings of the roles before the first login
+version_added: 0.1.0
+description:
+  - Compares all variables of the named roles with their argument specs, once for a whole playbook.
+  - Finds misspelt variables and names the nearest one.
+  - Looks on the controller for what a role will need from it, such as the private key, the local repository or the data, so that a mistake
+    is told before anything changes.
+  - Runs on the controller; the host is not asked.
+author:
+  - The rented.gpu contributors (@rented-gpu)
+options:
+  roles:
+    description: Names of the roles of this collection whose variables are checked.
+    type: list
+    elements: str
+    required: true
+attributes:
+  check_mode:
+    support: full
+    description: Changes nothing in any mode.
+  diff_mode:
+    support: none
+    description: Changes nothing, so there is no difference to show.
+"""
+
+EXAMPLES = r"""
+- name: Check the settings of two roles
+  rented.gpu.settings:
+    roles: [ready, python_env]
+"""
+
+RETURN = r"""
+settings_errors:
+  description: One sentence for each thing that is wrong.
+  type: list
+  elements: str
+  returned: failure
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+ARGUMENT_SPEC = {"roles": {"type": "list", "elements": "str", "required": True}}
+
+
+def main():
+    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
+    module.fail_json(msg="This module has its work in an action plugin; it cannot run by itself.")
+
+
+if __name__ == "__main__":
+    main()

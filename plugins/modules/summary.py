@@ -1,0 +1,67 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the rented.gpu contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: summary
+short_description: Show one line for each host at the end of a play
+version_added: 0.1.0
+description:
+  - Shows a table of all hosts of the play with GPU, price, what was made ready, seconds, and what is wrong, the hosts that failed included.
+  - Runs on the controller; no host is asked. Meant for C(run_once).
+author:
+  - The rented.gpu contributors (@rented-gpu)
+options:
+  title:
+    description: A line above the table.
+    type: str
+    default: ''
+  before:
+    description:
+      - What the roles did in an earlier run, by host, as found in C(ansible_facts.rented_run).
+      - When given, the table shows both runs side by side.
+    type: dict
+    default: {}
+attributes:
+  check_mode:
+    support: full
+    description: Changes nothing in any mode. In check mode the table says what would change.
+  diff_mode:
+    support: none
+    description: Changes nothing, so there is no difference to show.
+"""
+
+EXAMPLES = r"""
+- name: Show the summary
+  rented.gpu.summary:
+  run_once: true
+"""
+
+RETURN = r"""
+table:
+  description: The table, line by line.
+  type: list
+  elements: str
+  returned: always
+rows:
+  description: The same as data, one dict for each host.
+  type: list
+  elements: dict
+  returned: always
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+ARGUMENT_SPEC = {"title": {"type": "str", "default": ""}, "before": {"type": "dict", "default": {}}}
+
+
+def main():
+    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
+    module.fail_json(msg="This module has its work in an action plugin; it cannot run by itself.")
+
+
+if __name__ == "__main__":
+    main()

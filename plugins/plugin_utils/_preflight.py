@@ -1,0 +1,9 @@
+# Copyright (c) 2026, the rented.gpu contributors
+# GNU General Public License v3.0 or later (see LICENSE)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection; it may change without notice.
+"""What can be looked up on the controller before the first login. Each check takes the settings and raises `RentedError`."""
+
+from __future__ import annotations
+
+CHECKS = ()
