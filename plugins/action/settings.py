@@ -24,7 +24,8 @@ class ActionModule(RoleAction):
         options = {}
         for role in arguments["roles"]:
             options.update(_specs.options_of(role))
-        wrong = ["'%s' is not a setting. Did you mean '%s'?" % pair for pair in _specs.misspelt(self._task_vars, arguments["roles"], options)]
+        misspelt = _specs.misspelt(self._task_vars, arguments["roles"], options)
+        wrong = ["'%s' is not a setting. Did you mean '%s'?" % pair for pair in misspelt]
         values = {name: self._templar.template(self._task_vars[name]) for name in options if name in self._task_vars}
         wrong += ArgumentSpecValidator(options).validate(values, validate_role_argument_spec=True).error_messages
         if not wrong:

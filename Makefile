@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# make help
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+PATH := $(CURDIR)/.venv/bin:$(PATH)
+export PATH
+# Keeps what tests make out of the user's home.
+export ANSIBLE_HOME := $(CURDIR)/.cache/ansible
+export RENTED_GPU_HOME := $(CURDIR)/.cache/rented_gpu
+
+PYTHON ?= python3
+# The other supported pair of Python and ansible-core, where that Python exists.
+OTHER_PYTHON := $(shell tests/other_python.sh $(PYTHON))
+
+.PHONY: help
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+.PHONY: demo
+demo: engine ## two simulated instances from bare ssh to ready, twice, then destroyed
+	@ansible-playbook -i inventory/rehearsal.rented.yml playbooks/rehearse.yml
+
+.PHONY: test
+test: lint units sanity integration scenarios package ## everything that has to hold
+
+.PHONY: lint
+lint: .venv/.ready ## style, option docs, changelog
+	ruff check .
+	ruff format --check .
+	yamllint --strict .
+	ansible-lint --offline
+	antsibull-docs lint-collection-docs --plugin-docs --skip-rstcheck .
+	antsibull-changelog lint
+
+.PHONY: units
+units: .venv/.ready ## unit tests, on both supported ansible-core where both Pythons exist
+	python -m pytest tests/unit
+ifneq ($(OTHER_PYTHON),)
+	@requirements/python.sh .venv-other $(OTHER_PYTHON) requirements/dev.txt
+	PATH="$(CURDIR)/.venv-other/bin:$$PATH" python -m pytest tests/unit
+endif
+
+.PHONY: sanity
+sanity: .venv/.ready ## ansible-test sanity and units
+	tests/ansible_test.sh
+
+.PHONY: integration
+integration: engine ## roles and playbooks over real ssh to real containers
+	python -m pytest tests/integration
+
+.PHONY: scenarios
+scenarios: engine ## molecule: every kind of instance
+	tests/scenarios.sh
+
+.PHONY: package
+package: .venv/.ready ## build the collection and check it as Galaxy does
+	tests/package.sh
+
+.PHONY: bench
+bench: engine ## the same work done four ways; ratios
+	python tests/bench/run.py
+
+.PHONY: engine
+engine: .venv/.ready
+	@requirements/system.sh engine
+	@python tests/images/build.py
+
+.venv/.ready: requirements/dev.txt requirements/uv.txt requirements/python.sh
+	@requirements/system.sh python
+	@requirements/python.sh .venv $(PYTHON) requirements/dev.txt
+
+.PHONY: clean
+clean: ## remove environments, caches and test containers
+	@if [ -x .venv/bin/python ]; then .venv/bin/python tests/images/build.py --remove; fi
+	rm -rf .venv .venv-other .venv-bench .cache tests/output

@@ -1,0 +1,99 @@
+# Copyright (c) 2026, the rented.gpu contributors
+# GNU General Public License v3.0 or later (see LICENSE)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The main job, whole: from bare ssh to ready on both kinds of host, and again without a change."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+
+import pytest
+
+HOSTS = ("container-1", "vm-2")
+
+
+@pytest.fixture(scope="module")
+def settings(homework):
+    return {
+        "git_keys_name": "Ada Lovelace",
+        "git_keys_email": "ada@example.org",
+        "repos_list": [{"src": str(homework), "dest": "homework"}],
+        "python_env_requirements": ["requirements.txt"],
+    }
+
+
+@pytest.fixture(scope="module")
+def two(boxes):
+    return [boxes.rent("container"), boxes.rent("vm")]
+
+
+@pytest.fixture(scope="module")
+def predicted(two, play, settings):
+    return play("bootstrap", check=True, **settings).ok()
+
+
+@pytest.fixture(scope="module")
+def fresh(predicted, play, settings):
+    return play("bootstrap", **settings).ok()
+
+
+@pytest.fixture(scope="module")
+def repeated(fresh, play, settings):
+    return play("bootstrap", **settings).ok()
+
+
+def test_check_mode_on_a_fresh_host_predicts_and_changes_nothing(predicted, two):
+    for box in two:
+        assert predicted.changed(box.name) > 0
+        assert box.ssh("test -e .rented && echo there || echo nothing").strip() == "nothing"
+
+
+def test_a_fresh_host_becomes_ready(fresh, two):
+    for box in two:
+        proof = json.loads(box.ssh("cat .rented/ready.json"))
+        assert proof["ready"] is True
+        assert proof["simulated"] is True
+        assert {gate["name"]: gate["result"] for gate in proof["gates"]}
+        assert {"ready", "repos", "python_env", "cuda_check", "tmux"} <= set(proof["roles"])
+        kept = json.loads(pathlib.Path(_ready_copy(box)).read_text())
+        assert kept == proof
+
+
+def _ready_copy(box):
+    from ansible_collections.rented.gpu.plugins.module_utils import _state
+
+    return pathlib.Path(_state.home()) / "ready" / (box.name + ".json")
+
+
+def test_the_script_runs_by_plain_ssh(fresh, two):
+    for box in two:
+        assert "trained with tqdm" in box.ssh("cd %s/homework && python train.py" % _workdir(box))
+
+
+def test_git_identity_is_set(fresh, two):
+    for box in two:
+        assert box.ssh("git config --global user.email").strip() == "ada@example.org"
+
+
+def _workdir(box):
+    return box.ssh("test -w /workspace && echo /workspace || echo $HOME").strip()
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_a_repeat_changes_nothing_in_few_executions_and_tasks(repeated, host):
+    assert repeated.changes() == []
+    assert 1 <= repeated.executions(host) <= 3
+    assert len(repeated.tasks(host)) < 15
+
+
+def test_the_summary_names_both_hosts_and_says_simulated(fresh):
+    assert "simulated" in fresh.stdout
+    for host in HOSTS:
+        assert any(line.startswith(host) for line in fresh.stdout.splitlines())
+
+
+def test_check_only_looks(repeated, play, settings, two):
+    before = [box.ssh("ls -laR --time-style=full-iso .rented | sha256sum") for box in two]
+    play("check", **settings).ok()
+    assert [box.ssh("ls -laR --time-style=full-iso .rented | sha256sum") for box in two] == before
