@@ -55,10 +55,8 @@ def _folders(controller: str, root: str, mounted: list) -> list:
     """The folders that limit this process, from its own group up to the mount point. A parent's limit counts too."""
     groups = _groups(root)
     for mount in mounted:
-        if controller:
-            fits = mount["type"] == "cgroup" and controller in mount["options"].split(",")
-        else:
-            fits = mount["type"] == "cgroup2"
+        kind = "cgroup" if controller else "cgroup2"
+        fits = mount["type"] == kind and (not controller or controller in mount["options"].split(","))
         if not fits or controller not in groups:
             continue
         group, top = groups[controller], mount["root"].rstrip("/")

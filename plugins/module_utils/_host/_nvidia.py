@@ -4,8 +4,9 @@
 # Private to this collection; it may change without notice.
 """NVIDIA GPUs, as nvidia-smi tells of them.
 
-The XML of ``nvidia-smi -q -x`` has changed its element names over the years; each field lists the names it has had, newest first.
-Fields that a GPU lacks read "N/A", "[N/A]", "[Not Supported]", "[Unknown Error]", "ERR!", "Insufficient Permissions" and so on: all are None here.
+The XML of ``nvidia-smi -q -x`` has changed its element names over the years; each field lists the names it has had, newest
+first. What a GPU lacks reads "N/A", "[N/A]", "[Not Supported]", "[Unknown Error]", "ERR!", "Insufficient Permissions" and so
+on: all are None here.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import re
 
 from . import _read
 
-# GPU names and their compute capability: developer.nvidia.com/cuda-gpus. nvidia-smi -q does not tell it, and a second nvidia-smi costs seconds.
+# GPU names and their compute capability: developer.nvidia.com/cuda-gpus. nvidia-smi -q does not tell it, and a second run of it
+# costs seconds.
 _CAPABILITIES = (
     (r"\bGB10\b", "12.1"),
     (r"\bG?B300\b", "10.3"),
@@ -33,17 +35,24 @@ _CAPABILITIES = (
     (r"\bK80\b", "3.7"),
     (r"\bK(20|40)", "3.5"),
 )
+_POWER = (
+    "gpu_power_readings/instant_power_draw",
+    "gpu_power_readings/average_power_draw",
+    "gpu_power_readings/power_draw",
+    "power_readings/power_draw",
+)
 _FOLDERS = ("/usr/bin", "/usr/local/bin", "/usr/local/nvidia/bin", "/opt/nvidia/bin", "/usr/lib/wsl/lib", "/run/nvidia/driver/usr/bin")
 _CSV = "index,name,uuid,driver_version,memory.total,memory.used,power.draw,temperature.gpu,pci.bus_id"
 # What nvidia-smi says when it cannot work, and what it means for the user.
+_REPLACE = "on a rented host: destroy it and rent another"
 _TROUBLE = (
-    ("couldn't communicate with the nvidia driver", "the kernel module is not loaded: reboot, or reinstall the driver; on a rented host: destroy it and rent another"),
-    ("driver/library version mismatch", "the driver was updated without a reboot: reboot the machine (in a container: the host's owner must)"),
-    ("unable to determine the device handle", "a GPU has fallen off the bus: reboot; on a rented host: destroy it and rent another"),
+    ("couldn't communicate with the nvidia driver", "the kernel module is not loaded: reboot, or reinstall the driver; " + _REPLACE),
+    ("driver/library version mismatch", "the driver was updated without a reboot: reboot the machine (a container cannot: its host must)"),
+    ("unable to determine the device handle", "a GPU has fallen off the bus: reboot; " + _REPLACE),
     ("no devices were found", "the driver runs, but it sees no GPU: the instance has none, or it failed at boot"),
     ("failed to initialize nvml", "the container has lost its GPU, or the driver is not loaded: restart the instance"),
-    ("gpu is lost", "a GPU has fallen off the bus: reboot; on a rented host: destroy it and rent another"),
-)  # fmt: skip
+    ("gpu is lost", "a GPU has fallen off the bus: reboot; " + _REPLACE),
+)
 
 
 def nothing() -> dict:
@@ -184,15 +193,7 @@ def parse_xml(text: str) -> dict:
                 "compute_capability": _word(gpu.findtext("cuda_compute_capability") or gpu.findtext("compute_cap")) or capability(name),
                 "ecc_errors": _ecc(gpu),
                 "mig": _mig(gpu),
-                "power_w": number(
-                    _first(
-                        gpu,
-                        "gpu_power_readings/instant_power_draw",
-                        "gpu_power_readings/average_power_draw",
-                        "gpu_power_readings/power_draw",
-                        "power_readings/power_draw",
-                    )  # fmt: skip
-                ),
+                "power_w": number(_first(gpu, *_POWER)),
                 "temperature_c": number(gpu.findtext("temperature/gpu_temp")),
                 "problem": _trouble(gpu),
             }

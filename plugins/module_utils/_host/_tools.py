@@ -17,9 +17,9 @@ TOOLS = ("git", "git-lfs", "rsync", "tmux", "curl", "uv", "conda", "python3", "n
 
 # Where tools lie that a non-interactive ssh session has not in PATH ("~" is the home).
 _MORE_FOLDERS = (
-    "~/.local/bin", "~/.cargo/bin", "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/cuda/bin", "/snap/bin",
-    "~/miniforge3/bin", "~/miniconda3/bin", "~/anaconda3/bin", "/opt/conda/bin", "/opt/miniforge3/bin", "/opt/miniconda3/bin",
-    "/root/miniconda3/bin",
+    "~/.local/bin", "~/.cargo/bin", "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin",
+    "/usr/local/cuda/bin", "/snap/bin", "~/miniforge3/bin", "~/miniconda3/bin", "~/anaconda3/bin",
+    "/opt/conda/bin", "/opt/miniforge3/bin", "/opt/miniconda3/bin", "/root/miniconda3/bin",
 )  # fmt: skip
 # Conda and uv bring their own python3, git and tar; only the tool itself is looked for there.
 _ONLY_CONDA = re.compile(r"/(miniforge3|miniconda3|anaconda3|conda)/bin$")
