@@ -69,6 +69,12 @@ engine: .venv/.ready
 	@requirements/system.sh python
 	@requirements/python.sh .venv $(PYTHON) requirements/dev.txt
 
+.PHONY: pins
+pins: .venv/.ready ## compile requirements/*.in to pins, without addresses
+	for name in runtime dev bench; do \
+	  uv pip compile --quiet --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links --upgrade \
+	    requirements/$$name.in --output-file requirements/$$name.txt; done
+
 .PHONY: clean
 clean: ## remove environments, caches and test containers
 	@if [ -x .venv/bin/python ]; then .venv/bin/python tests/images/build.py --remove; fi
