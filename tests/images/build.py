@@ -1,0 +1,50 @@
+#!/usr/bin/env python3
+# Copyright (c) 2026, the rented.gpu contributors
+# GNU General Public License v3.0 or later (see LICENSE)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Build the images of rehearsal boxes ahead of time: ``build.py [debian-12] [debian-13-no-python] [--all]``.
+
+Without names: debian-12 and debian-13. An image that exists is left alone, so this may be run any number of times.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, ".collections"))
+
+from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
+from ansible_collections.rented.gpu.plugins.module_utils._rehearsal import engine as engines
+from ansible_collections.rented.gpu.plugins.module_utils._rehearsal import images
+
+
+def main(arguments: list) -> int:
+    """Build what is named; returns the exit status."""
+    if "-h" in arguments or "--help" in arguments:
+        print(__doc__)
+        print("Images: %s" % ", ".join(sorted(images.IMAGES)))
+        return 0
+    names = sorted(images.IMAGES) if "--all" in arguments else (arguments or sorted(images.SUITES))
+    try:
+        for name in names:
+            images.split(name)
+        engine = engines.need_engine()
+        print("engine: %s" % engine.path)
+        for name in names:
+            started = time.time()
+            tag = images.ensure(engine, name, lambda line: print("  " + line, flush=True))
+            # An image kept from before says nothing of whether containers start here today.
+            engine.ready(tag)
+            print("%s: %s (%.1f s)" % (name, tag, time.time() - started), flush=True)
+        print("settings: %s" % (engine.config or "the engine's own"))
+    except RentedError as error:
+        print(error.message, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
