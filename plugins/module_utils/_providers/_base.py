@@ -14,9 +14,31 @@ from __future__ import annotations
 import abc
 import hashlib
 import os
+import re
 
 from ansible_collections.rented.gpu.plugins.module_utils._errors import MissingCredentials
 from ansible_collections.rented.gpu.plugins.module_utils._models import Instance, LaunchRequest, SCHEMA
+
+# Names under which APIs put secrets, and free text of the user that may hold one (start scripts, environments, commands).
+_SECRET_NAMES = re.compile(
+    r"token|secret|passw|passphrase|credential|api_?key|access_?key|private_?key|jupyter|login|cookie|auth(?!or)"
+    r"|^env|_env$|_env_|environ|onstart|on_start|startup|user_?data|cmd|command|entrypoint|(^|_)args?($|_)",
+    re.IGNORECASE,
+)
+_SECRET_IN_TEXT = re.compile(r"(?i)((?:token|key|secret|password|passwd|pwd)=)[^&\s'\"]+|(?<=://)[^/\s@]+:[^/\s@]+(?=@)|\b(?:hf|ghp|gho|ghs)_\w{8,}")
+
+
+def scrub(value, known=()):
+    """A copy of an API's answer without what may be a secret. Removing too much is the harmless mistake here."""
+    if isinstance(value, dict):
+        return {str(name): scrub(item, known) for name, item in value.items() if not _SECRET_NAMES.search(str(name))}
+    if isinstance(value, (list, tuple)):
+        return [scrub(item, known) for item in value]
+    if isinstance(value, str):
+        for secret in known:
+            value = value.replace(secret, "REMOVED") if secret else value
+        return _SECRET_IN_TEXT.sub(lambda found: (found.group(1) or "") + "REMOVED", value)
+    return value
 
 
 class Provider(abc.ABC):
@@ -43,6 +65,8 @@ class Provider(abc.ABC):
         self.endpoint = (endpoint or self._first_env(self.ENDPOINT_ENV) or self.ENDPOINT).rstrip("/")
         self.timeout = timeout
         self.options = options
+        self.keep_raw = False  # whether `list_instances` also keeps the API's own answers, for `scrubbed_raw`
+        self._raw: dict = {}
         self.api_key = api_key or self.find_api_key()
         if self.needs_key() and not self.api_key:
             raise MissingCredentials(
@@ -102,6 +126,21 @@ class Provider(abc.ABC):
         """A digest of who is asked, and where: part of the cache key. The key enters only as input of the hash."""
         parts = (SCHEMA, self.NAME, self.account, self.endpoint, self.api_key, sorted(self.options.items()))
         return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+    # --- the API's own words, for those who ask ------------------------------------------------------------------
+
+    def remember_raw(self, instance_id, answer) -> None:
+        """Called by `list_instances` for each instance; keeps the answer, secrets removed, when `keep_raw` is set."""
+        if self.keep_raw:
+            self._raw[str(instance_id)] = scrub(answer, known=(self.api_key,))
+
+    def scrubbed_raw(self, instance_id: str):
+        """What the API answered about an instance in the last `list_instances`, secrets removed; None where it was not kept."""
+        return self._raw.get(str(instance_id))
+
+    def ssh_private_key_file(self, instance_id: str) -> str | None:
+        """The private key that this provider made for an instance itself; None: the user's own keys serve."""
+        return None
 
     # --- what every provider can do ----------------------------------------------------------------------------
 

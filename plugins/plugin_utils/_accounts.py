@@ -1,0 +1,150 @@
+# Copyright (c) 2026, the rented.gpu contributors
+# GNU General Public License v3.0 or later (see LICENSE)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection; it may change without notice.
+"""Accounts: from what the inventory file says, or from the environment, to provider objects; and all of them asked at once.
+
+Nothing here knows Ansible: the threads of `ask` must not touch an Ansible object, and plain values in make that so.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import os
+
+from ansible_collections.rented.gpu.plugins.module_utils._errors import MissingCredentials, RentedError, nearest
+from ansible_collections.rented.gpu.plugins.module_utils._models import Instance
+from ansible_collections.rented.gpu.plugins.module_utils._providers import PROVIDERS, provider_class
+from ansible_collections.rented.gpu.plugins.module_utils._providers._base import Provider
+
+KEYS = ("provider", "name", "api_key", "endpoint", "ssh_private_key_file")
+MOST_THREADS = 16
+
+
+@dataclasses.dataclass(frozen=True)
+class Account:
+    """A provider with a key, and the private SSH key that its instances are reached with (None: ssh's own choice)."""
+
+    provider: Provider
+    ssh_private_key_file: str | None = None
+
+    @property
+    def title(self) -> str:
+        """How messages call it."""
+        return "%s account '%s'" % (self.provider.TITLE or self.provider.NAME, self.provider.account)
+
+
+@dataclasses.dataclass
+class Answer:
+    """What one account answered: its instances, and their scrubbed raw answers where asked for; or the sentence that says why not."""
+
+    account: Account
+    instances: list = dataclasses.field(default_factory=list)
+    raw: dict = dataclasses.field(default_factory=dict)
+    failure: str | None = None
+
+
+def given(entries, timeout: float) -> list:
+    """The accounts that the inventory file names (values rendered and plain). Raises `RentedError`; asks nobody."""
+    if not isinstance(entries, list) or not entries:
+        raise RentedError("The option 'accounts' must be a list with at least one account, such as '- provider: vast'. Leave it out to use every key found.")
+    accounts = [_account(number, entry, timeout) for number, entry in enumerate(entries, 1)]
+    seen: dict = {}
+    for number, account in enumerate(accounts, 1):
+        who = (account.provider.NAME, account.provider.account)
+        if who in seen:
+            raise RentedError(
+                "Accounts %d and %d are both '%s' at %s: give each its own 'name'." % (seen[who], number, who[1], account.provider.NAME)
+            )
+        seen[who] = number
+    return accounts
+
+
+def found(timeout: float) -> list:
+    """An account for every provider whose credentials lie in their usual place; an error that lists the places when there is none."""
+    accounts = [Account(cls(timeout=timeout)) for _name, cls in sorted(PROVIDERS.items()) if cls.available()]
+    if accounts:
+        return accounts
+    looked = ["%s: %s" % (cls.TITLE or name, ", ".join(cls.places_looked_at())) for name, cls in sorted(PROVIDERS.items()) if cls.places_looked_at()]
+    raise MissingCredentials(
+        "No account of any provider was found. Looked at %s. Set one of these, or name an account under 'accounts' in the inventory file."
+        % "; ".join(looked)
+    )
+
+
+def _account(number: int, entry, timeout: float) -> Account:
+    if not isinstance(entry, dict):
+        raise RentedError("Account %d is not a mapping: write it as '- provider: vast'." % number)
+    if not entry.get("provider"):
+        raise RentedError("Account %d names no provider. %s" % (number, nearest("", PROVIDERS)))
+    cls = provider_class(entry["provider"])
+    known = KEYS + tuple(cls.OPTIONS)
+    for key in entry:
+        if key not in known:
+            raise RentedError("Account %d (%s) has no option '%s'. %s" % (number, cls.NAME, key, nearest(str(key), known)))
+    for key in KEYS:
+        if key in entry and (not isinstance(entry[key], str) or not entry[key].strip()):
+            # An empty key must not fall back to the environment: that would be another account.
+            raise RentedError("Account %d (%s): '%s' is empty or not a text; leave it out or give it a value." % (number, cls.NAME, key))
+    endpoint = entry.get("endpoint")
+    if endpoint and cls.ENDPOINT.startswith("http") and not endpoint.startswith(("http://", "https://")):
+        raise RentedError("Account %d (%s): the endpoint '%s' does not begin with https://." % (number, cls.NAME, endpoint))
+    options = {key: value for key, value in entry.items() if key not in KEYS}
+    provider = cls(account=entry.get("name"), api_key=entry.get("api_key"), endpoint=endpoint, timeout=timeout, **options)
+    return Account(provider, _private_key(number, entry.get("ssh_private_key_file")))
+
+
+def _private_key(number: int, path: str | None) -> str | None:
+    if not path:
+        return None
+    full = os.path.abspath(os.path.expanduser(os.path.expandvars(path)))
+    try:
+        with open(full, "rb") as handle:
+            first = handle.read(20)
+    except OSError as error:
+        raise RentedError("Account %d: the SSH key %s cannot be read: %s." % (number, path, error.strerror))
+    if not first.startswith(b"-----BEGIN"):
+        raise RentedError("Account %d: %s is not a private SSH key (is it the public half? Leave '.pub' off)." % (number, path))
+    return full
+
+
+def ask(accounts: list, keep_raw: bool = False) -> list:
+    """Ask all accounts, each in its own thread: one `Answer` per account, in their order. Failures are in the answers, never raised."""
+    with concurrent.futures.ThreadPoolExecutor(max_workers=min(len(accounts), MOST_THREADS)) as pool:
+        return list(pool.map(lambda account: _ask(account, keep_raw), accounts))
+
+
+def _ask(account: Account, keep_raw: bool) -> Answer:
+    provider = account.provider
+    provider.keep_raw = keep_raw
+    try:
+        instances = list(provider.list_instances())
+    except RentedError as error:
+        return Answer(account, failure=_without_key(error.message, provider))
+    except Exception as error:  # a defect of a provider file must not hide the other accounts
+        return Answer(account, failure=_without_key("unexpected %s: %s" % (type(error).__name__, error), provider))
+    raw = {instance.id: provider.scrubbed_raw(instance.id) for instance in instances} if keep_raw else {}
+    return Answer(account, instances, raw)
+
+
+def _without_key(text: str, provider: Provider) -> str:
+    return text.replace(provider.api_key, "REMOVED") if provider.api_key else text
+
+
+def to_cache(answers: list) -> list:
+    """Plain data, one entry per account; no key is in it."""
+    return [{"instances": [instance.as_dict() for instance in answer.instances], "raw": answer.raw} for answer in answers]
+
+
+def from_cache(accounts: list, data) -> list | None:
+    """The answers that `to_cache` described, or None when the data is not of this version."""
+    try:
+        if len(data) != len(accounts):
+            return None
+        return [
+            Answer(account, [Instance.from_dict(item) for item in entry["instances"]], entry["raw"])
+            for account, entry in zip(accounts, data)
+        ]
+    except (TypeError, KeyError, AttributeError):
+        return None

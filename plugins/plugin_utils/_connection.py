@@ -1,0 +1,137 @@
+# Copyright (c) 2026, the rented.gpu contributors
+# GNU General Public License v3.0 or later (see LICENSE)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection; it may change without notice.
+"""How an instance is reached: the connection variables of a host. Nobody needs an ``ansible.cfg`` or an ``~/.ssh/config``."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shlex
+import tempfile
+
+from ansible_collections.rented.gpu.plugins.module_utils import _state
+from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
+from ansible_collections.rented.gpu.plugins.module_utils._models import Instance
+from ansible_collections.rented.gpu.plugins.plugin_utils._names import default_name
+
+VIA = ("auto", "direct", "proxy")
+
+# An idle connection stays for the rest of a run and the run after it, seconds.
+CONTROL_PERSIST = 300
+# A dead connection is noticed after 15 s x 4.
+ALIVE_INTERVAL = 15
+ALIVE_COUNT = 4
+
+# A Unix socket's path: 104 bytes on macOS and the BSDs (108 on Linux), one for the final NUL; while ssh opens it,
+# it carries a suffix of "." and 16 signs.
+LONGEST_SOCKET = 104 - 1 - 17
+_DIGEST = 16  # hex digits in the socket's name
+
+
+def endpoint(instance: Instance, via: str = "auto") -> tuple:
+    """``(host, port, "direct" or "proxy")``; host and port are None when the instance cannot be reached this way (yet)."""
+    direct = (instance.ssh_host, instance.ssh_port, "direct") if instance.ssh_via != "proxy" else (None, None, "direct")
+    proxy = (instance.ssh_proxy_host, instance.ssh_proxy_port, "proxy")
+    if not proxy[0] and instance.ssh_via == "proxy":
+        proxy = (instance.ssh_host, instance.ssh_port, "proxy")
+    if via == "direct":
+        return direct
+    if via == "proxy":
+        return proxy
+    return direct if direct[0] else proxy if proxy[0] else (None, None, None)
+
+
+class Connection:
+    """The connection variables of hosts. Built once per listing: it makes the state directory and that of the sockets."""
+
+    def __init__(self) -> None:
+        self.known_hosts = _state.known_hosts_file()
+        self.sockets = socket_folder()
+
+    def variables(self, instance: Instance, via: str = "auto", private_key_file: str | None = None) -> dict:
+        """``ansible_*`` variables of one instance. Without an address yet, ``ansible_host`` is left out."""
+        host, port, _via = endpoint(instance, via)
+        variables = {
+            "ansible_user": instance.ssh_user,
+            "ansible_ssh_pipelining": True,
+            "ansible_ssh_common_args": self.ssh_arguments(instance, host, port, bool(private_key_file)),
+            # For ssh the first value of an option wins, and Ansible puts its ssh_args and "StrictHostKeyChecking=no" of
+            # host_key_checking=False before the common arguments: neither may undo what those say.
+            "ansible_ssh_args": "",
+            "ansible_host_key_checking": True,
+        }
+        if host:
+            variables["ansible_host"] = host
+        if port:
+            variables["ansible_port"] = port
+        if private_key_file:
+            variables["ansible_ssh_private_key_file"] = private_key_file
+        return {name: value for name, value in variables.items() if value is not None}
+
+    def ssh_arguments(self, instance: Instance, host, port, own_key: bool = False) -> str:
+        """Options for ssh, sftp and scp, quoted for a shell.
+
+        The host key is that of the instance, not of the address: pinned at the first connection, a change stops the run.
+        """
+        alias = default_name(instance)
+        options = [
+            ("HostKeyAlias", alias),
+            ("UserKnownHostsFile", _quoted(self.known_hosts)),
+            ("StrictHostKeyChecking", "accept-new"),
+            ("CheckHostIP", "no"),  # addresses are reused by other people's instances
+            ("ForwardAgent", "no"),  # even where ~/.ssh/config says yes for all hosts: this one is a stranger's
+            ("ForwardX11", "no"),
+            ("ServerAliveInterval", str(ALIVE_INTERVAL)),
+            ("ServerAliveCountMax", str(ALIVE_COUNT)),
+            ("ControlMaster", "auto"),
+            ("ControlPersist", "%ds" % CONTROL_PERSIST),
+            ("ControlPath", _quoted(self.socket(alias, instance, host, port))),
+            ("LogLevel", "ERROR"),  # banners and "permanently added" would end in the stderr of every raw task; errors stay
+        ]
+        if own_key:
+            options.append(("IdentitiesOnly", "yes"))  # an agent with many keys would use up the attempts first
+        return " ".join("-o " + shlex.quote("%s=%s" % option) for option in options)
+
+    def socket(self, alias: str, instance: Instance, host, port) -> str:
+        """The path of the connection's socket; another address, user or known_hosts file is another connection."""
+        parts = (alias, instance.account, host, port, instance.ssh_user, self.known_hosts)
+        return os.path.join(self.sockets, hashlib.sha256(repr(parts).encode()).hexdigest()[:_DIGEST])
+
+
+def _quoted(value: str) -> str:
+    """A value as ssh reads it: quoted, ``%`` doubled (ssh expands ``%h`` and its like in paths)."""
+    return '"%s"' % value.replace("%", "%%") if any(sign in value for sign in ' \t%"#') else value
+
+
+def socket_folder() -> str:
+    """The directory of the sockets, 0700, with a path that leaves room for a socket's name.
+
+    ``$XDG_RUNTIME_DIR`` first: it is local and in memory, a home may be on a network file system without sockets.
+    """
+    candidates = []
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    if os.path.isabs(runtime) and os.path.isdir(runtime) and os.stat(runtime).st_uid == os.getuid():
+        candidates.append(os.path.join(runtime, "rented_gpu"))
+    candidates.append(os.path.join(_state.home(), "cp"))
+    candidates.append(os.path.join(tempfile.gettempdir(), "rented_gpu-%d" % os.getuid()))
+    candidates.append("/tmp/rented_gpu-%d" % os.getuid())
+    for path in candidates:
+        if len(os.fsencode(path)) + 1 + _DIGEST <= LONGEST_SOCKET and _private_folder(path):
+            return path
+    raise RentedError("No directory for the sockets of ssh could be made; tried %s. Set XDG_RUNTIME_DIR to a directory that you own." % ", ".join(candidates))
+
+
+def _private_folder(path: str) -> bool:
+    """Make the directory, or take it when it is ours alone: in /tmp anybody could have made it."""
+    try:
+        os.makedirs(path, mode=0o700, exist_ok=True)
+        entry = os.lstat(path)
+        if not os.path.isdir(path) or os.path.islink(path) or entry.st_uid != os.getuid():
+            return False
+        if entry.st_mode & 0o077:
+            os.chmod(path, 0o700)
+    except OSError:
+        return False
+    return True

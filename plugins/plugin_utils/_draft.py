@@ -1,0 +1,46 @@
+# Copyright (c) 2026, the rented.gpu contributors
+# GNU General Public License v3.0 or later (see LICENSE)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection; it may change without notice.
+"""An inventory on trial: built whole, looked at, and only then copied into the real one.
+
+A plugin that fails half-way leaves half its hosts behind, and Ansible goes on with those. And names of keyed groups are
+only known when they are there: one that equals a host's name would swallow the host.
+"""
+
+from __future__ import annotations
+
+from ansible.inventory.data import InventoryData
+
+
+class Draft(InventoryData):
+    """Keeps a host and a group of the same name apart (the real one gives everything to the group)."""
+
+    def set_variable(self, entity, varname, value):
+        self.hosts[entity].set_variable(varname, value)
+
+    def add_child(self, group, child):
+        if child in self.hosts:
+            return self.groups[group].add_host(self.hosts[child])
+        if group == child:
+            return False
+        return super().add_child(group, child)
+
+    def clashes(self) -> set:
+        """Names that are both a host's and a group's."""
+        return set(self.hosts) & set(self.groups)
+
+    def copy_into(self, inventory) -> None:
+        """Everything, through the public methods: the real inventory tags values with where they come from."""
+        for group in self.groups:
+            inventory.add_group(group)
+        for name, host in self.hosts.items():
+            inventory.add_host(name)
+            for variable, value in host.vars.items():
+                if variable not in ("inventory_file", "inventory_dir"):
+                    inventory.set_variable(name, variable, value)
+        for name, group in self.groups.items():
+            for host in group.hosts:
+                inventory.add_child(name, host.name)
+            for child in group.child_groups:
+                inventory.add_child(name, child.name)
