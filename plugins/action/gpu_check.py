@@ -1,0 +1,101 @@
+# Copyright (c) 2026, the rented.gpu contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Controller side of `rented.gpu.gpu_check`: all gates are judged here; the host is asked only for a proof that is not there yet."""
+
+from __future__ import annotations
+
+from ansible.utils.display import Display
+
+from ansible_collections.rented.gpu.plugins.module_utils import _gates, _stamps
+from ansible_collections.rented.gpu.plugins.modules.gpu_check import ARGUMENT_SPEC as SPEC
+from ansible_collections.rented.gpu.plugins.plugin_utils import _table
+from ansible_collections.rented.gpu.plugins.plugin_utils._action import RUN, Failure, RoleAction
+
+STAMP = "cuda_check"
+COLUMNS = ["gate", "result", "found", "wanted", "remark"]
+RENTED = ("gpu_model", "gpu_count", "gpu_vram_mb", "cpu_cores", "ram_gb")
+
+
+class ActionModule(RoleAction):
+    ARGUMENT_SPEC = SPEC
+
+    def work(self, arguments):
+        try:
+            _gates.check_required(arguments["required"])
+        except ValueError as error:
+            raise Failure(str(error))
+        if not self.facts:
+            raise Failure(
+                "gpu_check needs the facts of the host: run the role rented.gpu.ready, or the module rented.gpu.host_facts, before it."
+            )
+        proof = self._proof(arguments)
+        gates = _gates.evaluate(self.facts, self._rented(), arguments, proof, arguments["required"])
+        self.set_facts(gates=gates)
+        table = "\n".join(_table.lines([_row(gate) for gate in gates], COLUMNS))
+        failed = _gates.failures(gates)
+        if failed:
+            title = "%d gate%s failed:" % (len(failed), "" if len(failed) == 1 else "s")
+            raise Failure("\n".join([title, table, *_gates.sentences(gates)]), gates=gates, table=table, proof=proof)
+        for sentence in _gates.sentences(gates):
+            Display().warning("%s: %s" % (self._task_vars.get("inventory_hostname"), sentence))
+        return {"changed": False, "gates": gates, "table": table, "proof": proof}
+
+    def _rented(self):
+        """What the provider says; variables that the user set himself may be templates."""
+        rented = {name: self._templar.template(self._task_vars.get("rented_" + name)) for name in RENTED}
+        tags = self._templar.template(self._task_vars.get("rented_tags")) or {}
+        return dict(rented, simulated=str(tags.get("simulated", "")).lower() in ("true", "yes", "1"))
+
+    def _proof(self, arguments):
+        """The answer of the host, of now or of the last time, or why it is not asked."""
+        gpu = self.facts.get("gpu") or {}
+        if not arguments["devices"]:
+            if not gpu.get("present"):
+                return {"skipped": "there is no GPU"}
+            if gpu.get("simulated"):
+                return {"skipped": "simulated"}
+            if not gpu.get("working"):
+                return {"skipped": "the driver does not work"}
+        stamps = self.facts.get("stamps") or {}
+        made = stamps.get("python_env") or {}
+        path = arguments["path"] or (made.get("data") or {}).get("path")
+        if not path:
+            return {"skipped": "there is no Python environment yet"}
+        request = {
+            "path": path,
+            "driver": gpu.get("driver"),
+            "gpus": [[entry["uuid"], (entry.get("mig") or {}).get("devices")] for entry in gpu.get("gpus") or []],
+            "boot_id": self.facts.get("boot_id"),
+            "devices": arguments["devices"],
+            "size": arguments["size"],
+        }
+        if not arguments["always"] and self.settled(STAMP, request) and self._same_environment(path, made):
+            return stamps[STAMP]["data"]["proof"]
+        names = ("devices", "size", "timeout")
+        asked = dict({name: arguments[name] for name in names}, path=path, stamp_wanted=_stamps.digest(request))
+        proof = self.remote("gpu_check", asked)["proof"]
+        if proof["error"] and not made.get("wanted") and self.check_mode:
+            return {"skipped": "there is no Python environment yet"}
+        return proof
+
+    def _same_environment(self, path, made):
+        """The stamp was compared with the environment when the facts were read; python_env may have changed it since, in this run."""
+        run = self._task_vars["ansible_facts"].get(RUN) or {}
+        if run.get("python_env", {}).get("changed"):
+            return False
+        proved = self.facts["stamps"][STAMP]["watch"].get("envs", {}).get(path)
+        now = (made.get("watch") or {}).get("envs", {}).get(path)
+        return now is None or now == proved
+
+
+def _row(gate):
+    wanted = gate["wanted"]
+    remark = gate["cause"] if gate["result"] == "skip" else "" if gate["required"] or gate["result"] == "pass" else "advisory"
+    return {
+        "gate": gate["name"],
+        "result": gate["result"],
+        "found": None if gate["value"] is None else str(gate["value"]),
+        "wanted": None if wanted is None else str(wanted),
+        "remark": remark,
+    }
