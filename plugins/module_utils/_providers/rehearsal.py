@@ -304,7 +304,9 @@ def container_name(tag: str, label: str) -> str:
     """
     coded = "".join(chr(byte) if re.match(r"[A-Za-z0-9-]", chr(byte)) else "_%02x" % byte for byte in label.encode("utf-8"))
     if not coded or len(coded) > 120:
-        raise RentedError("A box's name must have 1 to 120 characters (others than letters, digits and '-' count as three per byte).", "rehearsal")
+        raise RentedError(
+            "The name of a box has 1 to 120 characters; others than letters, digits and '-' count three per byte.", "rehearsal"
+        )
     return "rented.%s.%s" % (tag, coded)
 
 
@@ -418,7 +420,7 @@ def find_gpu(asked: str) -> str | None:
             return name
     if short in ALIASES:
         return ALIASES[short]
-    raise RentedError("The rehearsal provider cannot simulate the GPU '%s'. %s" % (asked, nearest(asked, list(GPUS) + ["none"])), "rehearsal")
+    raise RentedError("There is no simulated GPU '%s'. %s" % (asked, nearest(asked, list(GPUS) + ["none"])), "rehearsal")
 
 
 def _squeeze(name: str) -> str:
@@ -461,7 +463,7 @@ def find_public_key() -> str:
         except (OSError, UnicodeDecodeError) as error:
             raise MissingCredentials("The public key %s cannot be read: %s." % (path, error), "rehearsal")
     raise MissingCredentials(
-        "No SSH public key for the new box: ssh_public_key was not given and there is no ~/.ssh/*.pub. Make one with: ssh-keygen -t ed25519",
+        "No SSH public key for the new box: none was given and there is no ~/.ssh/*.pub. Make one with: ssh-keygen -t ed25519",
         "rehearsal",
     )
 

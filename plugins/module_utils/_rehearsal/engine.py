@@ -106,7 +106,8 @@ class Engine:
         config = None
         if first.returncode:
             if self.kind != "podman" or os.environ.get("CONTAINERS_CONF"):
-                raise ProviderUnavailable("%s cannot start a container: %s%s" % (self.kind, last_words(first), self._hint(first)), "rehearsal")
+                why = last_words(first) + self._hint(first)
+                raise ProviderUnavailable("%s cannot start a container: %s" % (self.kind, why), "rehearsal")
             config = os.path.join(_state.folder("rehearsal"), "containers.conf")
             with open(config, "w", encoding="utf-8") as handle:
                 handle.write(fallback_config())
@@ -185,7 +186,7 @@ def need_engine(chosen: str | None = None) -> Engine:
 
 
 def fallback_config() -> str:
-    """A containers.conf for machines where podman's defaults fail: cgroupfs, runc where it is installed, limits that this process may set."""
+    """A containers.conf for where podman's defaults fail: cgroupfs, runc where it is installed, limits that this process may set."""
     limits = []
     for name, number, default in (("nofile", resource.RLIMIT_NOFILE, 20000), ("nproc", resource.RLIMIT_NPROC, 32000)):
         hard = resource.getrlimit(number)[1]

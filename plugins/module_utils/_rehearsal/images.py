@@ -33,7 +33,8 @@ PACKAGES = ("openssh-server", "python3", "ca-certificates", "sudo", "iproute2")
 VARIANTS = {
     "": None,
     "no-python": "apt-get purge -y -qq python3 'python3.*' libpython3-stdlib 'libpython3.*' && apt-get autoremove -y -qq --purge",
-    "tools": "apt-get update -qq && apt-get install -y -qq --no-install-recommends git rsync tmux curl && apt-get clean && rm -rf /var/lib/apt/lists/*",
+    "tools": "apt-get update -qq && apt-get install -y -qq --no-install-recommends git rsync tmux curl"
+    " && apt-get clean && rm -rf /var/lib/apt/lists/*",
 }
 MIRROR_ENV = "RENTED_GPU_DEBIAN_MIRROR"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
@@ -198,9 +199,8 @@ def _bootstrap(engine: engines.Engine, suite: str, tag: str, root: list, mirror:
             subprocess.run(root + ["chown", str(os.getuid()), archive], stdin=subprocess.DEVNULL, check=True, timeout=60)
         engine.run("import", archive, tag, timeout=600)
     except subprocess.CalledProcessError as error:
-        raise ProviderUnavailable(
-            "The %s file system could not be packed: %s" % (suite, (error.stderr or b"").decode("utf-8", "replace").strip()[-300:]), "rehearsal"
-        )
+        words = (error.stderr or b"").decode("utf-8", "replace").strip()[-300:]
+        raise ProviderUnavailable("The %s file system could not be packed: %s" % (suite, words), "rehearsal")
     finally:
         # An interrupted debootstrap can leave its /proc mounted: stay on this file system.
         subprocess.run(root + ["rm", "-rf", "--one-file-system", folder], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
@@ -225,8 +225,10 @@ def _build_top(engine: engines.Engine, base: str, tag: str, script: str | None) 
     engine.ready(base)
     source = base
     if script:
-        source = tag + "-tree"
-        _commit(engine, base, source, script)
+        # Kept, so that a change of our own tools does not install packages again.
+        source = "%s-%s" % (base, digest(script)[:12])
+        if not engine.has_image(source):
+            _commit(engine, base, source, script)
     folder = tempfile.mkdtemp(prefix="rented-box-")
     container = None
     try:
@@ -240,13 +242,13 @@ def _build_top(engine: engines.Engine, base: str, tag: str, script: str | None) 
             os.chmod(path, 0o755)
         container = engine.run("create", source, "/bin/true").strip().splitlines()[-1]
         engine.run("cp", place, container + ":/usr/local/lib/")
-        changes = ('ENTRYPOINT ["/usr/local/lib/rented-box/entry"]', "CMD []", "LABEL gpu.rented.image=1", "EXPOSE 22/tcp")
-        engine.run("commit", *(sum((["--change", change] for change in changes), []) + [container, tag]), timeout=300)
+        changes = []
+        for change in ('ENTRYPOINT ["/usr/local/lib/rented-box/entry"]', "CMD []", "LABEL gpu.rented.image=1", "EXPOSE 22/tcp"):
+            changes += ["--change", change]
+        engine.run("commit", *(changes + [container, tag]), timeout=300)
     finally:
         if container:
             engine.remove(container)
-        if script:
-            engine.call("rmi", source)
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -106,7 +106,8 @@ if [ "${BOX_APT_LOCK_SECONDS:-0}" -gt 0 ]; then
         my @open;
         for my $path ("/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock", "/var/lib/apt/lists/lock") {
             open(my $handle, "+>>", $path) or next;
-            fcntl($handle, F_SETLK, pack("s s x4 q q i x4", F_WRLCK, 0, 0, 0, 0));
+            my $lock = pack("s s x4 q q i x4", F_WRLCK, 0, 0, 0, 0);
+            fcntl($handle, F_SETLK, $lock) or die "lock $path: $!";
             push @open, $handle;
         }
         open(my $taken, ">", "/run/apt-locked");
@@ -137,7 +138,8 @@ set -u
 . /etc/rented-box/gpu.conf
 
 if [ "$broken" = 1 ]; then
-    echo "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver. Make sure that the latest NVIDIA driver is installed and running."
+    printf '%s ' "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver."
+    echo 'Make sure that the latest NVIDIA driver is installed and running.'
     echo
     exit 9
 fi
@@ -158,7 +160,7 @@ while [ $# -gt 0 ]; do
         -qx | -xq) mode=xml ;;
         -L | --list-gpus) mode=list ;;
         --version) mode=version ;;
-        -h | --help) echo "A simulated nvidia-smi: -q, -q -x, -L, --version, --query-gpu=... --format=csv[,noheader][,nounits], -i"; exit 0 ;;
+        -h | --help) echo "Simulated nvidia-smi: -q, -q -x, -L, --version, --query-gpu=... --format=csv[,noheader][,nounits], -i"; exit 0 ;;
         *) echo "Invalid combination of input arguments. Please run 'nvidia-smi -h' for help."; exit 1 ;;
     esac
     shift
@@ -173,7 +175,7 @@ indexes() { i=0; while [ $i -lt "$count" ]; do { [ -z "$only" ] || [ "$only" = $
 bus() { printf '00000000:%02X:00.0' $(($1 + 1)); }
 uuid() {
     sum=$(printf '%s-%s' "$seed" "$1" | sha256sum)
-    printf 'GPU-%.8s-' "$sum"; printf '%s' "$sum" | cut -c 9-28 | sed 's/^\(....\)\(....\)\(....\)/\1-\2-\3-/' | tr -d '\n'; printf '%.4s' "$(printf '%s' "$sum" | cut -c 29-32)"
+    printf 'GPU-%s' "$(printf '%.32s' "$sum" | sed 's/^\(.\{8\}\)\(....\)\(....\)\(....\)/\1-\2-\3-\4-/')"
 }
 unit() { [ $units = 1 ] && [ "$1" != '[N/A]' ] && printf ' %s' "$2"; :; }
 value() { # FIELD INDEX
