@@ -1,0 +1,245 @@
+# Copyright (c) 2026, the rented.gpu contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Controller side of `rented.gpu.ready`: the first login, with the patience it needs, and the one reading of the host."""
+
+from __future__ import annotations
+
+import re
+import time
+
+from ansible import constants as C
+from ansible.errors import AnsibleConnectionFailure
+from ansible.module_utils.basic import _PY_MIN
+from ansible.utils.display import Display
+
+from ansible_collections.rented.gpu.plugins.module_utils import _packages, _stamps
+from ansible_collections.rented.gpu.plugins.modules.ready import ARGUMENT_SPEC as SPEC
+from ansible_collections.rented.gpu.plugins.plugin_utils import _login, _ssh
+from ansible_collections.rented.gpu.plugins.plugin_utils._action import FACTS, Failure, RoleAction
+
+display = Display()
+
+INTERPRETER = "discovered_interpreter_python"  # the fact in which Ansible keeps what its own search found
+GUESS = "/usr/bin/python3"
+# Seconds that a refused key is tried again: providers place keys 10 to 15 s after sshd answers.
+KEY_GRACE = 25
+LONGEST_PAUSE = 15
+
+NO_PYTHON = re.compile(r"not found|No such file or directory|requires a minimum of Python|requires Python \d|SyntaxError|No module named")
+OTHER_USER = re.compile(r"Please login as the user \"?([\w-]+)\"?")
+
+# One raw command: finds a Python, or installs one. %(install)s is 0 in check mode. It prints lines that begin with RENTED-, between whatever
+# else a login shell prints.
+FIND_PYTHON = r"""
+found() {
+  for folder in $(echo "$PATH" | tr : ' ') /usr/bin /usr/local/bin /usr/libexec /opt/conda/bin /opt/miniconda3/bin /opt/miniforge3/bin \
+      /opt/venv/bin /venv/main/bin "$HOME/miniconda3/bin" "$HOME/miniforge3/bin" "$HOME/.local/bin"; do
+    for python in "$folder"/python3 "$folder"/python3.[0-9] "$folder"/python3.[0-9][0-9] "$folder"/platform-python; do
+      if [ -x "$python" ] && "$python" -c 'import sys, json, zipfile, ast; sys.exit(sys.version_info < %(least)s)' >/dev/null 2>&1; then
+        echo "RENTED-PYTHON=$python"
+        return 0
+      fi
+    done
+  done
+  return 1
+}
+stop() { echo "RENTED-ERROR=$*"; exit 0; }
+found && exit 0
+[ %(install)s = 1 ] || { echo RENTED-WOULD-INSTALL=1; exit 0; }
+root=
+if [ "$(id -u)" != 0 ]; then
+  sudo -n true >/dev/null 2>&1 || stop "the login user '$(id -un)' is neither root nor may use sudo without a password"
+  root="sudo -n"
+fi
+end=$(( $(date +%%s) + %(limit)d ))
+apt() {
+  mended=
+  while :; do
+    said=$($root env DEBIAN_FRONTEND=noninteractive LC_ALL=C apt-get "$@" 2>&1) && return 0
+    case "$said" in
+      *"Could not get lock"*|*"Unable to acquire"*|*"Unable to lock"*)
+        [ "$(date +%%s)" -lt "$end" ] || stop "another program installs packages:" $(echo "$said" | grep '^E:' | head -n 1) "(waited %(limit)d s, nothing was killed)"
+        sleep 3 ;;
+      *"dpkg was interrupted"*)
+        [ -z "$mended" ] || return 1
+        mended=1
+        $root env DEBIAN_FRONTEND=noninteractive dpkg --configure -a >/dev/null 2>&1 ;;
+      *) return 1 ;;
+    esac
+  done
+}
+if command -v apt-get >/dev/null 2>&1; then
+  ls /var/lib/apt/lists/*_Packages* >/dev/null 2>&1 || apt update -q
+  apt install -q -y --no-install-recommends python3 || { apt update -q; apt install -q -y --no-install-recommends python3; } ||
+    stop "apt-get said:" $(echo "$said" | grep '^E:' | head -n 3)
+elif command -v dnf >/dev/null 2>&1 || command -v microdnf >/dev/null 2>&1; then
+  tool=$(command -v dnf || command -v microdnf)
+  said=$($root "$tool" -y install python3 2>&1) || stop "$tool said:" $(echo "$said" | tail -n 3)
+else
+  stop "the host has neither apt nor dnf"
+fi
+echo RENTED-INSTALLED=1
+found || stop "the package python3 is installed, but it is older than Python %(version)s"
+"""
+
+
+class ActionModule(RoleAction):
+    ARGUMENT_SPEC = SPEC
+
+    def work(self, arguments):
+        self.host = self._task_vars.get("inventory_hostname")
+        self.timeout = arguments["timeout"]
+        self.settled_interpreter = self._chosen_interpreter()
+        self._use_interpreter(GUESS)
+        request = {"workdir": arguments["workdir"] or None, "packages": _packages.names_to_ask(arguments["packages"])}
+
+        result = self._log_in(request)
+        changed = False
+        if self._lacks_python(result):
+            python, changed = self._find_python()
+            if python is None:
+                message = "Would install Python on %s; what follows cannot be predicted before it is there." % self.host
+                return {"changed": True, "msg": message, "diff": {"before": "missing: Python\n", "after": "there: Python\n"}}
+            self._use_interpreter(python)
+            result = self._read(request)
+        facts = self._facts_of(result)
+        self.set_facts(**facts)
+
+        need = {
+            "packages": _packages.missing(arguments["packages"], facts),
+            "auto_tmux_off": facts["auto_tmux"]["present"] and not facts["auto_tmux"]["off"],
+        }
+        wanted = {"workdir": arguments["workdir"]}
+        if arguments["workdir"] and not self.settled("ready", wanted):
+            need["workdir"] = facts["workdir"]
+        if not any(need.values()):
+            return {"changed": changed}
+        need["stamp_wanted"] = _stamps.digest(wanted)
+        done = self.remote("host_setup", dict(need, lock_timeout=self.timeout))
+        answer = {key: done[key] for key in ("installed", "made", "diff") if key in done}
+        if done["changed"] and not self.check_mode:
+            self.set_facts(**self._facts_of(self._read(request)))
+        return dict(answer, changed=changed or done["changed"])
+
+    # --- the interpreter ---------------------------------------------------------------------------------------
+
+    def _chosen_interpreter(self):
+        """The interpreter that the user set, or None where Ansible would search."""
+        value = self._templar.template(C.config.get_config_value("INTERPRETER_PYTHON", variables=self._task_vars))
+        return None if not value or str(value).startswith("auto") else str(value)
+
+    def _use_interpreter(self, path):
+        if not self.settled_interpreter:
+            self._task_vars["ansible_facts"][INTERPRETER] = path
+            self._new_facts[INTERPRETER] = path
+
+    def _find_python(self):
+        """``(path, installed)``; the path is None in check mode when one would have to be installed."""
+        if self.settled_interpreter:
+            raise Failure(
+                "ansible_python_interpreter is %s, and %s has no usable Python there: take the setting out (ready finds or installs one), or "
+                "set the right path." % (self.settled_interpreter, self.host)
+            )
+        script = FIND_PYTHON % {
+            "least": "(%d, %d)" % _PY_MIN,
+            "version": "%d.%d" % _PY_MIN,
+            "install": 0 if self.check_mode else 1,
+            "limit": self.timeout,
+        }
+        self.executions += 1
+        said = self._low_level_execute_command(script)
+        lines = dict(re.findall(r"^RENTED-([A-Z-]+)=(.*?)\r?$", said["stdout"], flags=re.M))
+        if "PYTHON" in lines:
+            return lines["PYTHON"], "INSTALLED" in lines
+        if "WOULD-INSTALL" in lines:
+            return None, False
+        why = lines.get("ERROR") or _login.last_words(said["stderr"] or said["stdout"])
+        raise Failure("%s has no Python %d.%d or later, and none could be installed: %s." % (self.host, *_PY_MIN, why.rstrip(".")))
+
+    # --- the login ---------------------------------------------------------------------------------------------
+
+    def _log_in(self, request):
+        """The first reading of the host, tried until it lets us in. Raises AnsibleConnectionFailure with a sentence when it does not."""
+        began = time.monotonic()
+        refused = None
+        pause = 1
+        while True:
+            try:
+                return self._read(request)
+            except AnsibleConnectionFailure as error:
+                text = str(error)
+            now = time.monotonic()
+            why = _login.classify(text)
+            if why == _login.KEY:
+                refused = refused or now
+                if now - refused >= min(KEY_GRACE, self.timeout):
+                    raise AnsibleConnectionFailure(_login.key_refused(self.host, self._user(), self._ask_ssh())) from None
+            elif why == _login.CHANGED:
+                raise AnsibleConnectionFailure(_login.host_key_changed(self.host, text)) from None
+            elif why != _login.DOWN or now - began >= self.timeout:
+                raise AnsibleConnectionFailure(self._no_login(why, text, now - began)) from None
+            if pause == 1:
+                doing = "does not take the key yet" if why == _login.KEY else "does not answer yet"
+                display.display("%s %s; trying again for up to %d s (%s)" % (
+                    self.host, doing, KEY_GRACE if why == _login.KEY else self.timeout, _login.last_words(text)))
+            time.sleep(min(pause, max(0.1, self.timeout - (now - began))))
+            pause = min(pause * 1.6, LONGEST_PAUSE)
+
+    def _no_login(self, why, text, seconds):
+        place = "%s (%s, port %s)" % (self.host, self._task_vars.get("ansible_host", self.host), self._task_vars.get("ansible_port", 22))
+        words = _login.last_words(text)
+        if why == _login.DOWN:
+            return (
+                "%s did not let us in within %d s; ssh said: %s. Check at the provider that the instance runs and that this address and port "
+                "are still its own, look at its console, or raise ready_timeout." % (place, seconds, words)
+            )
+        if why == _login.NAME:
+            return "The address of %s cannot be resolved; ssh said: %s. Check ansible_host and this machine's network." % (place, words)
+        if why == _login.UNKNOWN:
+            return (
+                "The host key of %s is not known and may not be learned; ssh said: %s. List the host with the inventory plugin, which keeps "
+                "host keys per instance, or put its key into your known_hosts file." % (place, words)
+            )
+        return "ssh could not log in to %s; it said: %s." % (place, words)
+
+    def _ask_ssh(self):
+        command = _ssh.Ssh(self._connection, self._task_vars).argv()
+        # First value wins in ssh: a login of its own, whatever the rest says about sharing.
+        alone = ["-v", "-o", "ControlMaster=no", "-o", "ControlPath=none", "-o", "PreferredAuthentications=publickey"]
+        return _login.ask([command[0], *alone, *command[1:], str(self._task_vars.get("ansible_host", self.host))])
+
+    def _user(self):
+        try:
+            return self._connection.get_option("remote_user") or "(yours)"
+        except Exception:  # another connection plugin
+            return self._task_vars.get("ansible_user", "(yours)")
+
+    # --- the reading -------------------------------------------------------------------------------------------
+
+    def _read(self, request):
+        result = self._execute_module(module_name="rented.gpu.host_facts", module_args=dict(request), task_vars=self._task_vars)
+        self.executions += 1
+        return result
+
+    def _words_of(self, result):
+        return "\n".join(str(result.get(key) or "") for key in ("module_stderr", "module_stdout", "msg"))
+
+    def _lacks_python(self, result):
+        if FACTS in (result.get("ansible_facts") or {}):
+            return False
+        words = self._words_of(result)
+        other = OTHER_USER.search(words)
+        if other:
+            raise Failure(
+                "%s does not let user '%s' work; it says: log in as '%s'. Set ansible_user to '%s'."
+                % (self.host, self._user(), other.group(1), other.group(1))
+            )
+        return result.get("rc") == 127 or bool(NO_PYTHON.search(words))
+
+    def _facts_of(self, result):
+        facts = (result.get("ansible_facts") or {}).get(FACTS)
+        if not facts:
+            words = _login.last_words(self._words_of(result))
+            raise Failure("%s let us in, but could not be read: %s" % (self.host, words), rc=result.get("rc"))
+        return facts
