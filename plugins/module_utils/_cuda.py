@@ -63,12 +63,12 @@ OLDER_CUDA_HIGHEST = (9, 0)  # Blackwell (10.0, 12.0) needs CUDA 12.8 or newer
 
 
 def version(text) -> tuple:
-    """"550.54.14" -> (550, 54, 14); () for what is not a version."""
+    """The numbers of a version: (550, 54, 14) for "550.54.14"; () for what is not a version."""
     return tuple(int(part) for part in re.findall(r"\d+", str(text or "")))
 
 
 def cuda_of_tag(tag: str) -> str | None:
-    """"cu126" -> "12.6"; None for "cpu", "none" and what is no CUDA tag."""
+    """The CUDA of a tag: "12.6" for "cu126"; None for "cpu", "none" and what is no CUDA tag."""
     found = re.match(r"cu(\d{2})(\d)$", tag or "")
     return "%s.%s" % found.groups() if found else None
 
@@ -84,13 +84,19 @@ def runs(driver: str, cuda: str) -> bool | None:
     least = min_driver(cuda)
     if not least or not version(driver):
         return None
-    return version(driver) >= version(least)
+    return _reaches(driver, least)
+
+
+def _reaches(driver: str, least: str) -> bool:
+    """Whether a driver is at least as new as another; "550" alone stands for its whole branch."""
+    found = version(driver)
+    return bool(found) and found >= version(least)[: len(found)]
 
 
 def native_cuda(driver: str) -> str | None:
     """The newest CUDA that came with this driver or an older one: "550.54.14" -> "12.4"; None for drivers before 450."""
-    known = [cuda for cuda, least in CUDA_NATIVE_DRIVER.items() if version(driver) >= version(least)]
-    return max(known, key=version) if version(driver) and known else None
+    known = [cuda for cuda, least in CUDA_NATIVE_DRIVER.items() if _reaches(driver, least)]
+    return max(known, key=version) if known else None
 
 
 def fits(tag: str, driver: str, capabilities) -> bool:
@@ -107,11 +113,9 @@ def fits(tag: str, driver: str, capabilities) -> bool:
 def torch_tag(driver: str, capabilities=(), torch: str | None = None) -> str | None:
     """The newest CUDA build of torch ("2.7.1", or None for any) that this driver and these GPUs run; None when there is none."""
     release = ".".join(str(part) for part in version(torch)[:2])
-    offered = sorted(TORCH_TAGS[release], key=lambda tag: version(cuda_of_tag(tag)), reverse=True) if release in TORCH_TAGS else list(NEWEST_TAGS)
-    if release not in TORCH_TAGS and not any(version(part) >= (10, 0) for part in capabilities or []) and not runs(driver, "13.0"):
+    offered = list(TORCH_TAGS.get(release) or NEWEST_TAGS)
+    if release not in TORCH_TAGS and not runs(driver, "13.0") and not any(version(part) >= (10, 0) for part in capabilities or []):
         # Any CUDA 12 build runs on any CUDA 12 driver, and cu126 is the one that every newer torch has.
         offered.remove("cu128")
-    for tag in offered:
-        if fits(tag, driver, capabilities):
-            return tag
-    return None
+    fitting = [tag for tag in offered if fits(tag, driver, capabilities)]
+    return max(fitting, key=lambda tag: version(cuda_of_tag(tag))) if fitting else None
