@@ -22,6 +22,7 @@ import os
 import stat
 import subprocess
 import tempfile
+import zlib
 
 SCHEMA = 1
 HOME = ".rented"
@@ -80,6 +81,34 @@ def tree_digest(path: str) -> str | None:
     return digest(seen)
 
 
+def write_list(home: str, name: str, names: list) -> str:
+    """Keep the names that a stamp watches, NUL-separated and compressed, beside the stamps; returns the path."""
+    lists = os.path.join(home, HOME, "lists")
+    os.makedirs(lists, mode=0o700, exist_ok=True)
+    path = os.path.join(lists, name)
+    with open(path + ".new", "wb") as handle:
+        handle.write(zlib.compress("\0".join(names).encode("utf-8", "surrogateescape")))
+    os.replace(path + ".new", path)
+    return path
+
+
+def listed_digest(path: str, lists: str) -> str | None:
+    """Digest of sizes and whole-second mtimes of the listed names below ``path`` (an empty name: ``path`` itself); None when one is missing.
+
+    Other files below ``path`` do not count.
+    """
+    try:
+        with open(lists, "rb") as handle:
+            names = zlib.decompress(handle.read()).decode("utf-8", "surrogateescape").split("\0")
+        seen = []
+        for name in names:
+            entry = os.stat(os.path.join(path, name) if name else path)
+            seen.append([name, entry.st_size, int(entry.st_mtime)])
+    except (OSError, zlib.error):
+        return None
+    return digest(seen)
+
+
 def repo_contains(path: str, commit: str) -> bool:
     """Whether the checkout at ``path`` has ``commit`` in the history of HEAD."""
     command = ["git", "-C", path, "-c", "safe.directory=*", "merge-base", "--is-ancestor", commit, "HEAD"]
@@ -103,6 +132,7 @@ WATCHERS = {
     "lines": lambda path, seen: not set(seen) - set(_lines(path)),
     "envs": lambda path, seen: env_digest(path) == seen,
     "trees": lambda path, seen: tree_digest(path) == seen,
+    "listed": lambda path, seen: listed_digest(path, seen["names"]) == seen["digest"],
     "repos": repo_contains,
     "exists": lambda path, seen: os.path.exists(path) == seen,
 }

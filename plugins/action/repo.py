@@ -1,0 +1,264 @@
+# Copyright (c) 2026, the rented.gpu contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The controller's side of the role repos: which checkouts have to change, sending what is sent, one execution for the rest."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import posixpath
+import re
+import shlex
+import shutil
+import subprocess
+import tempfile
+import urllib.parse
+
+from ansible_collections.rented.gpu.plugins.module_utils import _stamps
+from ansible_collections.rented.gpu.plugins.module_utils._errors import nearest
+from ansible_collections.rented.gpu.plugins.plugin_utils import _git, _paths, _rsync, _ssh
+from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure, RoleAction
+
+VARIABLE = "repos_list"
+KEYS = ("src", "dest", "version", "mode", "lfs", "submodules", "uncommitted")
+MODES = ("push", "agent", "private_key")
+SHA = re.compile(r"^[0-9a-f]{40}([0-9a-f]{24})?$")
+# git's own rule: a URL has a scheme, or is [user@]host:path where no slash stands before the colon.
+URL = re.compile(r"^(\w[\w+.-]*://|[^/\s:]+:(?!//))")
+
+
+class ActionModule(RoleAction):
+    ARGUMENT_SPEC = {
+        "items": {"type": "list", "elements": "raw", "default": []},
+        "mode": {"type": "str", "choices": list(MODES), "default": "push"},
+    }
+
+    def work(self, arguments: dict) -> dict:
+        items = self.read(arguments["items"] or [], arguments["mode"])
+        if not items:
+            return {"changed": False, "repos": []}
+        self.learn()
+        for item in items:
+            item["path"] = _paths.on_host(item["dest"], self.facts)
+            item["stamp"] = _paths.stamp_name("repos", item["dest"])
+        _paths.check_dests(VARIABLE, items)
+        with contextlib.ExitStack() as stack:
+            for item in items:
+                if not item["url"]:
+                    self.prepare(item, stack)
+            for item in items:
+                item["wanted"] = self.request(item)
+                item["settled"] = self.is_settled(item)
+            todo = [item for item in items if not item["settled"]]
+            if todo and not self.has_git():
+                return self.predicted(todo)
+            for item in todo:
+                if not item["url"]:
+                    self.send(item)
+        results = self.settle_all(todo)
+        notes = self.tell(items, results)
+        return {
+            "changed": any(result["changed"] for result in results),
+            "repos": results,
+            "diff": self.diffs,
+            "notes": notes,
+            "msg": " ".join(notes) or "%d of %d checkouts had to be looked at." % (len(todo), len(items)),
+        }
+
+    # --- the request ---------------------------------------------------------------------------------------------
+
+    def read(self, raw: list, mode: str) -> list:
+        items = _paths.check_items(VARIABLE, raw, KEYS, ["src"])
+        for number, item in enumerate(items, 1):
+            where = "%s, item %d" % (VARIABLE, number)
+            for key in ("lfs", "submodules", "uncommitted"):
+                if item[key] not in (None, True, False):
+                    raise Failure("%s: %s has to be true or false; it is %r." % (where, key, item[key]))
+            if item["mode"] not in (None, *MODES):
+                raise Failure("%s: there is no mode '%s'. %s" % (where, item["mode"], nearest(str(item["mode"]), MODES)))
+            item["src"] = str(item["src"])
+            item["version"] = None if item["version"] in (None, "") else str(item["version"])
+            here = _paths.on_controller(item["src"])
+            item["url"] = item["src"] if URL.match(item["src"]) and not os.path.exists(here) else None
+            item["submodules"] = item["submodules"] is not False
+            if item["url"]:
+                self.check_url(item, where, mode)
+            else:
+                if item["mode"] not in (None, "push"):
+                    raise Failure("%s: src %s is a local checkout, which is sent by mode push; mode %s is for URLs." % (where, item["src"], item["mode"]))
+                item["mode"] = "push"
+            name = posixpath.basename((item["url"] or here).rstrip("/").replace(":", "/"))
+            item["dest"] = str(item["dest"] or (name[: -len(".git")] if name.endswith(".git") else name))
+        return items
+
+    def check_url(self, item: dict, where: str, mode: str) -> None:
+        parts = urllib.parse.urlsplit(item["url"]) if "://" in item["url"] else None
+        if parts and parts.password:
+            raise Failure("%s: the URL holds a password, which would stay on the host: leave it out, and use mode push or agent." % where)
+        if item["mode"] == "push":
+            raise Failure("%s: mode push sends a local checkout, and src is a URL: clone it here and give its path, or use mode agent." % where)
+        if item["uncommitted"]:
+            raise Failure("%s: uncommitted work can be sent of a local checkout only, and src is a URL." % where)
+        # Without a word, the agent is lent only where mode says so; a public URL needs none.
+        item["mode"] = item["mode"] or (mode if mode != "push" else "private_key")
+        if parts and parts.scheme not in ("ssh", "git+ssh"):
+            item["mode"] = "private_key"
+
+    def learn(self) -> None:
+        """Facts, when this role is used without `ready` before it."""
+        if not self.facts.get("workdir"):
+            self.set_facts(**self.remote("host_facts", {})["ansible_facts"]["rented"])
+
+    def prepare(self, item: dict, stack) -> None:
+        """Look at a local checkout; nothing has been changed anywhere if this fails."""
+        path = _paths.on_controller(item["src"])
+        repository = item["repository"] = _git.Repository(path, item["src"])
+        source = item["source"] = repository.source(item["version"])
+        item["modules"] = repository.submodules(source.commit) if item["submodules"] else []
+        item["snapshot"], item["environment"] = None, None
+        if item["uncommitted"]:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="rented-"))
+            item["snapshot"], item["environment"] = repository.snapshot(source, folder)
+        if item["lfs"] is None:
+            item["lfs"] = repository.uses_lfs(source.commit) and (not self.facts.get("tools") or bool(self.tool("git-lfs")))
+            item["pointers"] = not item["lfs"] and repository.uses_lfs(source.commit)
+        item["objects"] = repository.lfs_objects(source.commit) if item["lfs"] else None
+        if item["lfs"] and self.facts.get("tools") and not self.tool("git-lfs") and not self.check_mode:
+            raise Failure("%s has lfs: true, and git-lfs is not on the host: add git-lfs to ready_packages." % item["src"])
+
+    def request(self, item: dict) -> dict:
+        """What the stamp stands for."""
+        common = {key: item[key] for key in ("path", "version", "lfs", "submodules")}
+        if item["url"]:
+            return dict(common, url=item["url"])
+        source = item["source"]
+        return dict(
+            common, commit=source.commit, branch=source.branch, uncommitted=item["snapshot"] if item["uncommitted"] else None,
+            modules=[[module.path, module.commit] for module in item["modules"]],
+        )  # fmt: skip
+
+    def is_settled(self, item: dict) -> bool:
+        if not self.settled(item["stamp"], item["wanted"]):
+            return False
+        if not item["url"]:
+            return True
+        # A branch may have moved since; a tag or a commit has not.
+        return self.facts["stamps"][item["stamp"]].get("data", {}).get("kind") in ("tag", "commit") and bool(item["version"])
+
+    def tool(self, name: str):
+        return (self.facts.get("tools") or {}).get(name)
+
+    def has_git(self) -> bool:
+        if not self.facts.get("tools") or self.tool("git"):
+            return True
+        if self.check_mode:
+            return False
+        raise Failure("git is not on the host: the role `ready` installs it.")
+
+    # --- the work ------------------------------------------------------------------------------------------------
+
+    def send(self, item: dict) -> None:
+        """Send a local checkout: commits, those of its submodules, LFS objects. The host's branches and files do not move by this."""
+        if self.check_mode:
+            return
+        repository, source = item["repository"], item["source"]
+        ssh = _ssh.Ssh(self._connection, self._task_vars)
+        refs = ["+%s:%s" % (source.commit, _git.INCOMING)]
+        if item["snapshot"]:
+            refs.append("+%s:%s" % (item["snapshot"], _git.UNCOMMITTED))
+        self.executions += 1
+        repository.push(ssh, item["path"], refs, item["environment"])
+        for module in item["modules"]:
+            self.executions += 1
+            below = posixpath.join(item["path"], ".git", module.folder)
+            _git.Repository(module.local, module.path).push(ssh, below, ["+%s:%s" % (module.commit, _git.INCOMING)], script=_git.RECEIVE_MODULE)
+        if item["objects"] and item["objects"][1]:
+            self.executions += 1
+            _rsync.send_listed(ssh, item["objects"][0], item["objects"][1], posixpath.join(item["path"], ".git", "lfs", "objects"))
+
+    def settle_all(self, todo: list) -> list:
+        """One execution for all, and one more, with a login of its own, for those that borrow the agent."""
+        self.diffs = []
+        results, failures = [], []
+        lent = [item for item in todo if item["mode"] == "agent"]
+        for items, agent in (([item for item in todo if item["mode"] != "agent"], False), (lent, True)):
+            if not items:
+                continue
+            arguments = {"agent": agent, "repos": [self.argument(item) for item in items]}
+            with self.lend() if agent else contextlib.nullcontext():
+                try:
+                    answer = self.remote("repo", arguments)
+                except Failure as failure:
+                    if "repos" not in failure.details:
+                        raise
+                    answer = failure.details
+                    failures.append(str(failure))
+            for item, result in zip(items, answer["repos"]):
+                if not item["url"]:
+                    result["fetch"] = self.fetch_command(item)
+                results.append(result)
+            self.diffs += answer.get("diff") or []
+        if failures:
+            notes = [" Fetch with: %s" % result["fetch"] for result in results if "has diverged" in result.get("error", "") and "fetch" in result]
+            raise Failure(" ".join(failures) + "".join(notes), repos=results, changed=any(result["changed"] for result in results))
+        return results
+
+    def lend(self):
+        lent = _ssh.LentAgent(self._connection, self._task_vars)
+        if shutil.which("ssh-add"):
+            listed = subprocess.run(["ssh-add", "-l"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=20, check=False)
+            if listed.returncode:
+                raise Failure("Mode agent lends your ssh agent to the host, and it holds no key: run ssh-add first.")
+        return lent
+
+    def argument(self, item: dict) -> dict:
+        argument = {
+            "dest": item["path"], "submodules": item["submodules"], "lfs": item["lfs"],
+            "stamp": item["stamp"], "stamp_wanted": _stamps.digest(item["wanted"]),
+        }  # fmt: skip
+        if item["url"]:
+            return dict(argument, url=item["url"], version=item["version"])
+        source = item["source"]
+        argument.update(commit=source.commit, branch=source.branch, version=source.version)
+        if item["uncommitted"]:
+            argument["uncommitted"] = item["snapshot"] or ""
+        return argument
+
+    def predicted(self, todo: list) -> dict:
+        """Check mode on a host that has no git yet."""
+        results = [{"dest": item["path"], "changed": True, "did": "created", "notes": []} for item in todo]
+        diff = [{"before_header": item["path"], "after_header": item["path"], "before": "(nothing)\n", "after": "%s created\n" % item["src"]} for item in todo]
+        return {"changed": True, "repos": results, "diff": diff}
+
+    # --- what people see -----------------------------------------------------------------------------------------
+
+    def fetch_command(self, item: dict) -> str:
+        """What brings commits that were made on the host back to the controller."""
+        ssh = _ssh.Ssh(self._connection, self._task_vars)
+        url = "ssh://%s%s" % (ssh.bracketed, urllib.parse.quote(item["path"]))
+        command = ssh.command(settings=False)
+        return "GIT_SSH_COMMAND=%s git -C %s fetch %s %s" % (
+            shlex.quote(command), shlex.quote(item["repository"].path), url, shlex.quote(item["source"].branch or "HEAD")
+        )  # fmt: skip
+
+    def tell(self, items: list, results: list) -> list:
+        """Say aloud what a person would otherwise not expect."""
+        notes = []
+        for result in results:
+            for note in result["notes"]:
+                notes.append("%s: %s" % (result["dest"], note))
+            if result.get("ahead") and result.get("fetch"):
+                notes.append("%s: fetch what was committed there with: %s" % (result["dest"], result["fetch"]))
+        for item in items:
+            if item["url"]:
+                continue
+            left = item["source"].uncommitted
+            if left and not item["uncommitted"] and item["source"].current:
+                notes.append("%s: %d files with uncommitted changes stay here (%s)." % (item["src"], len(left), ", ".join(left[:5]) + (", …" if len(left) > 5 else "")))
+            if item.get("pointers"):
+                notes.append("%s: uses Git LFS and git-lfs is not on the host, so its large files are pointers there: add git-lfs to ready_packages." % item["src"])
+        for note in notes:
+            self._display.display("%s: %s" % (self._task_vars.get("inventory_hostname"), note))
+        return notes
+

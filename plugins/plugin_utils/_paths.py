@@ -1,0 +1,70 @@
+# Copyright (c) 2026, the rented.gpu contributors
+# GNU General Public License v3.0 or later (see LICENSE)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection; it may change without notice.
+"""Paths and items of users: what is relative to what, and which keys an item may have."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import urllib.parse
+
+from ansible_collections.rented.gpu.plugins.module_utils._errors import nearest
+from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure
+
+
+def on_controller(path: str) -> str:
+    """An absolute path on the controller: ``~`` is expanded, a relative path lies below the folder where ansible-playbook was started."""
+    return os.path.normpath(os.path.abspath(os.path.expanduser(path)))
+
+
+def on_host(path: str, facts: dict) -> str:
+    """An absolute path on the host: ``~`` is the login user's home, a relative path lies below the workdir. ``facts``: ansible_facts.rented."""
+    if path == "~" or path.startswith("~/"):
+        path = posixpath.join(facts["home"], path[2:])
+    return posixpath.normpath(posixpath.join(facts["workdir"], path))
+
+
+def stamp_name(role: str, dest: str) -> str:
+    """The name of the stamp of one item; ``dest`` as the user wrote it."""
+    return "%s.%s" % (role, urllib.parse.quote(posixpath.normpath(dest), safe=""))
+
+
+def check_items(variable: str, items, keys, required) -> list:
+    """The items as dicts with every key of ``keys`` (None when not said). Raises `Failure`, naming variable, item and the nearest known key.
+
+    ``required``: at least one of these keys has to be there.
+    """
+    checked = []
+    for number, item in enumerate(items or [], 1):
+        if isinstance(item, str) and "src" in required:
+            item = {"src": item}
+        where = "%s, item %d" % (variable, number)
+        if not isinstance(item, dict):
+            raise Failure("%s has to be a dictionary with %s; it is %r." % (where, " or ".join(required), item))
+        for key in item:
+            if key not in keys:
+                raise Failure("%s has the key '%s', which does not exist. %s" % (where, key, nearest(str(key), keys)))
+        if not any(item.get(key) for key in required):
+            raise Failure("%s says neither what to take nor from where: give %s." % (where, " or ".join(required)))
+        checked.append({key: item.get(key) for key in keys})
+    return checked
+
+
+def check_dests(variable: str, items) -> None:
+    """Two items with the same place on the host are an error: the second would undo the first."""
+    seen = {}
+    for number, item in enumerate(items, 1):
+        before = seen.setdefault(item["path"], number)
+        if before != number:
+            raise Failure("%s, items %d and %d have the same dest, %s: give each its own." % (variable, before, number, item["path"]))
+
+
+def size(number: float) -> str:
+    """Bytes for people."""
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if number < 1000 or unit == "TB":
+            return "%d B" % number if unit == "B" else "%.1f %s" % (number, unit)
+        number /= 1000.0
+    return ""

@@ -1,0 +1,139 @@
+# Copyright (c) 2026, the rented.gpu contributors
+# GNU General Public License v3.0 or later (see LICENSE)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection; it may change without notice.
+"""The ssh command that git and rsync use to reach a host: the same as Ansible's own, so that its open connection is shared."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shlex
+
+from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure
+
+# Settings of the ssh connection plugin by name, and the host variable that says the same where another plugin (Mitogen's) is in use.
+OPTIONS = {
+    "host": "ansible_host",
+    "port": "ansible_port",
+    "remote_user": "ansible_user",
+    "private_key_file": "ansible_ssh_private_key_file",
+    "ssh_args": "ansible_ssh_args",
+    "ssh_common_args": "ansible_ssh_common_args",
+    "ssh_extra_args": "ansible_ssh_extra_args",
+    "ssh_executable": "ansible_ssh_executable",
+    "timeout": "ansible_ssh_timeout",
+    "control_path": "ansible_control_path",
+    "control_path_dir": "ansible_control_path_dir",
+    "password": "ansible_password",
+}
+
+# One login of its own, which is over when the command is: for this the user's agent is lent, and for nothing else.
+ALONE = ["-o", "ControlMaster=no", "-o", "ControlPath=none"]
+
+
+class Ssh:
+    """How to reach the host of a task by ssh. Raises `Failure` when the host is reached otherwise."""
+
+    def __init__(self, connection, task_vars: dict) -> None:
+        self.connection = connection
+        self.task_vars = task_vars
+        transport = getattr(connection, "transport", "")
+        if "ssh" not in transport:
+            raise Failure(
+                "git and rsync reach a host by ssh only, and %s is reached by '%s': set ansible_connection to ssh."
+                % (task_vars.get("inventory_hostname"), transport)
+            )
+        self.address = str(self._option("host") or task_vars.get("inventory_hostname"))
+        self.user = self._option("remote_user")
+        self.port = self._option("port")
+
+    def _option(self, name: str):
+        try:
+            value = self.connection.get_option(name)
+        except Exception:
+            value = None
+        return self.task_vars.get(OPTIONS[name]) if value is None else value
+
+    def argv(self, settings: bool = True) -> list:
+        """The command without the host; ``settings=False`` leaves out what only serves to share Ansible's connection (to show to people)."""
+        command = [str(self._option("ssh_executable") or "ssh")]
+        if settings:
+            # Never become the master: its background process would hold our pipes open.
+            command += ["-o", "ControlMaster=no", "-o", "BatchMode=yes"]
+            command += shlex.split(self._option("ssh_args") or "")
+        if self.port:
+            command += ["-o", "Port=%s" % self.port]
+        if self._option("private_key_file"):
+            command += ["-o", 'IdentityFile="%s"' % os.path.expanduser(self._option("private_key_file"))]
+        if self.user:
+            command += ["-o", 'User="%s"' % self.user]
+        if settings:
+            command += ["-o", "ConnectTimeout=%s" % (self._option("timeout") or 10)]
+        common = shlex.split(self._option("ssh_common_args") or "") + shlex.split(self._option("ssh_extra_args") or "")
+        command += common if settings else _without_multiplexing(common)
+        if settings:
+            command += self._control_path(command)
+        return command
+
+    def _control_path(self, command: list) -> list:
+        """Where Ansible's connection listens, when Ansible chose the place itself (a hash of host, port and user, as its plugin does)."""
+        words = " ".join(command).lower()
+        if "controlpersist" not in words or "controlpath" in words:
+            return []
+        make = getattr(self.connection, "_create_control_path", None)
+        pattern = self._option("control_path")
+        if not pattern and make:
+            pattern = make(getattr(self.connection, "host", self.address), self.port, self.user)
+        if not pattern:
+            name = "%s-%s-%s" % (self.address, self.port, self.user)
+            pattern = "%(directory)s/" + hashlib.sha1(name.encode(), usedforsecurity=False).hexdigest()[:10]
+        folder = os.path.expanduser(self._option("control_path_dir") or "~/.ansible/cp")
+        return ["-o", 'ControlPath="%s"' % (pattern % {"directory": folder})]
+
+    def command(self, settings: bool = True) -> str:
+        """As one word for a shell: GIT_SSH_COMMAND and rsync's -e."""
+        return shlex.join(self.argv(settings))
+
+    @property
+    def bracketed(self) -> str:
+        """The address as it stands before a colon or in a URL."""
+        return "[%s]" % self.address if ":" in self.address else self.address
+
+
+class LentAgent:
+    """``with LentAgent(connection):`` the executions inside run on a login of their own that forwards the user's ssh agent.
+
+    Ansible's shared connection never forwards it, so no other execution, and nobody on the host afterwards, can use it.
+    """
+
+    def __init__(self, connection, task_vars: dict) -> None:
+        self.connection = connection
+        host = task_vars.get("inventory_hostname")
+        if getattr(connection, "transport", "") != "ssh" or not hasattr(connection, "set_option"):
+            raise Failure("Mode agent needs Ansible's own ssh connection, and %s is reached by '%s'." % (host, getattr(connection, "transport", "?")))
+        if not os.environ.get("SSH_AUTH_SOCK"):
+            raise Failure("Mode agent lends your ssh agent to %s, but none runs here (SSH_AUTH_SOCK is not set): eval $(ssh-agent); ssh-add." % host)
+
+    def __enter__(self) -> LentAgent:
+        self.before = self.connection.get_option("ssh_args")
+        # First value wins in ssh, and ssh_args come first: these stand against whatever the inventory says about multiplexing.
+        self.connection.set_option("ssh_args", "%s -o ForwardAgent=yes %s" % (" ".join(ALONE), self.before or ""))
+        return self
+
+    def __exit__(self, *unused) -> None:
+        self.connection.set_option("ssh_args", self.before)
+
+
+def _without_multiplexing(words: list) -> list:
+    kept, index = [], 0
+    while index < len(words):
+        pair = words[index : index + 2]
+        if words[index] == "-o" and len(pair) == 2 and pair[1].lower().startswith("control"):
+            index += 2
+        elif words[index].lower().startswith("-ocontrol"):
+            index += 1
+        else:
+            kept.append(words[index])
+            index += 1
+    return kept
