@@ -142,6 +142,14 @@ def describe(body: str, content_type: str = "") -> tuple:
     return code, words or code
 
 
+def check_key(title: str, name: str, key: str | None) -> None:
+    """Refuse a key that cannot go into a header. Libraries would name the whole header, key included, in their error."""
+    if key is not None and not re.match(r"^[\x21-\x7e]+$", key):
+        raise AuthenticationError(
+            "The API key for %s holds blanks, line ends or characters that no key has. Copy it again, whole and alone." % title, name
+        )
+
+
 def redact(text: str, *secrets) -> str:
     """``text`` without the secrets, as they are or URL-quoted: servers like to repeat what they refused."""
     for secret in secrets:
@@ -192,6 +200,7 @@ class JsonApi:
         self.tries = tries
         self.pace = pace
         self.answer_limit = answer_limit
+        check_key(title, name, api_key)
         self._api_key = api_key
         self._sleep = sleep
         # Redirects are followed here, by hand: Ansible's handler would send the key along to any host.

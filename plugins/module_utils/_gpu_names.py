@@ -1,0 +1,110 @@
+# Copyright (c) 2026, the rented.gpu contributors
+# GNU General Public License v3.0 or later (see LICENSE)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection; it may change without notice.
+"""One GPU has a dozen spellings: ``Tesla V100-SXM2-32GB``, ``V100-32G``, ``gpu_8x_v100``, ``nvidia-tesla-v100``. This makes them one.
+
+The spellings are those of Vast.ai, RunPod, Lambda, Paperspace, GCP, AWS and nvidia-smi. What is not recognised stays as it came.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+# Sizes that GPUs are sold with, in GiB.
+SIZES_GB = (2, 3, 4, 5, 6, 8, 10, 11, 12, 14, 16, 20, 22, 24, 32, 40, 44, 48, 64, 72, 80, 94, 96, 128, 141, 144, 180, 192, 256, 288)
+TOLERANCE = 0.07  # drivers report a little less than what is sold: 24564 MiB, 22888 MiB for "24 GB", 183359 MiB for "180 GB"
+
+# Words that say how a board is connected or built, as they are written -> as we write them.
+VARIANTS = {
+    "SXM": "SXM", "SXM2": "SXM", "SXM3": "SXM", "SXM4": "SXM", "SXM5": "SXM", "SXM6": "SXM",
+    "HBM3": "SXM",  # nvidia-smi and RunPod call the SXM board "H100 80GB HBM3"
+    "PCI": "PCIe", "PCIE": "PCIe", "NVL": "NVL", "OAM": "OAM", "SERVER": "Server", "WORKSTATION": "Workstation",
+}
+NOISE = {"NVIDIA", "AMD", "INSTINCT", "RADEON", "GEFORCE", "TESLA", "QUADRO", "GENERATION", "EDITION", "GPU", "GRAPHICS", "SIMULATED", "HBM2", "HBM2E", "HBM3E"}
+WRITTEN = {"TI": "Ti", "ADA": "Ada", "LAPTOP": "Laptop"}
+
+KNOWN = re.compile(
+    r"^(?:(?:RTX|GTX) \d{3,4}(?: (?:Ti|SUPER|Ada|SFF|Laptop|D|Max-Q))*|RTX A\d{3,4}|RTX PRO \d{4}|TITAN (?:X|XP|V|RTX)"
+    r"|(?:A|B|H|K|L|M|P|T|V|GB|GH|CMP )\d{1,4}[A-Z]?|MI\d{2,3}[A-Z]?)$"
+)
+
+
+class GpuName(NamedTuple):
+    """``model`` is the family ("H100", "RTX 4090"), ``variant`` the board ("SXM", "PCIe", "NVL", "MIG 1g.24gb"), ``vram_mb`` MiB per GPU."""
+
+    model: str | None
+    variant: str | None
+    vram_mb: int | None
+
+
+def snap_gb(vram_mb) -> int | None:
+    """The size in GiB that such a GPU is sold with, when one is within 7 %; the size rounded down otherwise. None for nothing known."""
+    if not vram_mb or vram_mb <= 0:
+        return None
+    size = vram_mb / 1024.0
+    best = min(SIZES_GB, key=lambda known: abs(known - size))
+    return best if abs(best - size) <= TOLERANCE * best else int(size)
+
+
+def same_size(one_mb, other_mb) -> bool:
+    """Whether two sizes are of one model: within 7 % of the larger."""
+    return abs(one_mb - other_mb) <= TOLERANCE * max(one_mb, other_mb)
+
+
+def normalise(raw: str | None, vram_mb=None) -> GpuName:
+    """The name of a GPU in one spelling. ``vram_mb`` is what the provider reports; without it the size in the name is taken, if any."""
+    text = " ".join((raw or "").split())
+    if not text:
+        return GpuName(None, None, _whole(vram_mb))
+    plain = re.sub(r"(?i)^(?:gpu[ _-])?\d{1,3}x[ _-]+", "", text)  # "gpu_8x_a100", "8x A100 (40 GB SXM4)"
+    variant, size = None, None
+    slice_of = re.search(r"(?i)\b(?:MIG[ -]+)?(\d+g\.(\d+)gb)\b", plain)
+    if slice_of:
+        variant, size = "MIG " + slice_of.group(1).lower(), int(slice_of.group(2))
+        plain = plain.replace(slice_of.group(0), " ")
+    words = re.sub(r"(?i)max-q", "MAXQ", plain)
+    words = re.sub(r"[()_\-,/]", " ", words).upper()
+    words = re.sub(r"\b(\d+) ?(?:GB|GIB|G)\b", r"\1GB", words)
+    words = re.sub(r"\b(RTX|GTX) ?(A?\d{3,4})", r"\1 \2", words)  # "RTX6000"
+    words = re.sub(r"\b(\d{3,4}) ?(TI|ADA|SUPER|D)\b", r"\1 \2", words)  # "6000ADA", "3080TI"
+    words = re.sub(r"\b(\d{3,4})S\b", r"\1 SUPER", words) if "RTX" in words or "GTX" in words else words  # Vast: "RTX 4080S"
+    words = re.sub(r"\bSUPER TI\b", "TI SUPER", words)  # Vast: "RTX 4070S Ti"
+    words = re.sub(r"\b([A-Z]+\d+[A-Z]?)X\d{1,2}$", r"\1", words)  # Paperspace: "H100x8"
+    kept = []
+    for word in words.split():
+        gigabytes = re.match(r"^(\d+)GB$", word)
+        if gigabytes:
+            # "GH200 480GB" speaks of the CPU's memory; only sizes of GPUs count.
+            if size is None and int(gigabytes.group(1)) in SIZES_GB:
+                size = int(gigabytes.group(1))
+        elif word in VARIANTS:
+            variant = variant or VARIANTS[word]
+        elif word not in NOISE:
+            kept.append("Max-Q" if word == "MAXQ" else WRITTEN.get(word, word))
+    model, variant = _family(" ".join(kept), variant)
+    if not KNOWN.match(model):
+        model, variant = text, None
+    if vram_mb is None and size is not None:
+        vram_mb = size * 1024
+    return GpuName(model, variant, _whole(vram_mb))
+
+
+def _family(model: str, variant: str | None) -> tuple:
+    model = re.sub(r"^Q RTX ", "RTX ", model)  # Vast: "Q RTX 8000" is the Quadro
+    if re.match(r"^A[2-6]\d00$", model):  # Lambda and Paperspace leave "RTX" off; "A100" and "A10" are other cards
+        model = "RTX " + model
+    pro = re.match(r"^RTX PRO (\d{4})(?: BLACKWELL)?(?: (S|WS|Max-Q))?$", model)
+    if pro:
+        model = "RTX PRO " + pro.group(1)
+        short = {"S": "Server", "WS": "Workstation", "Max-Q": "Max-Q"}.get(pro.group(2))
+        # "Max-Q Workstation Edition" is a card of its own, with half the power.
+        variant = short if short == "Max-Q" else variant or short
+    if model == "H100 MEGA":  # GCP's a3-mega, an SXM board
+        model, variant = "H100", variant or "SXM"
+    return model, variant
+
+
+def _whole(number) -> int | None:
+    return int(number) if number else None
