@@ -14,6 +14,7 @@ import uuid
 import xml.etree.ElementTree as ElementTree
 
 import pytest
+
 from ansible_collections.rented.gpu.plugins.module_utils._errors import MissingCredentials, NotFound, RentedError
 from ansible_collections.rented.gpu.plugins.module_utils._models import LaunchRequest
 from ansible_collections.rented.gpu.plugins.module_utils._providers.rehearsal import RehearsalProvider
@@ -90,7 +91,7 @@ def test_a_root_container_looks_like_one(ground):
         assert instance.trust == "own"
         assert instance.price_per_hour == pytest.approx(0.72)
         assert ground.out(instance, "id -un; echo $HOME; test -w /workspace; echo $CONTAINER_ID").split() == ["root", "/root", instance.id]
-        assert not ground.ssh(instance, "test -d /run/systemd/system").returncode == 0
+        assert ground.ssh(instance, "test -d /run/systemd/system").returncode != 0
         assert ground.out(instance, "cat /proc/1/comm") == "sshd"
         printed = ground.out(instance, "nvidia-smi --query-gpu=index,name,memory.total,compute_cap --format=csv,noheader,nounits")
         rows = [[cell.strip() for cell in row] for row in csv.reader(printed.splitlines())]
@@ -131,7 +132,7 @@ def test_stop_and_start_keep_files_and_host_key(ground, box):
     before = ground.out(box, "echo kept > /workspace/file; cat /etc/ssh/ssh_host_ed25519_key.pub")
     ground.provider.stop(box.id)
     stopped = ground.provider.get_instance(box.id)
-    assert stopped.state == "stopped"
+    assert (stopped.state, stopped.ssh_host, stopped.ssh_port) == ("stopped", None, None)
     assert stopped.label == box.label
     with pytest.raises(RentedError, match="start it before"):
         ground.provider.attach_key(box.id, ground.public_key)

@@ -10,12 +10,12 @@ All state is in the container engine, as labels of the containers: nothing can d
 from __future__ import annotations
 
 import datetime
-import getpass
 import glob
 import os
 import re
 import uuid
 
+from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names
 from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     MissingCredentials,
     NotFound,
@@ -59,22 +59,21 @@ KINDS = {
     "vm": {"user": "ubuntu", "gpu": "A10", "price": 0.05, "price_per_gpu": 0.75, "trust": "own"},
 }
 
-# name -> as nvidia-smi writes it, MiB, compute capability, watts, whether it has ECC memory
+# as nvidia-smi writes it -> MiB, compute capability, watts, whether it has ECC memory; of two sizes the first is the usual one
 GPUS = {
-    "RTX 3060": ("NVIDIA GeForce RTX 3060", 12288, "8.6", 170, False),
-    "RTX 3090": ("NVIDIA GeForce RTX 3090", 24576, "8.6", 350, False),
-    "RTX 4090": ("NVIDIA GeForce RTX 4090", 24564, "8.9", 450, False),
-    "RTX 5090": ("NVIDIA GeForce RTX 5090", 32607, "12.0", 575, False),
-    "RTX A6000": ("NVIDIA RTX A6000", 49140, "8.6", 300, True),
-    "T4": ("Tesla T4", 15360, "7.5", 70, True),
-    "V100": ("Tesla V100-SXM2-16GB", 16384, "7.0", 300, True),
-    "L4": ("NVIDIA L4", 23034, "8.9", 72, True),
-    "A10": ("NVIDIA A10", 23028, "8.6", 150, True),
-    "A100 40GB": ("NVIDIA A100-SXM4-40GB", 40960, "8.0", 400, True),
-    "A100 80GB": ("NVIDIA A100-SXM4-80GB", 81920, "8.0", 400, True),
-    "H100": ("NVIDIA H100 80GB HBM3", 81559, "9.0", 700, True),
+    "NVIDIA GeForce RTX 3060": (12288, "8.6", 170, False),
+    "NVIDIA GeForce RTX 3090": (24576, "8.6", 350, False),
+    "NVIDIA GeForce RTX 4090": (24564, "8.9", 450, False),
+    "NVIDIA GeForce RTX 5090": (32607, "12.0", 575, False),
+    "NVIDIA RTX A6000": (49140, "8.6", 300, True),
+    "Tesla T4": (15360, "7.5", 70, True),
+    "Tesla V100-SXM2-16GB": (16384, "7.0", 300, True),
+    "NVIDIA L4": (23034, "8.9", 72, True),
+    "NVIDIA A10": (23028, "8.6", 150, True),
+    "NVIDIA A100-SXM4-40GB": (40960, "8.0", 400, True),
+    "NVIDIA A100-SXM4-80GB": (81920, "8.0", 400, True),
+    "NVIDIA H100 80GB HBM3": (81559, "9.0", 700, True),
 }
-ALIASES = {"a100": "A100 40GB", "h100sxm": "H100", "h10080gb": "H100", "v10016gb": "V100", "a6000": "RTX A6000"}
 
 # What LaunchRequest.options may hold, and how each value is read.
 OPTIONS = {
@@ -160,7 +159,7 @@ class RehearsalProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, Ca
         name = container_name(uuid.uuid4().hex[:8], request.name)
         labels = {
             "account": self.account,
-            "user": getpass.getuser(),
+            "user": os.getuid(),
             "name": request.name,
             "kind": wish["kind"],
             "image": wish["image"],
@@ -247,8 +246,9 @@ class RehearsalProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, Ca
 
 
 def _boxes(engine: engines.Engine, account: str) -> list:
-    user = getpass.getuser()
-    found = [box for box in engine.containers(PREFIX + "account", account) if box["labels"].get(PREFIX + "user") == user]
+    # An engine may read wildcards in a filter, and one docker daemon serves several users: both are compared here.
+    mine = {PREFIX + "account": account, PREFIX + "user": str(os.getuid())}
+    found = [box for box in engine.containers(PREFIX + "account", account) if mine.items() <= box["labels"].items()]
     return sorted(found, key=lambda box: (box["labels"].get(PREFIX + "created", ""), box["id"]))
 
 
@@ -261,8 +261,11 @@ def instance(box: dict) -> Instance:
     started = labels.get("created")
     if box["started"]:
         started = _iso(datetime.datetime.fromtimestamp(box["started"], datetime.timezone.utc))
-    model, variant = _normalise(gpu, _number(labels.get("gpu_vram_mb")))
+    vram = _number(labels.get("gpu_vram_mb"), int) if gpu else None
+    model = _gpu_names.normalise(gpu, vram)
     state = STATES.get(box["state"], "unknown")
+    # podman goes on naming the port of a stopped container
+    port = box["port"] if state in ("running", "paused") else None
     return Instance(
         provider=RehearsalProvider.NAME,
         account=labels.get("account", ""),
@@ -271,15 +274,15 @@ def instance(box: dict) -> Instance:
         state=state,
         state_raw=box["state"],
         kind=kind,
-        ssh_host="127.0.0.1" if box["port"] else None,
-        ssh_port=box["port"],
+        ssh_host="127.0.0.1" if port else None,
+        ssh_port=port,
         ssh_user=KINDS[kind]["user"] if kind else None,
-        ssh_via="direct" if box["port"] else None,
+        ssh_via="direct" if port else None,
         gpu_name_raw=gpu and gpu + " (simulated)",
-        gpu_model=model,
-        gpu_variant=variant,
+        gpu_model=model.model,
+        gpu_variant=model.variant,
         gpu_count=int(count) if count is not None else None,
-        gpu_vram_mb=_number(labels.get("gpu_vram_mb"), int) if gpu else None,
+        gpu_vram_mb=vram,
         cpu_cores=_number(labels.get("cpus")),
         ram_gb=_scaled(labels.get("ram_mb"), 1048576 / 1e9),
         disk_gb=_scaled(labels.get("disk_mb"), 1048576 / 1e9),
@@ -319,11 +322,6 @@ def _tag_and_label(name: str) -> tuple:
     return match.group(1), engines.unquote(coded)
 
 
-def _normalise(gpu: str | None, vram_mb) -> tuple:
-    # TODO(gpu names): replaced below once the shared table exists
-    return (re.sub(r"^(NVIDIA |GeForce |Tesla )+", "", gpu) if gpu else None), None
-
-
 def _ends(labels: dict) -> str | None:
     seconds = _number(labels.get("vanish_after"))
     try:
@@ -355,7 +353,7 @@ def plan(request: LaunchRequest) -> dict:
     count = int(count) if gpu else 0
     if count < 0 or count > 16:
         raise RentedError("A box has 0 to 16 simulated GPUs, not %d." % count, "rehearsal")
-    raw, vram, capability, watts, ecc = GPUS[gpu] if gpu and count else (None, "", "", "", False)
+    vram, capability, watts, ecc = GPUS[gpu] if count else ("", "", "", False)
     price = KINDS[kind]["price"] + KINDS[kind]["price_per_gpu"] * count
     if request.interruptible:
         price /= 2
@@ -366,7 +364,7 @@ def plan(request: LaunchRequest) -> dict:
     return {
         "kind": kind,
         "image": image,
-        "gpu": raw,
+        "gpu": gpu if count else None,
         "gpu_count": count,
         "vram_mb": vram,
         "compute_capability": capability,
@@ -411,20 +409,17 @@ def _read_option(name: str, value):
 
 
 def find_gpu(asked: str) -> str | None:
-    """The name in `GPUS` for "RTX 4090", "rtx_4090", "NVIDIA GeForce RTX 4090" and the like; None for "none"."""
+    """The name in `GPUS` for "RTX 4090", "rtx_4090", "A100 80GB" and the like; None for "none". Raises `RentedError` for others."""
     if asked.strip().lower() in ("none", "cpu", "no"):
         return None
-    short = _squeeze(asked)
+    wanted = _gpu_names.normalise(asked)
+    models = []
     for name, facts in GPUS.items():
-        if short in (_squeeze(name), _squeeze(facts[0])):
+        found = _gpu_names.normalise(name, facts[0])
+        if found.model == wanted.model and (not wanted.vram_mb or _gpu_names.same_size(found.vram_mb, wanted.vram_mb)):
             return name
-    if short in ALIASES:
-        return ALIASES[short]
-    raise RentedError("There is no simulated GPU '%s'. %s" % (asked, nearest(asked, list(GPUS) + ["none"])), "rehearsal")
-
-
-def _squeeze(name: str) -> str:
-    return re.sub(r"[^a-z0-9]|nvidia|geforce|tesla|\(simulated\)", "", name.lower())
+        models.append(found.model)
+    raise RentedError("There is no simulated GPU '%s'. %s" % (asked, nearest(asked, set(models) | {"none"})), "rehearsal")
 
 
 def _environment(wish: dict, key: str) -> dict:

@@ -122,7 +122,7 @@ class Engine:
                 )
         decisions = _read_json(self._decisions_file())
         decisions[self._key()] = {"config": config, "why": last_words(first) if config else None}
-        temporary = "%s.%d" % (self._decisions_file(), os.getpid())
+        temporary = os.path.join(_state.folder("rehearsal"), "engine.json.%d" % os.getpid())
         with open(temporary, "w", encoding="utf-8") as handle:
             json.dump(decisions, handle, indent=1)
         os.replace(temporary, self._decisions_file())
