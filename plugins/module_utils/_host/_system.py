@@ -110,6 +110,7 @@ def dpkg_packages(root: str = "/") -> dict:
     installed = {}
     provided = {}
     for block in text.split("\n\n"):
+        block += "\n"
         if "\nStatus: " not in block or " ok installed" not in block:
             continue
         name = block[len("Package: ") : block.find("\n")].strip()
