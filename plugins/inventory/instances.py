@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026, the rented.gpu contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -14,18 +13,23 @@ author:
 description:
   - Lists the instances of one or more accounts as hosts, with everything that is needed to reach them over SSH.
   - The inventory file's name must end in C(rented.yml) or C(rented.yaml).
-  - Every host has a variable C(rented_<field>) for each field of an instance, for example C(rented_gpu_model), C(rented_gpu_count),
+  - Every host has a variable C(rented_<field>) for each field of an instance, for example C(rented_gpu_model),
+    C(rented_gpu_count),
     C(rented_gpu_vram_mb), C(rented_price_per_hour), C(rented_provider), C(rented_id) and C(rented_state).
     What is not known is V(null).
-  - Every host is in the group C(rented) and, as far as known, in C(provider_<name>), C(state_<state>), C(gpu_<model>), C(kind_<kind>),
-    C(trust_<trust>), C(label_<label>) and C(interruptible). Group names are in lower case; other signs than letters and digits become C(_).
-  - The host key of an instance is pinned at the first connection, below the collection's state directory, under the instance's own name.
+  - Every host is in the group C(rented) and, as far as known, in C(provider_<name>), C(state_<state>),
+    C(gpu_<model>), C(kind_<kind>),
+    C(trust_<trust>), C(label_<label>) and C(interruptible). Group names are in lower case; other signs than
+    letters and digits become C(_).
+  - The host key of an instance is pinned at the first connection, below the collection's state directory, under
+    the instance's own name.
     An address that another instance had before does no harm, and another key of the same instance stops the run.
 notes:
   - Without further settings C(ansible-inventory) ends with status 0 even when an inventory source failed.
     Set E(ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED=1) wherever a script looks at the status.
   - Text of an API (labels and the like) is never evaluated as a template.
-  - Ansible's own C(ssh_args) and C(host_key_checking) have no effect on these hosts. Use C(ansible_ssh_extra_args) for more arguments of ssh.
+  - Ansible's own C(ssh_args) and C(host_key_checking) have no effect on these hosts. Use
+    C(ansible_ssh_extra_args) for more arguments of ssh.
 requirements:
   - vastai, for accounts at Vast.ai
   - jmespath, for O(query)
@@ -52,7 +56,9 @@ options:
         type: str
         required: true
       name:
-        description: A name for the account. Needed where two accounts are at the same provider. Defaults to the provider's name.
+        description:
+          - A name for the account. Needed where two accounts are at the same provider. Defaults to the
+            provider's name.
         type: str
       api_key:
         description:
@@ -64,25 +70,31 @@ options:
         description: The base URL of the API, without a trailing slash, where it is not the provider's usual one.
         type: str
       ssh_private_key_file:
-        description: The private SSH key for the instances of this account. Left out, ssh chooses (its agent and usual files).
+        description:
+          - The private SSH key for the instances of this account. Left out, ssh chooses (its agent and usual
+            files).
         type: path
   states:
     description:
       - Instances in these states become hosts.
-      - One or more of V(pending), V(running), V(paused), V(stopping), V(stopped), V(terminated), V(error) and V(unknown).
+      - One or more of V(pending), V(running), V(paused), V(stopping), V(stopped), V(terminated), V(error) and
+        V(unknown).
     type: list
     elements: str
     default: [running]
   query:
     description:
-      - A JMESPath expression over the list of instances that have one of the O(states), with the field names of an instance (without C(rented_)).
+      - A JMESPath expression over the list of instances that have one of the O(states), with the field names of
+        an instance (without C(rented_)).
       - It chooses instances, and may sort and slice them; it cannot reshape them.
     type: str
   filters:
     description:
-      - An ordered list of conditions on host variables. The first that holds decides; an instance for which none holds is included.
+      - An ordered list of conditions on host variables. The first that holds decides; an instance for which
+        none holds is included.
       - Each entry has one key, C(include) or C(exclude), and a Jinja condition or a boolean.
-      - A condition that cannot be evaluated is an error.
+      - V(null) does not hold, for example C(rented_interruptible) where that is not known. A condition that
+        cannot be evaluated is an error.
     type: list
     elements: dict
     default: []
@@ -96,24 +108,30 @@ options:
   hostname:
     description:
       - A template of the host's name, over the host's variables. Left out, it is C(<provider>-<id>).
-      - Signs that are unsafe in a host's name become C(-). A template that gives nothing for an instance falls back to the default.
-      - A name that several instances share, or that a group has, becomes C(<name>-<provider>-<account>-<id>) for all of them.
+      - Signs that are unsafe in a host's name become C(-). A template that gives nothing for an instance falls
+        back to the default.
+      - A name that several instances share, or that a group has, becomes C(<name>-<provider>-<account>-<id>)
+        for all of them.
     type: str
   ssh_via:
     description:
-      - How instances are reached. V(auto) takes the direct way where there is one, and the provider's proxy otherwise.
+      - How instances are reached. V(auto) takes the direct way where there is one, and the provider's proxy
+        otherwise.
     type: str
     choices: [auto, direct, proxy]
     default: auto
   on_provider_error:
     description:
-      - What to do when an account does not answer. V(fail) gives no hosts at all and one message about all accounts that failed.
+      - What to do when an account does not answer. V(fail) gives no hosts at all and one message about all
+        accounts that failed.
       - V(warn) goes on with the other accounts. Such an answer is never cached.
     type: str
     choices: [fail, warn]
     default: fail
   include_raw:
-    description: Whether hosts also have C(rented_raw), what the provider's API said about the instance. Secrets are removed, by their names and forms.
+    description:
+      - Whether hosts also have C(rented_raw), what the provider's API said about the instance. Secrets are
+        removed, by their names and forms.
     type: bool
     default: false
   timeout:
@@ -193,20 +211,22 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             hosts = self._hosts(answers)
             self._populate(hosts)
         except RentedError as error:
-            raise AnsibleParserError(error.message) from error
+            raise AnsibleParserError(error.message) from None  # the message is whole; a chain would print it twice
 
     # --- options -----------------------------------------------------------------------------------------------
 
     def _read_options(self, path):
         """Read the file; an option that does not exist is an error, not a wish."""
-        try:
-            config = self._read_config_data(path)
-        except AttributeError:
+        config = self.loader.load_from_file(path, cache="none")
+        if not isinstance(config, dict):
             raise RentedError("%s is not a mapping of options; its first line is 'plugin: %s'." % (path, self.NAME))
         known = set(self.option_definitions) | {"plugin"}
         for option in config:
             if option not in known:
                 raise RentedError("The option '%s' does not exist. %s" % (option, nearest(str(option), known)))
+        if isinstance(config.get("accounts"), dict):  # Ansible's own message would show the key
+            raise RentedError("The option 'accounts' must be a list: put '- ' before the first line of each account.")
+        self._read_config_data(path)
         for state in self._rendered("states"):
             if state not in STATES:
                 raise RentedError("The option 'states' knows no state '%s'. %s" % (state, nearest(str(state), STATES)))
@@ -228,10 +248,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def _accounts(self):
         """The accounts of the file, or every one that is found; no request is made."""
         timeout = self.get_option("timeout")
-        if self.get_option("accounts") is None:
-            accounts = _accounts.found(timeout)
-        else:
-            accounts = _accounts.given(self._rendered("accounts"), timeout)
+        named = self.get_option("accounts") is not None
+        accounts = _accounts.given(self._rendered("accounts"), timeout) if named else _accounts.found(timeout)
         for account in accounts:
             if account.provider.api_key:
                 register_secret(account.provider.api_key)
@@ -249,7 +267,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 answers = _accounts.from_cache(accounts, self._cache[key])
             except KeyError:
                 answers = None
-            except AnsibleError as error:
+            except Exception as error:  # each cache plugin has its own for a damaged entry
                 self.display.v("The cached instances cannot be read, asking again: %s" % error)
                 answers = None
             if answers is not None:
@@ -265,7 +283,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def _report(self, failures, asked):
         text = " ".join("%s: %s" % (answer.account.title, answer.failure) for answer in failures)
         if self.get_option("on_provider_error") == "warn":
-            self.display.warning("The list of instances is not complete, %d of %d accounts did not answer. %s" % (len(failures), asked, text))
+            self.display.warning(
+                "The list of instances is not complete, %d of %d accounts did not answer. %s" % (len(failures), asked, text)
+            )
             return
         hint = " Set 'on_provider_error: warn' to go on with the other accounts." if asked > len(failures) else ""
         raise RentedError("%d of %d accounts did not answer, so nothing is listed. %s%s" % (len(failures), asked, text, hint))
@@ -274,7 +294,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def _hosts(self, answers):
         """The instances that become hosts: a list of ``(instance, variables)``."""
-        answer_of = {(answer.account.provider.NAME, instance.account, instance.id): answer for answer in answers for instance in answer.instances}
+        answer_of = {
+            (answer.account.provider.NAME, instance.account, instance.id): answer for answer in answers for instance in answer.instances
+        }
         every = [instance for answer in answers for instance in answer.instances]
         states = self._rendered("states")
         chosen = [instance for instance in every if instance.state in states]
@@ -289,7 +311,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         missing = [_names.default_name(instance) for instance, variables in hosts if "ansible_host" not in variables]
         if missing:
             self.display.warning(
-                "No address for ssh_via '%s' is known (yet) of: %s" % (self.get_option("ssh_via"), ", ".join(missing[:10]) + (" …" if missing[10:] else ""))
+                "No address for ssh_via '%s' is known (yet) of: %s"
+                % (self.get_option("ssh_via"), ", ".join(missing[:10]) + (" …" if missing[10:] else ""))
             )
         return [host for host in hosts if self._included(*host)] if self.get_option("filters") else hosts
 
@@ -312,7 +335,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 raise RentedError("Filter %d must have one key, 'include' or 'exclude', and a condition." % number)
             ((verdict, condition),) = entry.items()
             try:
-                holds = self.templar.evaluate_conditional(condition)
+                holds = condition if isinstance(condition, bool) else self.templar.evaluate_expression(condition)
+                if holds is not None and not isinstance(holds, bool):
+                    raise RentedError("it gives %r, not true or false" % (holds,))
             except Exception as error:  # Jinja's and the operators' own errors too
                 raise RentedError(
                     "Filter %d (%s: %s) cannot be evaluated for %s: %s. Unknown values are null."
@@ -329,7 +354,12 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         inventory = self.inventory
         instances = [instance for instance, _variables in hosts]
         wanted = [self._wanted_name(*host) for host in hosts]
-        taken = set(inventory.groups) | set(C.LOCALHOST) | {_names.GROUP} | {self._sanitize_group_name(name) for name in self.get_option("groups")}
+        taken = (
+            set(inventory.groups)
+            | set(C.LOCALHOST)
+            | {_names.GROUP}
+            | {self._sanitize_group_name(name) for name in self.get_option("groups")}
+        )
         taken.update(group for instance in instances for group in _names.group_names(instance))
         taken.update(name for instance, name in zip(instances, wanted) if self._is_another(inventory.hosts.get(name), instance))
         try:
@@ -376,8 +406,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         skipped = {}
         for name, (instance, variables) in named_hosts:
             draft.add_host(name)
-            for variable, value in variables.items():
-                draft.set_variable(name, variable, value)
+            draft.set_variables(name, variables)
             for group in _names.group_names(instance):
                 draft.add_group(group)
                 draft.add_child(group, name)
@@ -398,6 +427,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             except AnsibleError as error:
                 if strict:
                     raise
-                add(entry, variables, name, strict=False, **arguments)  # what is wrong at any rate is raised here
+                try:
+                    add(entry, variables, name, strict=False, **arguments)
+                except AnsibleError as always:  # an error that is one without strict too does not say where it is
+                    raise AnsibleParserError("%s is wrong for host %s: %s" % (entry, name, always)) from None
                 count = skipped.get(str(entry), (0, ""))[0]
                 skipped[str(entry)] = (count + 1, str(error))

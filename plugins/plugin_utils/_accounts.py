@@ -48,7 +48,9 @@ class Answer:
 def given(entries, timeout: float) -> list:
     """The accounts that the inventory file names (values rendered and plain). Raises `RentedError`; asks nobody."""
     if not isinstance(entries, list) or not entries:
-        raise RentedError("The option 'accounts' must be a list with at least one account, such as '- provider: vast'. Leave it out to use every key found.")
+        raise RentedError(
+            "The option 'accounts' must be a list with at least one account ('- provider: vast'). Leave it out to use every key found."
+        )
     accounts = [_account(number, entry, timeout) for number, entry in enumerate(entries, 1)]
     seen: dict = {}
     for number, account in enumerate(accounts, 1):
@@ -66,7 +68,11 @@ def found(timeout: float) -> list:
     accounts = [Account(cls(timeout=timeout)) for _name, cls in sorted(PROVIDERS.items()) if cls.available()]
     if accounts:
         return accounts
-    looked = ["%s: %s" % (cls.TITLE or name, ", ".join(cls.places_looked_at())) for name, cls in sorted(PROVIDERS.items()) if cls.places_looked_at()]
+    looked = [
+        "%s: %s" % (cls.TITLE or name, ", ".join(cls.places_looked_at()))
+        for name, cls in sorted(PROVIDERS.items())
+        if cls.places_looked_at()
+    ]
     raise MissingCredentials(
         "No account of any provider was found. Looked at %s. Set one of these, or name an account under 'accounts' in the inventory file."
         % "; ".join(looked)

@@ -120,7 +120,10 @@ def socket_folder() -> str:
     for path in candidates:
         if len(os.fsencode(path)) + 1 + _DIGEST <= LONGEST_SOCKET and _private_folder(path):
             return path
-    raise RentedError("No directory for the sockets of ssh could be made; tried %s. Set XDG_RUNTIME_DIR to a directory that you own." % ", ".join(candidates))
+    raise RentedError(
+        "No directory for the sockets of ssh could be made; tried %s. Set XDG_RUNTIME_DIR to a directory that you own."
+        % ", ".join(candidates)
+    )
 
 
 def _private_folder(path: str) -> bool:

@@ -19,6 +19,10 @@ class Draft(InventoryData):
     def set_variable(self, entity, varname, value):
         self.hosts[entity].set_variable(varname, value)
 
+    def set_variables(self, host: str, variables: dict) -> None:
+        """Many at once; the names are known to be right."""
+        self.hosts[host].vars.update(variables)
+
     def add_child(self, group, child):
         if child in self.hosts:
             return self.groups[group].add_host(self.hosts[child])

@@ -23,9 +23,13 @@ def choose(expression: str, instances: list) -> list:
         answer = jmespath.search(expression, [instance.as_dict() for instance in instances])
     except ParseError as error:
         # Its own text spans lines, with a pointer that would stand anywhere once it is indented.
-        raise RentedError("The query %r is not JMESPath: near column %s, %s." % (str(expression), (error.lex_position or 0) + 1, _short(error)))
+        raise RentedError(
+            "The query %r is not JMESPath. %s, at column %d." % (str(expression), _short(error), (error.lex_position or 0) + 1)
+        )
     except JMESPathError as error:
-        raise RentedError("The query %r cannot be evaluated: %s. Unknown values are null: test for them first." % (str(expression), _short(error)))
+        raise RentedError(
+            "The query %r cannot be evaluated: %s. Unknown values are null: test for them first." % (str(expression), _short(error))
+        )
     if not isinstance(answer, list):
         raise RentedError(
             "The query %r must give a list of instances, such as [?gpu_count >= `2`]; it gave %s."
@@ -38,5 +42,13 @@ def choose(expression: str, instances: list) -> list:
 
 
 def _short(error: Exception) -> str:
-    text = getattr(error, "msg", None) or str(error)
-    return " ".join(str(text).split()).rstrip(".")
+    """One line of jmespath's message: without the drawing under the expression, and without the whole value that did not fit."""
+    if hasattr(error, "function_name"):
+        expected = getattr(error, "expected_types", None)
+        return "%s() takes %s and got %s" % (
+            error.function_name,
+            " or ".join(expected or ["something else"]),
+            getattr(error, "actual_type", "this"),
+        )
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[0].rstrip(":. ") if lines else type(error).__name__

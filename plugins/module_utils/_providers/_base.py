@@ -17,7 +17,7 @@ import os
 import re
 
 from ansible_collections.rented.gpu.plugins.module_utils._errors import MissingCredentials
-from ansible_collections.rented.gpu.plugins.module_utils._models import Instance, LaunchRequest, SCHEMA
+from ansible_collections.rented.gpu.plugins.module_utils._models import SCHEMA, Instance, LaunchRequest
 
 # Names under which APIs put secrets, and free text of the user that may hold one (start scripts, environments, commands).
 _SECRET_NAMES = re.compile(
