@@ -15,7 +15,7 @@ END = "# <<< rented.gpu: %s <<<"
 
 
 def with_block(text: str, name: str, lines: list, top: bool = False) -> str:
-    """``text`` with the block ``name`` holding ``lines``. A block that is there is changed where it is; a new one goes to the top or the end."""
+    """``text`` with the block ``name`` holding ``lines``: changed where it is when it is there, else put at the top or the end."""
     begin, end = BEGIN % name, END % name
     block = "\n".join([begin] + lines + [end]) + "\n"
     start, stop = text.find(begin + "\n"), text.find(end)

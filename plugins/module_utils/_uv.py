@@ -44,13 +44,13 @@ def place(home: str, version: str) -> str:
     return os.path.join(home, ".rented", "uv", version, "uv")
 
 
-def find(candidates: list) -> tuple:
-    """``(path, version)`` of the first uv that is new enough, or ``(None, None)``."""
+def find(candidates: list) -> str | None:
+    """The first uv that is new enough."""
     for path in candidates:
         version = version_of(path)
         if version and _cuda.version(version) >= _cuda.version(MINIMUM):
-            return path, version
-    return None, None
+            return path
+    return None
 
 
 def version_of(path: str) -> str | None:
@@ -86,9 +86,9 @@ def unpack(wheel: str, version: str, target: str) -> str:
     os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=os.path.dirname(target))
     try:
-        with zipfile.ZipFile(wheel) as archive, os.fdopen(handle, "wb") as stream:
-            with archive.open("uv-%s.data/scripts/uv" % version) as binary:
-                shutil.copyfileobj(binary, stream)
+        name = "uv-%s.data/scripts/uv" % version
+        with os.fdopen(handle, "wb") as stream, zipfile.ZipFile(wheel) as archive, archive.open(name) as binary:
+            shutil.copyfileobj(binary, stream)
         os.chmod(temporary, 0o755)
         os.replace(temporary, target)
     except BaseException:

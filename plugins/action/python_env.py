@@ -1,0 +1,122 @@
+# Copyright (c) 2026, the rented.gpu contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The controller's side of the role python_env: nothing when the host is as wanted, one execution otherwise."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+
+from ansible.utils.display import Display
+
+from ansible_collections.rented.gpu.plugins.module_utils import _requirements, _stamps
+from ansible_collections.rented.gpu.plugins.modules.python_env import ARGUMENT_SPEC as SPEC
+from ansible_collections.rented.gpu.plugins.modules.python_env import STAMP, TAGS
+from ansible_collections.rented.gpu.plugins.plugin_utils import _paths, _uv_wheel
+from ansible_collections.rented.gpu.plugins.plugin_utils._action import RUN, Failure, RoleAction
+
+ASKED = ("manager", "python", "requirements", "extras", "packages", "torch")
+
+
+class ActionModule(RoleAction):
+    ARGUMENT_SPEC = SPEC
+    TRANSFERS_FILES = True
+
+    def work(self, arguments):
+        self.check(arguments)
+        project = arguments["project"] or first_repository(arguments["repos"])
+        if not project and not any(arguments[name] for name in ("requirements", "extras", "packages", "path")):
+            return {"changed": False, "msg": "Nothing asks for an environment: no repository, requirements, extras or packages."}
+        if not self.facts.get("workdir"):
+            self.set_facts(**self.remote("host_facts", {})["ansible_facts"]["rented"])
+        request = self.request(arguments, project)
+        if self.settled(STAMP, request) and not self.pending():
+            return {"changed": False, "env": self.facts["stamps"][STAMP]["data"]}
+        asked = dict(
+            request,
+            uv_version=arguments["uv_version"],
+            disk_mb=arguments["disk_mb"],
+            lock_timeout=arguments["lock_timeout"],
+            workdir=self.facts["workdir"],
+            index=_uv_wheel.default_index() or "",
+            pending=self.check_mode and self.pending(),
+            stamp_wanted=_stamps.digest(request),
+        )
+        result = self.remote(STAMP, asked)
+        if result.get("needs_uv"):
+            result = self.remote(STAMP, dict(asked, uv_wheel=self.send_uv(arguments["uv_version"], result["needs_uv"])))
+        self.learn(result, asked)
+        return {name: value for name, value in result.items() if name not in ("stamp", "needs_uv", "invocation")}
+
+    def check(self, arguments):
+        """What can be seen to be wrong without the host."""
+        try:
+            if arguments["python"].strip():
+                _requirements.python_version(arguments["python"])
+        except _requirements.Wrong as error:
+            raise Failure("%s Nothing was changed." % error)
+        if not TAGS.match(arguments["torch"]):
+            raise Failure("python_env_torch is '%s'; it takes auto, none, cpu or a CUDA tag such as cu126." % arguments["torch"])
+
+    def request(self, arguments, project):
+        """All that decides what the environment is."""
+        gpu = self.facts.get("gpu") or {}
+        real = gpu.get("present") and not gpu.get("simulated") and not self.simulated()
+        folder = _paths.on_host(project or ".", self.facts)
+        return dict(
+            {name: arguments[name] for name in ASKED},
+            project=folder,
+            path=_paths.on_host(arguments["path"], self.facts) if arguments["path"] else posixpath.join(folder, ".venv"),
+            driver=(gpu.get("driver") or "") if real else "",
+            capabilities=sorted({str(entry["compute_capability"]) for entry in gpu.get("gpus") or [] if entry.get("compute_capability")})
+            if real
+            else [],
+        )
+
+    def simulated(self):
+        tags = self._templar.template(self._task_vars.get("rented_tags")) or {}
+        return isinstance(tags, dict) and str(tags.get("simulated", "")).lower() in ("true", "yes", "1")
+
+    def pending(self):
+        """Whether a repository was changed in this run: the stamp was compared with the files before that."""
+        run = self._task_vars["ansible_facts"].get(RUN) or {}
+        return bool(run.get("repos", {}).get("changed"))
+
+    def send_uv(self, version, needs):
+        """The host cannot fetch uv: the controller fetches it once and sends it over the connection."""
+        try:
+            wheel = _uv_wheel.download(version, needs["machine"], needs["glibc"])
+        except OSError as error:
+            raise Failure(
+                "uv %s cannot be had: not by the host (%s), and not by the controller (%s). Use an image that has uv, or "
+                "python_env_manager venv." % (version, needs["why"], error)
+            )
+        if not self._connection._shell.tmpdir:
+            self._make_tmp_path()
+        target = self._connection._shell.join_path(self._connection._shell.tmpdir, posixpath.basename(wheel))
+        self._transfer_file(wheel, target)
+        return target
+
+    def learn(self, result, asked):
+        """What the following roles must know: the stamp as it is now, and what to be warned of."""
+        stamp = result.get("stamp")
+        if stamp:
+            stamps = dict(self.facts.get("stamps") or {})
+            stamps[STAMP] = dict(stamp, drift=[], intact=True)
+            self.set_facts(stamps=stamps)
+        if result.get("torch"):
+            Display().display("%s: %s" % (self._task_vars.get("inventory_hostname"), result["torch"]))
+
+
+def first_repository(repos):
+    """The folder of the first entry of repos_list, as the role repos names it."""
+    for item in repos or []:
+        item = {"src": item} if isinstance(item, str) else item or {}
+        if item.get("dest"):
+            return str(item["dest"])
+        src = str(item.get("src") or "")
+        here = _paths.on_controller(src)
+        name = posixpath.basename((here if os.path.exists(here) else src).rstrip("/").replace(":", "/"))
+        return name[: -len(".git")] if name.endswith(".git") else name
+    return ""

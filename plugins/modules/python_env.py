@@ -1,0 +1,875 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the rented.gpu contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: python_env
+short_description: Make a project's Python environment on a rented host, and make it active everywhere
+version_added: 0.1.0
+description:
+  - Makes the environment, installs what the project asks for, and makes it active in login shells, in C(ssh host command) and
+    in tmux, all in one remote execution.
+  - Works as root and as a user without root. Neither pip nor ensurepip nor a preinstalled uv is needed.
+  - An install that was interrupted is mended by the next run. Packages that were installed by hand are left alone.
+  - Used as a task, the action of the same name runs on the controller. It resolves paths, does not go to the host at all when
+    the host is known to be as wanted, and calls this module otherwise.
+options:
+  manager:
+    description: What makes the environment. V(conda) takes micromamba, mamba or conda, whichever is on the host.
+    type: str
+    choices: [uv, venv, conda]
+    default: uv
+  python:
+    description: The version of Python, such as V(3.11) or V(3.12.4). When it is empty, the manager chooses.
+    type: str
+    default: ''
+  project:
+    description: Folder of the project. When it is empty, the action takes the first of O(repos).
+    type: str
+    default: ''
+  repos:
+    description: The variable C(repos_list). Only the action looks at it.
+    type: list
+    elements: raw
+    default: []
+  path:
+    description: Folder of the environment. The default is C(.venv) in the project.
+    type: str
+    default: ''
+  requirements:
+    description:
+      - Requirements files, relative to the project. What they include counts too.
+      - C(pylock.toml) with V(uv), C(environment.yml) with V(conda).
+    type: list
+    elements: str
+    default: []
+  extras:
+    description: Extras of the project's C(pyproject.toml).
+    type: list
+    elements: str
+    default: []
+  packages:
+    description: More packages.
+    type: list
+    elements: str
+    default: []
+  torch:
+    description:
+      - Which build of torch to install. V(auto) takes the one that fits the driver, V(none) takes what the index offers first.
+      - A tag, such as V(cu126) or V(cpu), takes that build.
+    type: str
+    default: auto
+  uv_version:
+    description: The release of uv that is fetched to a host that has none, or only one that is too old.
+    type: str
+    required: true
+  disk_mb:
+    description: How much has to be free on the disk of the environment before it is made, in MB. 0 takes a guess from the requirements.
+    type: int
+    default: 0
+  lock_timeout:
+    description: Seconds to wait for another run that works on the host's environment.
+    type: int
+    default: 900
+  workdir:
+    description: The folder for large things. The package cache goes there when the environment is on that disk and the home is not.
+    type: str
+    default: ''
+  index:
+    description: Package index that uv is fetched from when the host has none configured. The action sets it.
+    type: str
+    default: ''
+  uv_wheel:
+    description: A wheel of uv that has been put on the host. The action sets it, when the host could not fetch uv itself.
+    type: str
+    default: ''
+  driver:
+    description: Version of the GPU driver, empty without GPU. The action sets it.
+    type: str
+    default: ''
+  capabilities:
+    description: Compute capabilities of the GPUs. The action sets it.
+    type: list
+    elements: str
+    default: []
+  pending:
+    description: The project would have been changed earlier in this run, which is in check mode. The action sets it.
+    type: bool
+    default: false
+  stamp_wanted:
+    description: Digest of the request. The action sets it.
+    type: str
+    default: ''
+attributes:
+  check_mode:
+    description: Predicts without changing anything.
+    support: full
+  diff_mode:
+    description: Shows the changes of shell files and the packages before and after.
+    support: full
+author: The rented.gpu contributors (@rented-gpu)
+"""
+
+EXAMPLES = r"""
+- name: Install what the homework asks for
+  rented.gpu.python_env:
+    project: homework
+    requirements: [requirements.txt]
+    uv_version: 0.13.8
+
+- name: Sync a project with its lock file and the extra for GPUs
+  rented.gpu.python_env:
+    project: homework
+    extras: [gpu]
+    python: "3.12"
+    uv_version: 0.13.8
+"""
+
+RETURN = r"""
+env:
+  description: The environment.
+  type: dict
+  returned: when there is one
+  contains:
+    path: {description: Its folder., type: str, returned: always}
+    python: {description: Version of its Python., type: str, returned: always}
+    manager: {description: What made it., type: str, returned: always}
+    packages: {description: How many packages are in it., type: int, returned: always}
+    digest: {description: Digest of the installed packages., type: str, returned: always}
+    torch: {description: 'version and CUDA of the torch in it, the tag that was asked, and why.', type: dict, returned: always}
+torch:
+  description: A sentence that says which build of torch was chosen, and why.
+  type: str
+  returned: when torch is asked or there
+steps:
+  description: What was done, or would be, with seconds.
+  type: list
+  elements: dict
+  returned: always
+stamp:
+  description: The stamp that was written.
+  type: dict
+  returned: when it was written
+needs_uv:
+  description: Why uv could not be fetched by the host, and what its machine is, so that the action can send it.
+  type: dict
+  returned: when the host has no uv and cannot fetch one
+details:
+  description: All that a failed command said.
+  type: str
+  returned: when a command failed
+"""
+
+import fcntl
+import json
+import os
+import platform
+import re
+import shlex
+import shutil
+import subprocess
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.rented.gpu.plugins.module_utils import _cuda, _requirements, _shell_files, _stamps, _uv
+from ansible_collections.rented.gpu.plugins.module_utils._host import _tools
+
+STAMP = "python_env"
+TAGS = re.compile(r"^(auto|none|cpu|cu\d{2,3})$")
+# Free disk before a new environment: a plain one; torch for CPUs; torch with CUDA (5.9 GB measured, and room to unpack).
+DISK_MB, DISK_TORCH_CPU_MB, DISK_TORCH_MB = 300, 2500, 9000
+PROJECT_FILES = ("pyproject.toml", "uv.lock", ".python-version")
+
+ARGUMENT_SPEC = {
+    "manager": {"type": "str", "choices": ["uv", "venv", "conda"], "default": "uv"},
+    "python": {"type": "str", "default": ""},
+    "project": {"type": "str", "default": ""},
+    "repos": {"type": "list", "elements": "raw", "default": []},
+    "path": {"type": "str", "default": ""},
+    "requirements": {"type": "list", "elements": "str", "default": []},
+    "extras": {"type": "list", "elements": "str", "default": []},
+    "packages": {"type": "list", "elements": "str", "default": []},
+    "torch": {"type": "str", "default": "auto"},
+    "uv_version": {"type": "str", "required": True},
+    "disk_mb": {"type": "int", "default": 0},
+    "lock_timeout": {"type": "int", "default": 900},
+    "workdir": {"type": "str", "default": ""},
+    "index": {"type": "str", "default": ""},
+    "uv_wheel": {"type": "str", "default": ""},
+    "driver": {"type": "str", "default": ""},
+    "capabilities": {"type": "list", "elements": "str", "default": []},
+    "pending": {"type": "bool", "default": False},
+    "stamp_wanted": {"type": "str", "default": ""},
+}
+
+
+class Trouble(Exception):
+    """The module fails with this sentence."""
+
+    def __init__(self, message, **details):
+        super().__init__(message)
+        self.details = details
+
+
+class Environment:
+    def __init__(self, module):
+        self.module = module
+        self.wanted = module.params
+        self.home = os.path.expanduser("~")
+        self.project = os.path.expanduser(self.wanted["project"])
+        self.path = os.path.expanduser(self.wanted["path"] or os.path.join(self.project, ".venv"))
+        if not os.path.isabs(self.path):
+            raise Trouble("'project' or 'path' has to be an absolute path when python_env runs without its action plugin.")
+        self.steps, self.warnings, self.diff = [], [], []
+        self.doubtful = False  # an environment of the user's in which a run of ours was interrupted
+        self.inputs = _requirements.Inputs()
+        self.uv = None
+        self.needs_uv = None
+        self.lock = None
+        self.cache = None
+        self.search = _tools.folders(self.home)
+        self.forget_active_environment()
+
+    # --- the whole ---------------------------------------------------------------------------------------------
+
+    def run(self):
+        if not self.module.check_mode:
+            self.wait_for_lock()
+        stamp = self.read_stamp()
+        if stamp:
+            return self.result(False, stamp["data"], stamp=stamp)
+        self.version = _requirements.python_version(self.wanted["python"]) if self.wanted["python"].strip() else ""
+        present = self.look_at_project()
+        conda = self.find_conda() if self.wanted["manager"] == "conda" else None
+        tag, why = self.choose_torch()
+        state = self.look_at_environment()
+        if state in ("none", "broken", "unfinished"):
+            self.check_disk(tag)
+        if self.module.check_mode:
+            return self.predicted(state, present, why)
+        changed = self.get_uv() if self.wanted["manager"] != "venv" else False
+        if self.uv is None and self.wanted["manager"] != "venv":
+            return self.result(False, None, needs_uv=self.needs_uv)
+        return self.make(state, conda, tag, why, changed)
+
+    def make(self, state, conda, tag, why, changed):
+        self.doubtful = state == "foreign" and self.known().get("state") == "working"
+        before = self.packages()
+        digest = _stamps.env_digest(self.path)
+        _stamps.remove(self.home, STAMP)
+        self.remember("working", made=state != "foreign")
+        self.cache = self.choose_cache()
+        if state == "unfinished":
+            self.step("remove what an interrupted run left", shutil.rmtree, self.path)
+        elif state == "broken":
+            self.step("put the broken environment aside", self.put_aside)
+        if state not in ("ours", "foreign"):
+            self.step("make the environment", self.create, conda)
+            changed = True
+        tag = self.step("install", self.install, conda, tag) or None
+        changed = self.step("activate", self.activate) or changed
+        after = self.packages()
+        self.diff.append({"before_header": "packages", "after_header": "packages", "before": _listed(before), "after": _listed(after)})
+        now = _stamps.env_digest(self.path)
+        changed = changed or now != digest
+        self.verify()
+        data = self.describe(tag, why, now, len(after))
+        stamp = {"wanted": self.wanted["stamp_wanted"], "watch": self.watch(now), "data": data}
+        if stamp["wanted"]:
+            _stamps.write(self.home, STAMP, stamp["wanted"], stamp["watch"], data)
+        self.remember("ready", made=self.known().get("made", False))
+        return self.result(changed, data, stamp=stamp)
+
+    def result(self, changed, data, **more):
+        for warning in self.warnings:
+            self.module.warn(warning)
+        result = dict(changed=changed, steps=self.steps, diff=self.diff, **more)
+        if data:
+            result["env"] = {key: value for key, value in data.items() if key != "versions"}
+            result["torch"] = (data.get("torch") or {}).get("why") or ""
+        return result
+
+    def predicted(self, state, present, why):
+        doing = {"none": "would make", "unfinished": "would make anew, after an interrupted run,", "broken": "would make anew"}
+        said = "%s the environment %s" % (doing.get(state, "would update"), self.path)
+        self.steps.append({"step": said, "seconds": 0.0})
+        if not present:
+            self.steps.append({"step": "the project %s is not there yet" % self.project, "seconds": 0.0})
+        self.diff.append({"before_header": self.path, "after_header": self.path, "before": "", "after": said + "\n"})
+        self.activate(dry=True)
+        return self.result(True, None, torch=why if self.inputs.torch else "")
+
+    def step(self, name, work, *arguments):
+        start = time.monotonic()
+        answer = work(*arguments)
+        self.steps.append({"step": name, "seconds": round(time.monotonic() - start, 2)})
+        return answer
+
+    # --- looking -----------------------------------------------------------------------------------------------
+
+    def wait_for_lock(self):
+        """One run at a time. What we start inherits the lock, so that an orphan of a broken connection is waited for too."""
+        os.makedirs(os.path.join(self.home, _stamps.HOME), mode=0o700, exist_ok=True)
+        self.lock = os.open(os.path.join(self.home, _stamps.HOME, "python_env.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        end = time.monotonic() + self.wanted["lock_timeout"]
+        while True:
+            try:
+                return fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                if time.monotonic() > end:
+                    raise Trouble(
+                        "Another run has been working on this host's Python environment for %d s. Look for uv or pip with 'ps aux', "
+                        "end it, and run again." % self.wanted["lock_timeout"]
+                    )
+                time.sleep(0.5)
+
+    def read_stamp(self):
+        """The stamp, when it is of this request and still true: another run may have finished while this one waited."""
+        path = os.path.join(_stamps.folder(self.home), STAMP + ".json")
+        try:
+            with open(path, encoding="utf-8") as handle:
+                stamp = json.load(handle)
+        except (OSError, ValueError):
+            return None
+        same = self.wanted["stamp_wanted"] and stamp.get("wanted") == self.wanted["stamp_wanted"] and stamp.get("schema") == _stamps.SCHEMA
+        return stamp if same and not _stamps.verify(stamp) else None
+
+    def forget_active_environment(self):
+        """This module's shell may have had an environment active; it must not count."""
+        for name in ("VIRTUAL_ENV", "CONDA_PREFIX", "CONDA_DEFAULT_ENV", "PYTHONPATH", "PYTHONHOME", "UV_PROJECT_ENVIRONMENT"):
+            os.environ.pop(name, None)
+        ours = os.path.join(self.path, "bin")
+        self.search = [folder for folder in self.search if folder != ours]
+        os.environ["PATH"] = os.pathsep.join(folder for folder in os.environ.get("PATH", "").split(os.pathsep) if folder != ours)
+
+    def look_at_project(self):
+        """Read all inputs; whether the project is there. What is missing is said before anything changes."""
+        wanted = self.wanted
+        if not TAGS.match(wanted["torch"]):
+            raise Trouble("python_env_torch is '%s'; it takes auto, none, cpu or a CUDA tag such as cu126." % wanted["torch"])
+        if not os.path.isdir(self.project):
+            if self.module.check_mode:
+                return False
+            if wanted["requirements"] or wanted["extras"]:
+                raise Trouble("The project %s is not on the host: name it in repos_list, or set python_env_project." % self.project)
+            return False
+        for name in wanted["requirements"]:
+            path = os.path.join(self.project, os.path.expanduser(name))
+            if not os.path.exists(path):
+                if wanted["pending"]:
+                    return False
+                raise Trouble(
+                    "The requirements file %s is not in the project %s, which has: %s. Nothing was changed. "
+                    "Correct python_env_requirements." % (name, self.project, self.listing())
+                )
+            if _requirements.LOCKS.search(name) and wanted["manager"] != "uv":
+                raise Trouble("%s is a lock file that only uv reads: set python_env_manager to uv." % name)
+            if name.endswith((".yml", ".yaml")) and wanted["manager"] != "conda":
+                raise Trouble("%s describes a conda environment: set python_env_manager to conda." % name)
+            try:
+                self.inputs.read(path)
+            except _requirements.Wrong as error:
+                raise Trouble("%s Nothing was changed." % error)
+        for package in wanted["packages"]:
+            self.inputs.note(package)
+        for name in PROJECT_FILES:
+            path = os.path.join(self.project, name)
+            if os.path.exists(path) and (name == ".python-version" or self.syncs()):
+                self.inputs.read(path)
+        if wanted["extras"] and not os.path.exists(os.path.join(self.project, "pyproject.toml")):
+            raise Trouble(
+                "python_env_extras names %s, but the project %s has no pyproject.toml; it has: %s. Nothing was changed."
+                % (", ".join(wanted["extras"]), self.project, self.listing())
+            )
+        if wanted["extras"] and wanted["manager"] == "conda":
+            raise Trouble("python_env_extras needs python_env_manager uv or venv, not conda.")
+        return True
+
+    def listing(self):
+        names = sorted(name + ("/" if os.path.isdir(os.path.join(self.project, name)) else "") for name in os.listdir(self.project))
+        names = [name for name in names if name not in (".git/", ".venv/")]
+        return (", ".join(names[:25]) + (" …" if len(names) > 25 else "")) or "nothing"
+
+    def syncs(self):
+        """Whether the pyproject.toml is what is installed: when extras are asked, or when it has a lock file and nothing else is asked."""
+        if not os.path.exists(os.path.join(self.project, "pyproject.toml")):
+            return False
+        locked = os.path.exists(os.path.join(self.project, "uv.lock")) and self.wanted["manager"] == "uv"
+        return bool(self.wanted["extras"]) or (locked and not self.wanted["requirements"])
+
+    def look_at_environment(self):
+        """none, ours, foreign (usable, not made by us), unfinished (an interrupted run of ours), or broken (does not run)."""
+        if not os.path.lexists(self.path) or (os.path.isdir(self.path) and not os.listdir(self.path)):
+            return "none"
+        known = self.known()
+        if known.get("made") and known.get("state") == "working":
+            return "unfinished"
+        python = os.path.join(self.path, "bin", "python")
+        is_one = os.path.exists(os.path.join(self.path, "pyvenv.cfg")) or os.path.isdir(os.path.join(self.path, "conda-meta"))
+        if not is_one and not os.path.lexists(python) and not known.get("made"):
+            raise Trouble(
+                "%s is there and is no Python environment: set python_env_path to another folder. Nothing was changed." % self.path
+            )
+        found = _tools.python_version(python)
+        if not found:
+            return "unfinished" if known.get("made") else "broken"
+        if not _requirements.satisfies(found, self.version):
+            if known.get("made"):
+                return "unfinished"
+            raise Trouble(
+                "The environment %s has Python %s and was not made by this role, but %s is wanted: move it away, or set python_env_path."
+                % (self.path, found, self.version)
+            )
+        return "ours" if known.get("made") else "foreign"
+
+    def find_conda(self):
+        folders = self.search + [os.path.join(self.home, "micromamba", "bin"), "/opt/micromamba/bin", "/opt/mamba/bin"]
+        for name in ("micromamba", "mamba", "conda"):
+            for folder in folders:
+                path = os.path.join(folder, name)
+                if os.path.isfile(path) and os.access(path, os.X_OK):
+                    return path
+        raise Trouble(
+            "python_env_manager is conda, but the host has no micromamba, mamba or conda (looked in PATH, ~/miniforge3, ~/miniconda3, "
+            "/opt/conda). Rent an image that has it, put micromamba into ~/.local/bin, or use python_env_manager uv. Nothing was changed."
+        )
+
+    def check_disk(self, tag):
+        needed = self.wanted["disk_mb"]
+        if not needed:
+            needed = DISK_MB
+            if self.inputs.torch:
+                needed = DISK_TORCH_CPU_MB if tag == "cpu" else DISK_TORCH_MB
+        free = _free_mb(self.path)
+        if free < needed:
+            raise Trouble(
+                "The disk of %s has %d MB free and this environment needs about %d MB: free some, set python_env_path to another disk, "
+                "or rent a larger one (python_env_disk_mb changes the limit). Nothing was changed." % (self.path, free, needed)
+            )
+
+    def packages(self):
+        """Name and version of each installed distribution, from the names of folders."""
+        found = set()
+        library = os.path.join(self.path, "lib")
+        for version in os.listdir(library) if os.path.isdir(library) else []:
+            folder = os.path.join(library, version, "site-packages")
+            for name in os.listdir(folder) if os.path.isdir(folder) else []:
+                if name.endswith(".dist-info"):
+                    found.add(name[: -len(".dist-info")].replace("-", "==", 1))
+        return sorted(found, key=str.lower)
+
+    # --- memory of what was made: an interrupted run must be known as such --------------------------------------
+
+    def ledger(self):
+        return os.path.join(self.home, _stamps.HOME, "environments.json")
+
+    def environments(self):
+        try:
+            with open(self.ledger(), encoding="utf-8") as handle:
+                return json.load(handle)
+        except (OSError, ValueError):
+            return {}
+
+    def known(self):
+        return self.environments().get(self.path, {})
+
+    def remember(self, state, made):
+        known = self.environments()
+        known[self.path] = {"state": state, "made": bool(made)}
+        _stamps.write_private(self.ledger(), json.dumps(known, sort_keys=True, indent=1) + "\n")
+
+    # --- torch -------------------------------------------------------------------------------------------------
+
+    def choose_torch(self):
+        """``(tag or None, sentence)``: the build of torch that fits."""
+        asked, driver = self.wanted["torch"], self.wanted["driver"]
+        if self.wanted["manager"] == "venv":
+            return None, "venv and pip take torch from the index that pip is configured for"
+        if self.syncs():
+            return None, "the project's own pyproject.toml and lock file decide where torch comes from"
+        if asked == "none":
+            return None, "python_env_torch is none: torch is what the index offers first"
+        if asked != "auto":
+            if driver and _cuda.cuda_of_tag(asked) and not _cuda.runs(driver, asked):
+                self.warnings.append(
+                    "python_env_torch asks for %s, which needs driver >= %s; the host has %s. %s would run."
+                    % (asked, _cuda.min_driver(asked), driver, _cuda.torch_tag(driver, self.wanted["capabilities"]) or "cpu")
+                )
+            return asked, "python_env_torch asks for %s" % asked
+        if self.inputs.torch_pinned:
+            return None, "the requirements fix the build of torch"
+        if self.inputs.own_index:
+            return None, "the requirements name their own index"
+        if not driver:
+            return "cpu", "no real GPU: torch for CPUs"
+        tag = _cuda.torch_tag(driver, self.wanted["capabilities"], self.inputs.torch_version)
+        if not tag:
+            return "cpu", "driver %s runs no CUDA build of this torch on these GPUs: torch for CPUs" % driver
+        return tag, "driver %s is of CUDA %s and runs builds of CUDA %s (>= %s is enough): torch from %s" % (
+            driver, _cuda.native_cuda(driver) or "?", _cuda.cuda_of_tag(tag), _cuda.min_driver(tag), tag,
+        )  # fmt: skip
+
+    def installed_torch(self):
+        """``version`` and ``cuda`` of the torch in the environment, from the file where its build wrote them; None without torch."""
+        library = os.path.join(self.path, "lib")
+        for version in os.listdir(library) if os.path.isdir(library) else []:
+            text = _shell_files.read(os.path.join(library, version, "site-packages", "torch", "version.py"))
+            found = re.search(r"^__version__\s*=\s*['\"]([^'\"]+)", text, re.M)
+            if found:
+                cuda = re.search(r"^cuda\b[^=]*=\s*['\"]([^'\"]+)", text, re.M)
+                return {"version": found.group(1), "cuda": cuda.group(1) if cuda else None}
+        return None
+
+    # --- doing -------------------------------------------------------------------------------------------------
+
+    def get_uv(self):
+        """Find uv, or fetch it; whether it was fetched. `self.uv` stays None when it could not be had."""
+        version = self.wanted["uv_version"]
+        target = _uv.place(self.home, version)
+        self.uv = _uv.find([path for path in (_tools.which("uv", self.search), target) if path])
+        if self.uv:
+            return False
+        start = time.monotonic()
+        try:
+            if self.wanted["uv_wheel"]:
+                self.uv, how = _uv.unpack(self.wanted["uv_wheel"], version, target), "sent by the controller"
+            else:
+                self.uv, how = _uv.fetch(self.home, version, self.wanted["index"])
+        except _uv.Unobtainable as error:
+            self.needs_uv = {"why": str(error), "machine": platform.machine(), "glibc": platform.libc_ver()[0] == "glibc"}
+            return False
+        if not _uv.version_of(self.uv):
+            raise Trouble("uv %s was put on the host (%s) but does not run there: use python_env_manager venv." % (version, self.uv))
+        self.steps.append({"step": "uv %s %s" % (version, how), "seconds": round(time.monotonic() - start, 2)})
+        return True
+
+    def choose_cache(self):
+        """Where packages are cached: on the environment's own disk, so that they are linked, not copied, and a small root disk stays free."""
+        parent = _existing(self.path)
+        usual = os.environ.get("XDG_CACHE_HOME") or os.path.join(self.home, ".cache")
+        for name in ("UV_CACHE_DIR", "PIP_CACHE_DIR"):
+            if os.environ.get(name):
+                return None
+        if os.stat(_existing(usual)).st_dev == os.stat(parent).st_dev:
+            return None
+        workdir = self.wanted["workdir"]
+        if workdir and os.path.isdir(workdir) and os.stat(workdir).st_dev == os.stat(parent).st_dev and os.access(workdir, os.W_OK):
+            return os.path.join(workdir, ".cache")
+        return os.path.join(os.path.dirname(self.path), ".cache")
+
+    def surroundings(self):
+        values = {"UV_NO_PROGRESS": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "NO_COLOR": "1"}
+        if self.cache:
+            values.update(UV_CACHE_DIR=os.path.join(self.cache, "uv"), PIP_CACHE_DIR=os.path.join(self.cache, "pip"))
+        return values
+
+    def command(self, arguments, **values):
+        cwd = self.project if os.path.isdir(self.project) else None
+        passed = {"pass_fds": (self.lock,)} if self.lock is not None else {}
+        return self.module.run_command(arguments, cwd=cwd, environ_update=dict(self.surroundings(), **values), **passed)
+
+    def must(self, what, arguments, **values):
+        rc, out, err = self.command(arguments, **values)
+        if rc:
+            self.fail(what, err + "\n" + out)
+        return err + "\n" + out
+
+    def fail(self, what, output):
+        if _uv.no_space(output):
+            said = "The disk of %s is full (%d MB free): free some, or rent a larger one." % (self.path, _free_mb(self.path))
+        elif _uv.unreachable(output):
+            address = re.search(r"https?://[^\s`'\")]+", output)
+            said = "%s: the host cannot reach %s." % (
+                what,
+                re.sub(r"//[^/@]*@", "//", address.group(0)) if address else "the package index",
+            )
+        else:
+            said = "%s: %s" % (what, _uv.cause(output))
+        raise Trouble(said, details=output.strip()[-6000:])
+
+    def put_aside(self):
+        aside = "%s.broken-%s" % (self.path, time.strftime("%Y%m%d-%H%M%S", time.gmtime()))
+        os.rename(self.path, aside)
+        self.warnings.append("The environment %s did not run and was not made by this role: it is now %s." % (self.path, aside))
+
+    def create(self, conda):
+        if conda:
+            return self.create_with_conda(conda)
+        if self.wanted["manager"] == "venv":
+            return self.create_with_venv()
+        command = [self.uv, "venv", "--seed", "--allow-existing"] + (["--python", self.version] if self.version else []) + [self.path]
+        # The seeds are pip and friends: `pip install` typed by a person must go into this environment, not beside it.
+        rc, out, err = self.command(command, UV_HTTP_RETRIES="1")
+        if rc and self.version and not _uv.no_space(err):
+            rc, out, err = self.retry_with_found_python(command, rc, out, err)
+        if rc:
+            if self.version and ("ython-build" in err or "o interpreter found" in err or "o download found" in err or "python/" in err):
+                raise Trouble(self.no_python(_uv.cause(err)), details=err.strip()[-6000:])
+            self.fail("The environment %s could not be made" % self.path, err + "\n" + out)
+
+    def retry_with_found_python(self, command, rc, out, err):
+        """An interpreter that is on the host but not where uv looks, such as conda's or pyenv's."""
+        python = self.find_python()
+        if not python:
+            return rc, out, err
+        command[command.index("--python") + 1] = python
+        return self.command(command)
+
+    def interpreters(self):
+        found = _tools.interpreters(self.home, self.search)
+        known = {path: version or _tools.python_version(path) for path, version in found.items()}
+        return {path: version for path, version in known.items() if version}
+
+    def find_python(self):
+        fitting = [
+            (_cuda.version(version), path)
+            for path, version in self.interpreters().items()
+            if _requirements.satisfies(version, self.version)
+        ]
+        return max(fitting)[1] if fitting else None
+
+    def no_python(self, why):
+        there = ", ".join("%s (%s)" % (version, path) for path, version in sorted(self.interpreters().items(), key=lambda item: item[1]))
+        return (
+            "Python %s cannot be had: it is not on the host, which has %s, and it could not be downloaded (%s). Set python_env_python to "
+            "one that is there, install it with ready_packages, or rent an image that has it."
+            % (self.version, there or "none", why.rstrip("."))
+        )
+
+    def create_with_venv(self):
+        python = self.find_python() if self.version else _tools.which("python3", self.search)
+        if not python:
+            raise Trouble(self.no_python("python_env_manager venv downloads none"))
+        rc, out, err = self.command([python, "-m", "venv", self.path])
+        if rc and "ensurepip" in out + err:
+            shutil.rmtree(self.path, ignore_errors=True)
+            raise Trouble(
+                "%s cannot make environments, because the package python3-venv is missing: add it to ready_packages, or use "
+                "python_env_manager uv, which does not need it." % python,
+                details=(out + err).strip(),
+            )
+        if rc:
+            self.fail("The environment %s could not be made" % self.path, err + "\n" + out)
+        ignore = os.path.join(self.path, ".gitignore")
+        if not os.path.exists(ignore):
+            _shell_files.write(ignore, "*\n")
+
+    def create_with_conda(self, conda):
+        files = [name for name in self.wanted["requirements"] if name.endswith((".yml", ".yaml"))]
+        if files:
+            verb = [conda, "create", "-y"] if os.path.basename(conda) == "micromamba" else [conda, "env", "create"]
+            command = verb + ["-p", self.path, "-f", os.path.join(self.project, files[0])]
+        else:
+            command = [conda, "create", "-y", "-p", self.path, "python=" + self.version if self.version else "python", "pip"]
+        self.must("The conda environment %s could not be made" % self.path, command)
+        _shell_files.write(os.path.join(self.path, ".gitignore"), "*\n")
+
+    def install(self, conda, tag):
+        """Install all that is asked. The tag of torch that was really used, or None."""
+        names = [name for name in self.wanted["requirements"] if not (conda and name.endswith((".yml", ".yaml")))]
+        files = [os.path.join(self.project, os.path.expanduser(name)) for name in names]
+        locks = [path for path in files if _requirements.LOCKS.search(path)]
+        files = [path for path in files if path not in locks]
+        if self.wanted["manager"] == "venv":
+            return self.install_with_pip(files)
+        python = os.path.join(self.path, "bin", "python")
+        if self.syncs():
+            self.sync()
+        base = [self.uv, "pip", "install", "--python", python] + (["--reinstall"] if self.doubtful else [])
+        for path in locks:
+            self.must("The lock file %s cannot be installed" % path, base + ["-r", path])
+        if not files and not self.wanted["packages"]:
+            return tag
+        command = base + [part for path in files for part in ("-r", path)]
+        tail = ["--"] + self.wanted["packages"] if self.wanted["packages"] else []
+        rc, out, err = self.command(command + (["--torch-backend", tag] if tag else []) + tail)
+        if rc and tag and self.wanted["torch"] == "auto" and _uv.torch_index_unreachable(err):
+            self.warnings.append("The host cannot reach the index of torch builds for %s: torch is taken from the usual index." % tag)
+            self.check_disk(None)
+            tag = None
+            rc, out, err = self.command(command + tail)
+        if rc:
+            self.fail("What %s ask for cannot be installed" % self.asked_in(), err + "\n" + out)
+        return tag
+
+    def asked_in(self):
+        named = self.wanted["requirements"] + (["python_env_packages"] if self.wanted["packages"] else [])
+        return " and ".join(named)
+
+    def sync(self):
+        lock = os.path.join(self.project, "uv.lock")
+        locked = os.path.exists(lock)
+        command = [self.uv, "sync", "--inexact", "--python", os.path.join(self.path, "bin", "python")]
+        command += ["--frozen"] if locked else []
+        command += [part for extra in self.wanted["extras"] for part in ("--extra", extra)]
+        try:
+            self.must("The project %s cannot be synced" % self.project, command, UV_PROJECT_ENVIRONMENT=self.path)
+        finally:
+            # A lock that nobody asked for would make the checkout differ from its repository.
+            if not locked and os.path.exists(lock):
+                os.unlink(lock)
+
+    def install_with_pip(self, files):
+        command = [os.path.join(self.path, "bin", "python"), "-m", "pip", "install"] + [part for path in files for part in ("-r", path)]
+        if self.wanted["extras"]:
+            command += ["-e", "%s[%s]" % (self.project, ",".join(self.wanted["extras"]))]
+        if files or self.wanted["packages"] or self.wanted["extras"]:
+            self.must("What %s ask for cannot be installed" % (self.asked_in() or "the extras"), command + ["--"] + self.wanted["packages"])
+
+    # --- active everywhere -------------------------------------------------------------------------------------
+
+    def activate(self, dry=False):
+        """One file that every shell reads. Whether anything changed."""
+        changed = self.put(os.path.join(self.home, _stamps.HOME, "env.sh"), lambda text: self.env_sh(), dry)
+        for path, name, top in self.shell_files():
+            changed = self.put(path, lambda text, name=name, top=top: _shell_files.with_block(text, name, [SOURCE], top), dry) or changed
+        return changed
+
+    def put(self, path, edit, dry):
+        before = _shell_files.read(path)
+        after = edit(before)
+        if after == before:
+            return False
+        self.diff.append({"before_header": path, "after_header": path, "before": before, "after": after})
+        if not dry:
+            _shell_files.write(path, after)
+        return True
+
+    def shell_files(self):
+        """``(path, name of the block, at the top?)``. Bash leaves ~/.bashrc early in a non-interactive shell, so the first block is its first lines.
+
+        The second one is at the end, because images put their own environment in front there.
+        """
+        inside = lambda name: os.path.join(self.home, name)  # noqa: E731
+        files = [(inside(".bashrc"), "python_env", True), (inside(".bashrc"), "python_env again", False)]
+        login = [name for name in (".bash_profile", ".bash_login", ".profile") if os.path.exists(inside(name))]
+        files += [(inside(name), "python_env", False) for name in login or [".profile"]]
+        if os.environ.get("SHELL", "").endswith("/zsh") or os.path.exists(inside(".zshrc")):
+            files += [(inside(".zshenv"), "python_env", True), (inside(".zshrc"), "python_env", False)]
+        return files
+
+    def env_sh(self):
+        if self.cache is None and not self.module.check_mode:
+            self.cache = self.choose_cache()
+        lines = [
+            "# The Python environment of this host, active in every new shell. Written by rented.gpu.python_env, which overwrites changes.",
+            "__rented_env=%s" % shlex.quote(self.path),
+            'if [ -x "$__rented_env/bin/python" ]; then',
+            '    case ":$PATH:" in ":$__rented_env/bin:"*) ;; *) PATH="$__rented_env/bin:$PATH" ;; esac',
+        ]
+        if self.uv and self.uv == _uv.place(self.home, self.wanted["uv_version"]):
+            folder = shlex.quote(os.path.dirname(self.uv))
+            lines.append('    case ":$PATH:" in *:%s:*) ;; *) PATH="$PATH:"%s ;; esac' % (folder, folder))
+        if self.wanted["manager"] == "conda":
+            lines.append('    CONDA_PREFIX="$__rented_env"; export PATH CONDA_PREFIX; unset VIRTUAL_ENV PYTHONHOME')
+        else:
+            lines.append('    VIRTUAL_ENV="$__rented_env"; export PATH VIRTUAL_ENV; unset PYTHONHOME')
+        if self.cache:
+            for name, folder in (("UV_CACHE_DIR", "uv"), ("PIP_CACHE_DIR", "pip")):
+                lines.append("    %s=%s; export %s" % (name, shlex.quote(os.path.join(self.cache, folder)), name))
+        return "\n".join(lines + ["fi", "unset __rented_env"]) + "\n"
+
+    def verify(self):
+        """Ask the user's login shell which python it finds; a shell file of the image may put another in front."""
+        shell = os.environ.get("SHELL") or "/bin/bash"
+        surroundings = {name: os.environ[name] for name in ("HOME", "USER", "LOGNAME", "LANG") if name in os.environ}
+        surroundings["PATH"] = "/usr/local/bin:/usr/bin:/bin"
+        try:
+            ran = subprocess.run(
+                [shell, "-lc", "command -v python"], env=surroundings, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL, timeout=10, check=False,
+            )  # fmt: skip
+        except (OSError, subprocess.SubprocessError):
+            return
+        found = ran.stdout.decode("utf-8", "replace").strip().splitlines()
+        if found and found[-1] != os.path.join(self.path, "bin", "python"):
+            self.warnings.append(
+                "A login shell (%s) finds %s, not the environment: its own start-up files put it in front." % (shell, found[-1])
+            )
+
+    # --- the end -----------------------------------------------------------------------------------------------
+
+    def describe(self, tag, why, digest, packages):
+        python = _tools.python_version(os.path.join(self.path, "bin", "python"))
+        torch = self.installed_torch()
+        versions = {"python": python}
+        if self.uv:
+            versions["uv"] = _uv.version_of(self.uv)
+        if torch:
+            versions["torch"] = torch["version"]
+            if self.wanted["driver"] and torch["cuda"] and _cuda.runs(self.wanted["driver"], torch["cuda"]) is False:
+                self.warnings.append(
+                    "torch %s needs driver >= %s and the host has %s: set python_env_torch to %s."
+                    % (
+                        torch["version"],
+                        _cuda.min_driver(torch["cuda"]),
+                        self.wanted["driver"],
+                        _cuda.torch_tag(self.wanted["driver"]) or "cpu",
+                    )
+                )
+        about = dict(torch or {"version": None, "cuda": None}, tag=tag, why=why) if torch or self.inputs.torch else None
+        return {
+            "path": self.path,
+            "project": self.project,
+            "manager": self.wanted["manager"],
+            "python": python,
+            "packages": packages,
+            "digest": digest,
+            "torch": about,
+            "versions": versions,
+        }
+
+    def watch(self, digest):
+        env_sh = os.path.join(self.home, _stamps.HOME, "env.sh")
+        present = {os.path.join(self.project, name): os.path.exists(os.path.join(self.project, name)) for name in PROJECT_FILES}
+        lines = {}
+        for path, name, _top in self.shell_files():
+            lines.setdefault(path, [SOURCE]).append(_shell_files.BEGIN % name)
+        return {
+            "envs": {self.path: digest},
+            "files": dict(self.inputs.files, **{env_sh: _stamps.file_digest(env_sh)}),
+            "lines": lines,
+            "exists": present,
+        }
+
+
+SOURCE = 'if [ -r "$HOME/.rented/env.sh" ]; then . "$HOME/.rented/env.sh"; fi'
+
+
+def _listed(packages):
+    return "".join(name + "\n" for name in packages)
+
+
+def _existing(path):
+    """The path, or the nearest folder above it that is there."""
+    while not os.path.exists(path):
+        path = os.path.dirname(path)
+    return path
+
+
+def _free_mb(path):
+    stat = os.statvfs(_existing(path))
+    return stat.f_bavail * stat.f_frsize // (1 << 20)
+
+
+def main():
+    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
+    try:
+        result = Environment(module).run()
+    except Trouble as trouble:
+        module.fail_json(msg=str(trouble), **trouble.details)
+    except _requirements.Wrong as wrong:
+        module.fail_json(msg="%s Nothing was changed." % wrong)
+    except OSError as error:
+        if _uv.no_space(str(error)):
+            module.fail_json(msg="A disk of the host is full (%s): free some space, or rent a larger one." % error)
+        raise
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
