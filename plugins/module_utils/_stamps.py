@@ -182,6 +182,8 @@ def read_all(home: str) -> dict:
 
 def write(home: str, name: str, wanted: str, watch: dict, data: dict | None = None) -> None:
     """Write a stamp, 0600, in one rename."""
+    # makedirs gives the mode to the last folder only.
+    os.makedirs(os.path.join(home, HOME), mode=0o700, exist_ok=True)
     os.makedirs(folder(home), mode=0o700, exist_ok=True)
     content = {"schema": SCHEMA, "wanted": wanted, "watch": watch, "data": data or {}}
     write_private(os.path.join(folder(home), name + ".json"), json.dumps(content, sort_keys=True, indent=1) + "\n")
@@ -219,3 +221,15 @@ def record_secret(home: str, path: str) -> None:
         entries = {}
     entries[path] = {"sha256": file_digest(path)}
     write_private(ledger, json.dumps(entries, sort_keys=True, indent=1) + "\n")
+
+
+def forget_secret(home: str, path: str) -> None:
+    """Take ``path`` out of the note, when what it held is gone."""
+    ledger = os.path.join(home, HOME, "secrets.json")
+    try:
+        with open(ledger, encoding="utf-8") as handle:
+            entries = json.load(handle)
+    except (OSError, ValueError):
+        return
+    if entries.pop(path, None) is not None:
+        write_private(ledger, json.dumps(entries, sort_keys=True, indent=1) + "\n")

@@ -6,4 +6,6 @@
 
 from __future__ import annotations
 
-CHECKS = ()
+from ansible_collections.rented.gpu.plugins.plugin_utils import _git_settings
+
+CHECKS = (_git_settings.preflight_known_hosts, _git_settings.preflight_git_keys)

@@ -1,0 +1,164 @@
+# Copyright (c) 2026, the rented.gpu contributors
+# GNU General Public License v3.0 or later (see LICENSE)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection; it may change without notice.
+"""What can be wrong with the settings of `known_hosts` and `git_keys`, found on the controller. Each check raises `RentedError`."""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import stat
+import struct
+import subprocess
+from dataclasses import dataclass
+
+from ansible_collections.rented.gpu.plugins.module_utils import _known_hosts
+from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
+
+PUBLIC = re.compile(r"^\s*(?:ssh-(?:rsa|dss|ed25519)|ecdsa-sha2-\S+|sk-\S+@openssh\.com) |BEGIN (?:SSH2 |RSA )?PUBLIC KEY")
+LEAST_RSA_BITS = 2048
+
+
+def check_keys(keys: list) -> None:
+    """Host keys that can be written to known_hosts: ``[{host, port, key, fingerprint}]``."""
+    for item in keys:
+        host, port = str(item["host"]), item.get("port") or 22
+        where = "known_hosts_extra, the entry for '%s'" % host
+        if not host or re.search(r"[\s,|@#*?!\[\]]", host):
+            raise RentedError("%s: give one name or address in 'host', without brackets and patterns, and the port in 'port'." % where)
+        if not 1 <= port <= 65535:
+            raise RentedError("%s: %s is not a port." % (where, port))
+        try:
+            blob = _known_hosts.parse_key(item["key"])[1]
+        except _known_hosts.KeyFormatError as error:
+            raise RentedError("%s: its key cannot be used: %s." % (where, error))
+        wanted = item.get("fingerprint")
+        if wanted and wanted != _known_hosts.fingerprint(blob):
+            raise RentedError("%s: the key has the fingerprint %s, not %s." % (where, _known_hosts.fingerprint(blob), wanted))
+
+
+@dataclass(frozen=True)
+class PrivateKey:
+    """A key that git on the host may use. ``repr`` does not show ``text``."""
+
+    path: str
+    text: str
+    public: str  # type and base64
+    fingerprint: str
+
+    def __repr__(self) -> str:
+        return "PrivateKey(%s, %s)" % (self.path, self.fingerprint)
+
+
+def read_private_key(path: str | None) -> PrivateKey:
+    """The private key in a file of the controller; ``~`` is expanded."""
+    if not path:
+        raise RentedError(
+            "git_keys_mode is private_key, but git_keys_private_key does not say which: give the path of a key made for this instance "
+            "(ssh-keygen -t ed25519 -f ~/.ssh/rented -N ''), or use git_keys_mode: push, which needs none."
+        )
+    full = os.path.abspath(os.path.expanduser(str(path)))
+    where = "git_keys_private_key: %s" % full
+    try:
+        state = os.stat(full)
+        if stat.S_ISDIR(state.st_mode):
+            raise RentedError("%s is a folder; give the file of the private key." % where)
+        with open(full, encoding="utf-8") as handle:
+            text = handle.read(1 << 16)
+    except FileNotFoundError:
+        raise RentedError("%s does not exist on this machine. Check the path, or use git_keys_mode: push." % where)
+    except UnicodeDecodeError:
+        raise RentedError("%s is not a private key in a format of OpenSSH." % where)
+    except OSError as error:
+        raise RentedError("%s cannot be read (%s). Check its owner and mode." % (where, error.strerror))
+    if PUBLIC.search(text):
+        other = full[: -len(".pub")] if full.endswith(".pub") else None
+        raise RentedError(
+            "%s is a public key, and the private one is needed%s." % (where, ": " + other if other and os.path.exists(other) else " (its file has no .pub)")
+        )
+    if "PuTTY-User-Key-File" in text:
+        raise RentedError("%s is a key of PuTTY: export it in OpenSSH's format (puttygen KEY -O private-openssh -o FILE)." % where)
+    if "PRIVATE KEY-----" not in text:
+        raise RentedError("%s is not a private key." % where)
+    if state.st_mode & 0o077:
+        raise RentedError(
+            "%s may be read by others on this machine (mode %04o), so it may be known already: chmod 600 it, and replace it if the machine is shared."
+            % (where, stat.S_IMODE(state.st_mode))
+        )
+    public = _public_of(full, where)
+    kind, blob = public.split()[:2]
+    if kind == "ssh-dss":
+        raise RentedError("%s is a DSA key, which git hosts no longer take: make one with ssh-keygen -t ed25519." % where)
+    bits = _rsa_bits(blob) if kind == "ssh-rsa" else None
+    if bits and bits < LEAST_RSA_BITS:
+        raise RentedError("%s is an RSA key of %d bits, which git hosts no longer take: make one with ssh-keygen -t ed25519." % (where, bits))
+    return PrivateKey(full, text.replace("\r\n", "\n").rstrip("\n") + "\n", "%s %s" % (kind, blob), _known_hosts.fingerprint(blob))
+
+
+def _public_of(path: str, where: str) -> str:
+    """The public half, which ssh-keygen derives; so the key is whole and has no passphrase."""
+    command = ["ssh-keygen", "-y", "-P", "", "-f", path]
+    try:
+        ran = subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=30, check=False, encoding="utf-8", errors="replace"
+        )
+    except OSError:
+        raise RentedError("%s cannot be checked: ssh-keygen is not installed on this machine." % where)
+    if ran.returncode == 0:
+        return ran.stdout
+    if "passphrase" in ran.stderr:
+        raise RentedError(
+            "%s is protected by a passphrase, which nobody can type on the host: use git_keys_mode: agent (ssh-add it here first), or a key "
+            "without passphrase made for this instance only." % where
+        )
+    raise RentedError("%s cannot be used; ssh-keygen says: %s" % (where, " ".join(ran.stderr.split())[-200:] or "nothing"))
+
+
+def _rsa_bits(blob: str) -> int:
+    """Length of the modulus, the last field of the key (RFC 4253, 6.6)."""
+    raw = base64.b64decode(blob)
+    fields = []
+    while raw:
+        length = struct.unpack(">I", raw[:4])[0]
+        fields.append(raw[4 : 4 + length])
+        raw = raw[4 + length :]
+    return int.from_bytes(fields[-1], "big").bit_length()
+
+
+def check_agent() -> None:
+    """Mode agent needs an agent with a key."""
+    if not os.environ.get("SSH_AUTH_SOCK"):
+        raise RentedError("git_keys_mode is agent, but no ssh agent runs here (SSH_AUTH_SOCK is not set): eval $(ssh-agent); ssh-add.")
+    try:
+        ran = subprocess.run(["ssh-add", "-l"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=20, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return
+    if ran.returncode == 1:
+        raise RentedError("git_keys_mode is agent, but the ssh agent here holds no key: ssh-add ~/.ssh/id_ed25519.")
+    if ran.returncode == 2:
+        raise RentedError("git_keys_mode is agent, but the ssh agent at SSH_AUTH_SOCK (%s) does not answer: start one." % os.environ["SSH_AUTH_SOCK"])
+
+
+def check_hosts(hosts: list) -> None:
+    """Names for a Host line of ssh's settings."""
+    for host in hosts:
+        if not re.fullmatch(r"[\w.*?:-]+", host):
+            raise RentedError("git_keys_hosts: '%s' is not the name of a host." % host)
+
+
+# --- before the first login: see _preflight.CHECKS ---------------------------------------------------------------
+
+
+def preflight_known_hosts(settings: dict) -> None:
+    check_keys(settings.get("known_hosts_extra") or [])
+
+
+def preflight_git_keys(settings: dict) -> None:
+    mode = settings.get("git_keys_mode") or "push"
+    check_hosts(settings.get("git_keys_hosts") or [])
+    if mode == "private_key":
+        read_private_key(settings.get("git_keys_private_key"))
+    elif mode == "agent":
+        check_agent()
