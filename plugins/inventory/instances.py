@@ -322,9 +322,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         variables["rented_ssh_via"] = endpoint(instance, via)[2]
         if self.get_option("include_raw"):
             variables["rented_raw"] = answer.raw.get(instance.id)
-        account = answer.account
-        own_key = account.ssh_private_key_file or account.provider.ssh_private_key_file(instance.id)
-        variables.update(connection.variables(instance, via, own_key))
+        variables.update(connection.variables(instance, via, answer.account.ssh_private_key_file))
         return variables
 
     def _included(self, instance, variables):

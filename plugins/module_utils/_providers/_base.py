@@ -138,10 +138,6 @@ class Provider(abc.ABC):
         """What the API answered about an instance in the last `list_instances`, secrets removed; None where it was not kept."""
         return self._raw.get(str(instance_id))
 
-    def ssh_private_key_file(self, instance_id: str) -> str | None:
-        """The private key that this provider made for an instance itself; None: the user's own keys serve."""
-        return None
-
     # --- what every provider can do ----------------------------------------------------------------------------
 
     @abc.abstractmethod
