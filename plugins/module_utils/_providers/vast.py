@@ -311,13 +311,16 @@ class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanRead
                     % (self.TITLE, self.endpoint, what, "no answer in time" if "Timeout" in type(error).__name__ else "connection failed", unknown),
                     self.NAME,
                 ) from None
-            except ValueError as error:  # not JSON: requests' own error, or the standard library's
+            except (vast.errors.InvalidJSONError, json.JSONDecodeError) as error:
                 found = "a web page instead of its API" if _http.is_web_page(getattr(error, "doc", "") or "") else "something that is not JSON"
                 raise ProviderUnavailable("%s at %s answered %s when asked to %s. Check the endpoint, and whether a proxy is in between."
                                           % (self.TITLE, self.endpoint, found, what), self.NAME) from None
             except vast.errors.RequestException as error:
                 text = _http.redact(str(error), self.api_key)
                 raise ProviderUnavailable("%s at %s could not be asked to %s: %s." % (self.TITLE, self.endpoint, what, text), self.NAME) from None
+            except ValueError as error:
+                # The client checks some arguments itself, before it sends anything.
+                raise RentedError("%s's client refused to %s: %s" % (self.TITLE, what, _http.redact(str(error), self.api_key)), self.NAME) from None
             except (KeyError, TypeError, AttributeError):
                 raise ProviderUnavailable("%s answered in an unknown form when asked to %s." % (self.TITLE, what), self.NAME) from None
             if not isinstance(answer, form):
