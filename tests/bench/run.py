@@ -23,6 +23,7 @@ import json
 import os
 import pathlib
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -134,7 +135,7 @@ class Bench:
         """``(seconds, peak MiB or None, None or what went wrong)`` of one command; its output is kept in the work folder."""
         self.runs += 1
         mark = "%d-%d" % (os.getpid(), self.runs)
-        log = self.work / "logs" / ("%03d-%s.log" % (self.runs, title.replace(" ", "-")))
+        log = self.work / "logs" / ("%03d-%s.log" % (self.runs, re.sub(r"\W+", "-", title)))
         log.parent.mkdir(exist_ok=True)
         with open(log, "w", encoding="utf-8") as output, open(stdin or os.devnull, encoding="utf-8") as source:
             with Peak(mark) if memory else contextlib.nullcontext() as peak:
@@ -156,7 +157,7 @@ class Bench:
             for box in boxes:
                 box.proxy.drop()
             before = boxes[0].executions()
-            seconds, mib, wrong = self.run("%s %s %g ms %d host(s)" % (rival, phase, rtt, len(boxes)), argv, stdin, env, memory)
+            seconds, mib, wrong = self.run("%s, %s, %g ms, hosts: %d" % (rival, phase, rtt, len(boxes)), argv, stdin, env, memory)
             if wrong:
                 row["problems"].append(wrong)
                 break
@@ -198,10 +199,13 @@ class Bench:
                     with self.boxes(1, rtt) as boxes:
                         fresh = self.one(rival, boxes, rtt, "fresh", 1)
                         if turn:
-                            rows[-2]["seconds"] += fresh["seconds"]
-                            rows[-2]["problems"] += fresh["problems"]
+                            first["seconds"] += fresh["seconds"]
+                            first["problems"] += fresh["problems"]
                             continue
-                        rows += [fresh, self.one(rival, boxes, rtt, "repeat", options.repeats if fresh["seconds"] else 0)]
+                        first = fresh
+                        rows.append(fresh)
+                        if fresh["seconds"]:
+                            rows.append(self.one(rival, boxes, rtt, "repeat", options.repeats))
                         if rtt not in login:
                             login[rtt] = [self.run("one login", boxes[0].ssh("true"))[0] for _ in range(options.repeats)]
         # Memory and the cost per host do not hang on the size of what is installed.
@@ -211,7 +215,8 @@ class Bench:
             for rival in [name for name in ("ours", "plain") if name in options.rivals]:
                 with self.boxes(count, 0) as boxes:
                     rows.append(self.one(rival, boxes, 0, "fresh", 1, memory=True))
-                    rows.append(self.one(rival, boxes, 0, "repeat", 1 if rows[-1]["seconds"] else 0, memory=True))
+                    if rows[-1]["seconds"]:
+                        rows.append(self.one(rival, boxes, 0, "repeat", 1, memory=True))
         return Results(rows, {rival: TITLES[rival] for rival in options.rivals}, startup, login)
 
 

@@ -28,7 +28,7 @@ files.line(name="Trust the key of GitHub", path="/root/.ssh/known_hosts", line=G
 git.config(name="Set the name for git", key="user.name", value="Ada Lovelace")
 git.config(name="Set the address for git", key="user.email", value="ada@example.org")
 git.repo(name="Clone the repository", src="/srv/git/homework.git", dest=PROJECT, branch="main")
-pip.venv(name="Make the environment", path=PROJECT + "/.venv")
+pip.venv(name="Make the environment", path=PROJECT + "/.venv", python="python3")
 pip.packages(name="Upgrade pip", packages=["pip"], latest=True, virtualenv=PROJECT + "/.venv")
 pip.packages(name="Install the requirements", requirements=PROJECT + "/requirements.txt", virtualenv=PROJECT + "/.venv")
 files.line(name="Activate the environment at login", path="/root/.profile", line=ACTIVE)
