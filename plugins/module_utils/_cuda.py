@@ -111,11 +111,17 @@ def fits(tag: str, driver: str, capabilities) -> bool:
 
 
 def torch_tag(driver: str, capabilities=(), torch: str | None = None) -> str | None:
-    """The newest CUDA build of torch ("2.7.1", or None for any) that this driver and these GPUs run; None when there is none."""
+    """The best CUDA build of torch ("2.7.1", or None for any) that this driver and these GPUs run; None when there is none."""
     release = ".".join(str(part) for part in version(torch)[:2])
     offered = list(TORCH_TAGS.get(release) or NEWEST_TAGS)
     if release not in TORCH_TAGS and not runs(driver, "13.0") and not any(version(part) >= (10, 0) for part in capabilities or []):
         # Any CUDA 12 build runs on any CUDA 12 driver, and cu126 is the one that every newer torch has.
         offered.remove("cu128")
     fitting = [tag for tag in offered if fits(tag, driver, capabilities)]
-    return max(fitting, key=lambda tag: version(cuda_of_tag(tag))) if fitting else None
+    if not fitting:
+        return None
+    cudas = sorted((version(cuda_of_tag(tag)), tag) for tag in fitting)
+    family = [pair for pair in cudas if pair[0][0] == cudas[-1][0][0]]
+    # A CUDA that came with this driver or an older one is best; of newer ones, which run by minor version compatibility, the oldest.
+    native = [pair for pair in family if pair[0] <= version(native_cuda(driver))]
+    return native[-1][1] if native else family[0][1]

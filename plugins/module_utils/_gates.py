@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 
-from . import _cuda
+from . import _cuda, _gpu_names
 from ._errors import nearest
 
 NAMES = (
@@ -28,25 +28,12 @@ BAD_XIDS = {48, 62, 63, 64, 74, 79, 92, 94, 95, 119, 120, 140, 143}
 
 _REHEARSAL = "simulated: a rehearsal has what its own machine has"
 
-# Words of GPU names that are brands and forms, not models.
-_FORMS = re.compile(
-    r"^(nvidia|geforce|tesla|quadro|q|gpu|graphics|device|generation|edition|workstation|server|blackwell|simulated"
-    r"|sxm\d?|pcie|nvl|hbm\w*|\d+gb?|s|ws|max)$"
-)
-
 
 def check_required(wanted: list) -> None:
     """Raise ValueError, naming the nearest, for a gate that does not exist."""
     for name in wanted:
         if name not in NAMES:
             raise ValueError("cuda_check_required has '%s', which is not a gate. %s" % (name, nearest(name, NAMES)))
-
-
-def model_words(name: str | None) -> frozenset:
-    """The words that make a GPU's model: "NVIDIA GeForce RTX 4090" and "RTX_4090" are {rtx, 4090}."""
-    text = re.sub(r"(?<=\d)(?=(ada|ti|super|d)\b)|(?<=[rg]tx)(?=a?\d)", " ", (name or "").lower().replace("_", " "))
-    # The memory in a name ("H100 80GB") is checked as memory.
-    return frozenset(word for word in re.findall(r"[a-z0-9]+", text) if not _FORMS.match(word))
 
 
 def evaluate(facts: dict, rented: dict, limits: dict, proof: dict | None, required: list) -> list:
@@ -348,7 +335,8 @@ class _Subject:
 
 def same_model(sold: str, found: str | None) -> bool:
     """Whether the driver's name ``found`` is the provider's model ``sold``. A "Ti", "Super" or "D" more is another model."""
-    return model_words(sold) == model_words(found)
+    one, other = _gpu_names.normalise(sold).model, _gpu_names.normalise(found).model
+    return (one or "").lower() == (other or "").lower()
 
 
 def _has_code(built: list, capability: str) -> bool:
