@@ -1,10 +1,10 @@
-#!/usr/bin/env python3
 # Copyright (c) 2026, the rented.gpu contributors
 # GNU General Public License v3.0 or later (see LICENSE)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Build the images of rehearsal boxes ahead of time: ``build.py [debian-12] [debian-13-no-python] [--all]``.
+"""Build the images of rehearsal boxes ahead of time: ``python build.py [debian-12] [debian-13-no-python] [--all] [--remove]``.
 
 Without names: debian-12 and debian-13. An image that exists is left alone, so this may be run any number of times.
+``--remove`` deletes every image that was built so, of this version and of others, except those that a box still uses.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ def main(arguments: list) -> int:
         print(__doc__)
         print("Images: %s" % ", ".join(sorted(images.IMAGES)))
         return 0
+    if "--remove" in arguments:
+        return remove()
     names = sorted(images.IMAGES) if "--all" in arguments else (arguments or sorted(images.SUITES))
     try:
         for name in names:
@@ -43,6 +45,22 @@ def main(arguments: list) -> int:
     except RentedError as error:
         print(error.message, file=sys.stderr)
         return 1
+    return 0
+
+
+def remove() -> int:
+    """Delete our images; one that is in use stays and is named."""
+    engine = engines.find_engine()
+    if engine is None:
+        return 0
+    try:
+        for tag in images.built(engine):
+            done = engine.call("rmi", tag)
+            if done.returncode:
+                print("%s stays: %s" % (tag, engines.last_words(done)))
+    except RentedError as error:
+        # An engine that does not answer keeps no images of ours that could be removed now.
+        print(error.message)
     return 0
 
 

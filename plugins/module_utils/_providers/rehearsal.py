@@ -95,8 +95,6 @@ OPTIONS = {
     "gpu_ecc_errors": "number",
 }
 
-CA_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
-
 
 class RehearsalProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanReadConsole):
     """Boxes of one account and one user on this machine's container engine."""
@@ -181,9 +179,9 @@ class RehearsalProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, Ca
             arguments += ["--label", "%s%s=%s" % (PREFIX, label, engines.quote(labels[label]))]
         for variable, value in sorted(_environment(wish, key).items()):
             arguments += ["--env", "BOX_%s=%s" % (variable, value)]
-        bundle = next((path for path in CA_BUNDLES if os.path.isfile(path)), None)
+        bundle = images.ca_bundle()
         if bundle:
-            arguments += ["--volume", "%s:/run/rented-box/ca.crt:ro" % os.path.realpath(bundle)]
+            arguments += ["--volume", bundle + ":/run/rented-box/ca.crt:ro"]
         if wish["small_disk_mb"]:
             place = "/workspace" if wish["kind"] == "container" else "/home/ubuntu"
             arguments += ["--tmpfs", "%s:size=%dm,mode=755,exec" % (place, wish["small_disk_mb"])]
@@ -212,7 +210,7 @@ class RehearsalProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, Ca
 
     def stop(self, instance_id: str) -> None:
         engine = self._engine()
-        engine.run("stop", "--time", "2", self._need_box(engine, instance_id)["id"])
+        engine.run("stop", "-t", "2", self._need_box(engine, instance_id)["id"])
 
     def start(self, instance_id: str) -> None:
         engine = self._engine()

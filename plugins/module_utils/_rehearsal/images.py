@@ -37,12 +37,18 @@ VARIANTS = {
     " && apt-get clean && rm -rf /var/lib/apt/lists/*",
 }
 MIRROR_ENV = "RENTED_GPU_DEBIAN_MIRROR"
+CA_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 REPOSITORY = "localhost/rented-gpu-box"
 
 IMAGES = {
     suite + ("-" + variant if variant else ""): (suite, variant) for suite in SUITES for variant in VARIANTS
 }  # what LaunchRequest.image may say
+
+
+def ca_bundle() -> str | None:
+    """The host's file of trusted certificates, where there is one; a company's proxy is trusted through it."""
+    return next((os.path.realpath(path) for path in CA_BUNDLES if os.path.isfile(path)), None)
 
 
 def split(name: str) -> tuple:
@@ -82,6 +88,12 @@ def ensure(engine: engines.Engine, name: str, report=None) -> str:
         _build_top(engine, base, top, VARIANTS[variant])
         report("%s: ready after %.1f s" % (name, time.time() - started))
     return top
+
+
+def built(engine: engines.Engine) -> list:
+    """The tags of all images that were built here, by this version or another; the newest first."""
+    printed = engine.run("images", "--filter", "reference=%s" % REPOSITORY, "--format", "{{.Repository}}:{{.Tag}}", timeout=30)
+    return [tag for tag in printed.split() if tag.startswith(REPOSITORY + ":") and not tag.endswith(":<none>")]
 
 
 @contextlib.contextmanager
@@ -228,7 +240,9 @@ def _build_top(engine: engines.Engine, base: str, tag: str, script: str | None) 
         # Kept, so that a change of our own tools does not install packages again.
         source = "%s-%s" % (base, digest(script)[:12])
         if not engine.has_image(source):
-            _commit(engine, base, source, script)
+            bundle = ca_bundle()
+            mount = ["--volume", bundle + ":/etc/ssl/certs/ca-certificates.crt:ro"] if bundle else []
+            _commit(engine, base, source, script, mount)
     folder = tempfile.mkdtemp(prefix="rented-box-")
     container = None
     try:
@@ -252,14 +266,13 @@ def _build_top(engine: engines.Engine, base: str, tag: str, script: str | None) 
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _commit(engine: engines.Engine, source: str, tag: str, script: str) -> None:
+def _commit(engine: engines.Engine, source: str, tag: str, script: str, extra=()) -> None:
     """Run a script as root in a container of an image, and keep the result as another image."""
     name = "rented-box-build-%d" % os.getpid()
     engine.remove(name)
     try:
-        engine.run(
-            "run", "--name", name, "--env", "DEBIAN_FRONTEND=noninteractive", "--entrypoint", "/bin/sh", source, "-c", script, timeout=900
-        )
+        arguments = ["run", "--name", name, "--env", "DEBIAN_FRONTEND=noninteractive", *extra, "--entrypoint", "/bin/sh"]
+        engine.run(*arguments, source, "-c", script, timeout=900)
         engine.run("commit", name, tag, timeout=300)
     finally:
         engine.remove(name)

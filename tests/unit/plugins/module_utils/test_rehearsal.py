@@ -51,11 +51,12 @@ def test_podman_list_becomes_instances():
 
 def test_docker_list_says_the_same():
     podman = [rehearsal.instance(box) for box in engine.parse_podman(recorded("podman-4.3-ps.json"))][:2]
-    docker = [rehearsal.instance(box) for box in engine.parse_docker(recorded("docker-ps.jsonl"))]
+    docker = [rehearsal.instance(box) for box in engine.parse_docker(recorded("docker-20.10-ps.jsonl"))]
+    docker.sort(key=lambda box: box.label)
     for one, other in zip(podman, docker):
         for field in ("account", "label", "kind", "state", "gpu_model", "gpu_count", "gpu_vram_mb", "price_per_hour", "image", "ssh_user"):
             assert getattr(one, field) == getattr(other, field), field
-    assert [box.ssh_port for box in docker] == [32768, None]
+    assert [box.ssh_port for box in docker] == [32769, None]
 
 
 @pytest.mark.parametrize(
