@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import posixpath
 
 from ansible.utils.display import Display
@@ -25,7 +24,7 @@ class ActionModule(RoleAction):
 
     def work(self, arguments):
         self.check(arguments)
-        project = arguments["project"] or first_repository(arguments["repos"])
+        project = arguments["project"] or _paths.first_repository(arguments["repos"])
         if not project and not any(arguments[name] for name in ("requirements", "extras", "packages", "path")):
             return {"changed": False, "msg": "Nothing asks for an environment: no repository, requirements, extras or packages."}
         if not self.facts.get("workdir"):
@@ -107,16 +106,3 @@ class ActionModule(RoleAction):
             self.set_facts(stamps=stamps)
         if result.get("torch"):
             Display().display("%s: %s" % (self._task_vars.get("inventory_hostname"), result["torch"]))
-
-
-def first_repository(repos):
-    """The folder of the first entry of repos_list, as the role repos names it."""
-    for item in repos or []:
-        item = {"src": item} if isinstance(item, str) else item or {}
-        if item.get("dest"):
-            return str(item["dest"])
-        src = str(item.get("src") or "")
-        here = _paths.on_controller(src)
-        name = posixpath.basename((here if os.path.exists(here) else src).rstrip("/").replace(":", "/"))
-        return name[: -len(".git")] if name.endswith(".git") else name
-    return ""

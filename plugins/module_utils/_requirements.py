@@ -31,6 +31,7 @@ class Inputs:
     def __init__(self) -> None:
         self.files: dict = {}
         self.torch: list = []  # the specifiers, such as "==2.6.0" or ""
+        self.hashed = False  # a file gives hashes: then everything must have one
         self.own_index = False  # a file names an index: its author has decided where torch comes from
 
     def read(self, path: str, named_by: str | None = None) -> None:
@@ -43,6 +44,7 @@ class Inputs:
         if path.endswith((".toml", ".yml", ".yaml")):
             self.note_torch_in(content)
             return
+        self.hashed = self.hashed or " --hash" in content
         for line in _lines(content):
             include = _INCLUDE.match(line)
             if include:

@@ -601,8 +601,7 @@ class Environment:
             return self.create_with_conda(conda)
         if self.wanted["manager"] == "venv":
             return self.create_with_venv()
-        command = [self.uv, "venv", "--seed", "--allow-existing"] + (["--python", self.version] if self.version else []) + [self.path]
-        # The seeds are pip and friends: `pip install` typed by a person must go into this environment, not beside it.
+        command = [self.uv, "venv", "--allow-existing"] + (["--python", self.version] if self.version else []) + [self.path]
         rc, out, err = self.command(command, UV_HTTP_RETRIES="1")
         if rc and self.version and not _uv.no_space(err):
             rc, out, err = self.retry_with_found_python(command, rc, out, err)
@@ -682,10 +681,13 @@ class Environment:
         base = [self.uv, "pip", "install", "--python", python] + (["--reinstall"] if self.doubtful else [])
         for path in locks:
             self.must("The lock file %s cannot be installed" % path, base + ["-r", path])
-        if not files and not self.wanted["packages"]:
-            return tag
+        # With pip: `pip install` typed by a person must go into this environment, not beside it.
+        packages = ["pip"] + self.wanted["packages"]
+        if self.inputs.hashed and files:
+            self.must("pip cannot be installed", base + ["pip"])
+            packages = self.wanted["packages"]
         command = base + [part for path in files for part in ("-r", path)]
-        tail = ["--"] + self.wanted["packages"] if self.wanted["packages"] else []
+        tail = ["--"] + packages
         rc, out, err = self.command(command + (["--torch-backend", tag] if tag else []) + tail)
         if rc and tag and self.wanted["torch"] == "auto" and _uv.torch_index_unreachable(err):
             self.warnings.append("The host cannot reach the index of torch builds for %s: torch is taken from the usual index." % tag)
@@ -693,12 +695,12 @@ class Environment:
             tag = None
             rc, out, err = self.command(command + tail)
         if rc:
-            self.fail("What %s ask for cannot be installed" % self.asked_in(), err + "\n" + out)
+            self.fail("What %s asks for cannot be installed" % self.asked_in(), err + "\n" + out)
         return tag
 
     def asked_in(self):
         named = self.wanted["requirements"] + (["python_env_packages"] if self.wanted["packages"] else [])
-        return " and ".join(named)
+        return " and ".join(named) or ("python_env_extras" if self.wanted["extras"] else "the role itself")
 
     def sync(self):
         lock = os.path.join(self.project, "uv.lock")
@@ -718,7 +720,7 @@ class Environment:
         if self.wanted["extras"]:
             command += ["-e", "%s[%s]" % (self.project, ",".join(self.wanted["extras"]))]
         if files or self.wanted["packages"] or self.wanted["extras"]:
-            self.must("What %s ask for cannot be installed" % (self.asked_in() or "the extras"), command + ["--"] + self.wanted["packages"])
+            self.must("What %s asks for cannot be installed" % self.asked_in(), command + ["--"] + self.wanted["packages"])
 
     # --- active everywhere -------------------------------------------------------------------------------------
 

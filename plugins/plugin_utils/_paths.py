@@ -26,6 +26,19 @@ def on_host(path: str, facts: dict) -> str:
     return posixpath.normpath(posixpath.join(facts["workdir"], path))
 
 
+def first_repository(repos) -> str:
+    """The folder of the first entry of repos_list, named as the role repos names it; empty without one."""
+    for item in repos or []:
+        item = {"src": item} if isinstance(item, str) else item or {}
+        if item.get("dest"):
+            return str(item["dest"])
+        src = str(item.get("src") or "")
+        here = on_controller(src)
+        name = posixpath.basename((here if os.path.exists(here) else src).rstrip("/").replace(":", "/"))
+        return name[: -len(".git")] if name.endswith(".git") else name
+    return ""
+
+
 def stamp_name(role: str, dest: str) -> str:
     """The name of the stamp of one item; ``dest`` as the user wrote it."""
     return "%s.%s" % (role, urllib.parse.quote(posixpath.normpath(dest), safe=""))
