@@ -40,6 +40,8 @@ def _own_state(tmp_path_factory):
         ANSIBLE_HOME=str(state / "ansible"),
         ANSIBLE_COLLECTIONS_PATH=str(ROOT / ".collections"),
         ANSIBLE_NOCOLOR="1",
+        # The ansible-playbook beside this Python, whether or not the environment is activated.
+        PATH=os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"],
     )
 
 
