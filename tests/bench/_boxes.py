@@ -11,6 +11,7 @@ import subprocess
 import time
 
 from _delay import DelayProxy
+
 from ansible_collections.rented.gpu.plugins.module_utils._models import LaunchRequest
 from ansible_collections.rented.gpu.plugins.module_utils._providers.rehearsal import RehearsalProvider
 from ansible_collections.rented.gpu.plugins.module_utils._rehearsal import engine as engines
@@ -74,7 +75,8 @@ class Box:
 
     def stock_variables(self) -> dict:
         """What a hand-written inventory says."""
-        arguments = "-o UserKnownHostsFile=%s -o HostKeyAlias=%s -o StrictHostKeyChecking=accept-new" % (self.work / "known_hosts", self.name)
+        known = self.work / "known_hosts"
+        arguments = "-o UserKnownHostsFile=%s -o HostKeyAlias=%s -o StrictHostKeyChecking=accept-new" % (known, self.name)
         return {
             "ansible_host": "127.0.0.1",
             "ansible_port": self.proxy.port,

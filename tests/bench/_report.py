@@ -9,6 +9,7 @@ import statistics
 
 BEGIN = "<!-- bench: begin; written by make bench -->"
 END = "<!-- bench: end -->"
+PHASES = ("fresh", "repeat")
 
 
 class Results:
@@ -42,57 +43,75 @@ class Results:
     # --- tables ----------------------------------------------------------------------------------------------------
 
     def one_host(self) -> list:
-        phases = [(phase, rtt) for phase in ("fresh", "repeat") for rtt in self.rtts]
-        head = ["one host, seconds"] + ["%s, %g ms" % pair for pair in phases] + ["executions: fresh", "repeat"]
+        """Seconds of every rival, and how often it went to the host."""
+        runs = self._runs()
         body = []
         for rival, title in self.titles.items():
-            cells = [number(self.seconds(rival, rtt, phase)) for phase, rtt in phases]
-            counts = [number(self.value("executions", rival, self.rtts[0], phase)) for phase in ("fresh", "repeat")]
+            cells = [number(self.seconds(rival, rtt, phase)) for phase, rtt in runs]
+            counts = [number(self.value("executions", rival, self.rtts[0], phase)) for phase in PHASES]
             body.append([title, *cells, *counts])
-        body.append(["an empty play: Ansible's own start-up"] + ["–"] * len(self.rtts) + [number(self.startup)] * len(self.rtts) + ["–", "0"])
-        body.append(["one login: `ssh host true`"] + ["–"] * len(self.rtts) + [number(self.login.get(rtt)) for rtt in self.rtts] + ["–", "1"])
-        return table(head, body)
+        unknown = ["–"] * len(self.rtts)
+        startup = [number(self.startup)] * len(self.rtts)
+        login = [number(self.login.get(rtt)) for rtt in self.rtts]
+        body.append(["an empty play: Ansible's own start-up", *unknown, *startup, "–", "0"])
+        body.append(["one login: `ssh host true`", *unknown, *login, "–", "1"])
+        return table(["one host, seconds", *map("{0[0]}, {0[1]:g} ms".format, runs), "executions: fresh", "repeat"], body)
 
     def ratios(self) -> list:
-        phases = [(phase, rtt) for phase in ("fresh", "repeat") for rtt in self.rtts]
-        head = ["ours ÷ theirs"] + ["%s, %g ms" % pair for pair in phases]
-        others = [rival for rival in self.titles if rival != "ours"]
+        """Our seconds divided by those of each rival."""
+        runs = self._runs()
         body = []
-        for rival in others:
-            cells = [ratio(self.seconds("ours", rtt, phase), self.seconds(rival, rtt, phase)) for phase, rtt in phases]
-            body.append([self.titles[rival], *cells])
-        return table(head, body)
+        for rival in self.titles:
+            if rival != "ours":
+                cells = [ratio(self.seconds("ours", rtt, phase), self.seconds(rival, rtt, phase)) for phase, rtt in runs]
+                body.append([self.titles[rival], *cells])
+        return table(["ours ÷ theirs", *map("{0[0]}, {0[1]:g} ms".format, runs)], body)
 
     def fleet(self) -> list:
+        """Seconds and memory with several hosts; no lines when that was not measured."""
         body = []
         for row in self.rows:
             if row["memory_mib"] is not None:
-                seconds = statistics.median(row["seconds"]) if row["seconds"] and not row["problems"] else None
-                body.append([self.titles[row["rival"]], str(row["hosts"]), row["phase"], number(seconds), "%.0f" % row["memory_mib"]])
-        return table(["several hosts, 0 ms, at most 10 forks", "hosts", "run", "seconds", "controller's memory, MiB (peak PSS)"], body) if body else []
+                seconds = self.seconds(row["rival"], row["rtt"], row["phase"], row["hosts"])
+                memory = "%.0f" % row["memory_mib"]
+                body.append([self.titles[row["rival"]], row["phase"], str(row["hosts"]), number(seconds), memory])
+        return table(["several hosts, 0 ms", "run", "hosts", "seconds", "controller's memory, MiB"], body) if body else []
 
     def goals(self) -> list:
+        """What the project wants to reach, and whether it does."""
         near, far = self.rtts[0], self.rtts[-1]
-        ours, bash = self.seconds("ours", near, "repeat"), self.seconds("bash", near, "repeat")
-        allowed = 1.5 * bash + self.startup if bash is not None and self.startup is not None else None
-        ours_far = self.seconds("ours", far, "repeat")
-        plain, pyinfra = self.seconds("plain", far, "repeat"), self.seconds("pyinfra", far, "repeat")
-        fresh, script = self.seconds("ours", near, "fresh"), self.seconds("bash", near, "fresh")
-        # The first session is the login that the connection stays open for; it carries an execution of ours too.
-        lines = [
-            ("repeated: remote executions after login", self.value("executions", "ours", near, "repeat"), 3, ""),
-            ("repeated, %g ms: 1.5 × bash + start-up" % near, ours, allowed, " s"),
-            ("repeated, %g ms: 0.25 × plain playbook" % far, ours_far, plain and 0.25 * plain, " s"),
-            ("repeated, %g ms: no slower than pyinfra" % far, ours_far, pyinfra, " s"),
-            ("fresh, %g ms: 0.5 × bash with pip" % near, fresh, script and 0.5 * script, " s"),
+        script = {phase: self.seconds("bash", near, phase) for phase in PHASES}
+        half = script["fresh"] and 0.5 * script["fresh"]
+        plain = self.seconds("plain", far, "repeat")
+        ours = self.seconds("ours", far, "repeat")
+        allowed = 1.5 * script["repeat"] + self.startup if script["repeat"] and self.startup else None
+        memory = [row["memory_mib"] for row in self.rows if row["rival"] == "ours" and row["hosts"] == 10 and row["memory_mib"]]
+        goals = [
+            ("repeated: remote executions", self.value("executions", "ours", near, "repeat"), 3, ""),
+            ("repeated, %g ms: 1.5 × bash + Ansible's start-up" % near, self.seconds("ours", near, "repeat"), allowed, " s"),
+            ("repeated, %g ms: 0.25 × plain playbook" % far, ours, plain and 0.25 * plain, " s"),
+            ("repeated, %g ms: no slower than pyinfra" % far, ours, self.seconds("pyinfra", far, "repeat"), " s"),
+            (
+                "fresh, %g ms: 0.5 × bash with pip" % near,
+                self.seconds("ours", near, "fresh"),
+                script["fresh"] and 0.5 * script["fresh"],
+                " s",
+            ),
+            ("10 hosts: memory of the controller", max(memory, default=None), 300, " MiB"),
         ]
-        memory = [row["memory_mib"] for row in self.rows if row["rival"] == "ours" and row["hosts"] == 10 and row["memory_mib"] is not None]
-        lines.append(("10 hosts: memory of the controller", max(memory, default=None), 300, " MiB"))
-        return table(["goal", "at most", "ours", ""], [[what, number(most, unit), number(got, unit), verdict(got, most)] for what, got, most, unit in lines])
+        body = [[what, number(most, unit), number(got, unit), verdict(got, most)] for what, got, most, unit in goals]
+        return table(["goal", "at most", "ours", "verdict"], body)
 
     def problems(self) -> list:
-        found = [(row, problem) for row in self.rows for problem in row["problems"]]
-        return ["- %s, %s, %g ms, %d host(s): %s" % (self.titles[row["rival"]], row["phase"], row["rtt"], row["hosts"], problem) for row, problem in found]
+        """What went wrong, one line each."""
+        lines = []
+        for row in self.rows:
+            where = "%s, %s, %g ms, %d host(s)" % (self.titles[row["rival"]], row["phase"], row["rtt"], row["hosts"])
+            lines += ["- %s: %s" % (where, problem) for problem in row["problems"]]
+        return lines
+
+    def _runs(self) -> list:
+        return [(phase, rtt) for phase in PHASES for rtt in self.rtts]
 
 
 def verdict(got, most) -> str:
@@ -113,11 +132,15 @@ def ratio(ours, theirs) -> str:
 
 def table(head: list, body: list) -> list:
     """Lines of a Markdown table; all columns but the first are aligned right."""
-    lines = [head, *body]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
-    place = lambda line: "| " + " | ".join(cell.ljust(width) if not column else cell.rjust(width) for column, (cell, width) in enumerate(zip(line, widths))) + " |"  # noqa: E731
-    rule = "| " + " | ".join("-" * width if not column else "-" * (width - 1) + ":" for column, width in enumerate(widths)) + " |"
-    return [place(head), rule, *(place(line) for line in body)]
+    widths = [max(2, *(len(line[column]) for line in [head, *body])) for column in range(len(head))]
+
+    def written(line):
+        cells = [cell.rjust(width) for cell, width in zip(line, widths)]
+        cells[0] = line[0].ljust(widths[0])
+        return "| " + " | ".join(cells) + " |"
+
+    rule = ["-" * widths[0]] + ["-" * (width - 1) + ":" for width in widths[1:]]
+    return [written(head), written(rule), *map(written, body)]
 
 
 def replace_part(text: str, lines: list) -> str:

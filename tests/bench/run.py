@@ -36,10 +36,11 @@ ROOT = HERE.parents[1]
 RIVALS = HERE / "rivals"
 sys.path.insert(0, str(ROOT / ".collections"))
 
-from _boxes import Box  # noqa: E402
-from _memory import MARK, Peak  # noqa: E402
-from _report import Results, replace_part  # noqa: E402
-from ansible_collections.rented.gpu.plugins.module_utils._providers.rehearsal import RehearsalProvider  # noqa: E402
+from _boxes import Box
+from _memory import MARK, Peak
+from _report import Results, replace_part
+
+from ansible_collections.rented.gpu.plugins.module_utils._providers.rehearsal import RehearsalProvider
 
 BIN = pathlib.Path(sys.executable).parent
 BENCH = ROOT / ".venv-bench"
@@ -51,7 +52,7 @@ TITLES = {
     "pyinfra": "pyinfra",
 }
 REQUIREMENTS = ["numpy", "pandas", "matplotlib", "scikit-learn", "requests", "tqdm"]
-TRAIN = '''from importlib import import_module, metadata
+TRAIN = """from importlib import import_module, metadata
 
 wanted = {line.strip().lower() for line in open("requirements.txt") if line.strip()}
 for module, names in metadata.packages_distributions().items():
@@ -59,7 +60,7 @@ for module, names in metadata.packages_distributions().items():
         import_module(module)
         wanted -= {name.lower() for name in names}
 assert not wanted, wanted
-'''
+"""
 
 
 @dataclasses.dataclass
@@ -137,21 +138,26 @@ class Bench:
         mark = "%d-%d" % (os.getpid(), self.runs)
         log = self.work / "logs" / ("%03d-%s.log" % (self.runs, re.sub(r"\W+", "-", title)))
         log.parent.mkdir(exist_ok=True)
-        with open(log, "w", encoding="utf-8") as output, open(stdin or os.devnull, encoding="utf-8") as source:
-            with Peak(mark) if memory else contextlib.nullcontext() as peak:
-                started = time.monotonic()
-                done = subprocess.run(
+        watch = Peak(mark) if memory else contextlib.nullcontext()
+        wrong = None
+        with open(log, "w", encoding="utf-8") as output, open(stdin or os.devnull, encoding="utf-8") as source, watch as peak:
+            started = time.monotonic()
+            try:
+                subprocess.run(
                     [str(part) for part in argv], stdin=source, stdout=output, stderr=subprocess.STDOUT, cwd=self.work,
-                    env={**os.environ, **(env or {}), MARK: mark}, timeout=self.options.timeout, check=False,
+                    env={**os.environ, **(env or {}), MARK: mark}, timeout=self.options.timeout, check=True,
                 )  # fmt: skip
-                seconds = time.monotonic() - started
-        wrong = None if done.returncode == 0 else "ended with %d, see %s" % (done.returncode, log)
+            except subprocess.SubprocessError as error:
+                reason = "took more than %d s" % self.options.timeout if isinstance(error, subprocess.TimeoutExpired) else "failed"
+                wrong = "%s, see %s" % (reason, log)
+            seconds = time.monotonic() - started
         print("  %-40s %7.1f s%s" % (title, seconds, "  " + wrong if wrong else ""), flush=True)
         return seconds, peak.mib if peak else None, wrong
 
     def one(self, rival: str, boxes: list, rtt: float, phase: str, times: int, memory: bool = False) -> dict:
         """A row of the results: the rival run so many times on these hosts. A run that fails ends it."""
-        row = {"rival": rival, "rtt": rtt, "hosts": len(boxes), "phase": phase, "seconds": [], "executions": None, "memory_mib": None, "problems": []}
+        row = {"rival": rival, "rtt": rtt, "hosts": len(boxes), "phase": phase, "seconds": [], "problems": []}
+        row.update(executions=None, memory_mib=None)
         argv, stdin, env = self.command(rival, boxes)
         for _ in range(times):
             for box in boxes:
@@ -195,19 +201,15 @@ class Bench:
         for rtt in options.rtt:
             print("%g ms" % rtt, flush=True)
             for rival in options.rivals:
-                for turn in range(options.fresh):
+                fresh: list = []
+                for _ in range(options.fresh):
                     with self.boxes(1, rtt) as boxes:
-                        fresh = self.one(rival, boxes, rtt, "fresh", 1)
-                        if turn:
-                            first["seconds"] += fresh["seconds"]
-                            first["problems"] += fresh["problems"]
-                            continue
-                        first = fresh
-                        rows.append(fresh)
-                        if fresh["seconds"]:
+                        fresh.append(self.one(rival, boxes, rtt, "fresh", 1))
+                        if len(fresh) == options.fresh and fresh[-1]["seconds"]:
                             rows.append(self.one(rival, boxes, rtt, "repeat", options.repeats))
                         if rtt not in login:
                             login[rtt] = [self.run("one login", boxes[0].ssh("true"))[0] for _ in range(options.repeats)]
+                rows.append({**fresh[-1], **{what: [each for row in fresh for each in row[what]] for what in ("seconds", "problems")}})
         # Memory and the cost per host do not hang on the size of what is installed.
         self.make_repository(options.fleet_requirements)
         for count in options.hosts:
@@ -239,7 +241,7 @@ def said(*command) -> str:
 def machine(options) -> list:
     """Where and how it was measured."""
     memory_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-    system = platform.freedesktop_os_release().get("PRETTY_NAME", platform.system()) if hasattr(platform, "freedesktop_os_release") else platform.system()
+    system = platform.freedesktop_os_release()["PRETTY_NAME"]
     lines = [
         "Measured %s on %d cores, %.0f GB, %s, Linux %s; the hosts are containers on the same machine, image `%s`."
         % (datetime.date.today().isoformat(), os.cpu_count(), memory_gb, system, platform.release(), options.image),
@@ -247,7 +249,7 @@ def machine(options) -> list:
             said(BIN / "ansible-playbook", "--version"), platform.python_version(), said("ssh", "-V"),
             said(BENCH / "bin" / "pyinfra", "--version") if "pyinfra" in options.rivals else "no pyinfra",
         ),
-        "The delay is a proxy's, half the round trip in each direction, without a limit of bandwidth (not netem). Each number is the median of"
+        "The delay is a proxy's, half the round trip in each direction (not netem). Each number is the median of"
         " %d fresh and %d repeated runs, each with a new login." % (options.fresh, options.repeats),
         "The repository's `requirements.txt`: %s. With several hosts: %s."
         % (", ".join(options.requirements), ", ".join(options.fleet_requirements)),
@@ -266,26 +268,32 @@ def page(results: Results, options) -> list:
     return lines
 
 
-def read_options(arguments: list) -> argparse.Namespace:
-    def words(text):
-        return text.replace(",", " ").split()
+def words(text: str) -> list:
+    return text.replace(",", " ").split()
 
+
+def numbers(text: str) -> list:
+    return [int(word) for word in words(text)]
+
+
+def read_options(arguments: list) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rtt", type=lambda text: [float(word) for word in words(text)], default=[0, 40, 300], help="round trips, ms: 0,40,300")
-    parser.add_argument("--rivals", type=words, default=list(TITLES), help=",".join(TITLES))
-    parser.add_argument("--fresh", type=int, default=1, help="fresh runs of each (%(default)s)")
-    parser.add_argument("--repeats", type=int, default=3, help="repeated runs of each (%(default)s)")
-    parser.add_argument("--hosts", type=lambda text: [int(word) for word in words(text)], default=[10], help="numbers of hosts of ours and plain, with memory: 10,50; empty: none")
-    parser.add_argument("--requirements", type=words, default=REQUIREMENTS, help=",".join(REQUIREMENTS))
-    parser.add_argument("--fleet-requirements", type=words, default=["requests", "tqdm"], help="the same, with several hosts")
-    parser.add_argument("--image", default="debian-12", help="of the hosts; debian-12-tools has git, rsync, tmux already (%(default)s)")
-    parser.add_argument("--timeout", type=int, default=900, help="seconds for one run (%(default)s)")
-    parser.add_argument("--quick", action="store_true", help="a smoke run: 0 ms, one repeat, two small packages, one host")
-    parser.add_argument("--write", type=pathlib.Path, metavar="FILE", help="put the tables into this page, between its marks")
-    parser.add_argument("--keep", action="store_true", help="keep the work folder with the logs even when all went well")
+    add = parser.add_argument
+    add("--rtt", type=numbers, default=[0, 40, 300], help="round trips, ms (0,40,300)")
+    add("--rivals", type=words, default=list(TITLES), help="who takes part (%s)" % ",".join(TITLES))
+    add("--fresh", type=int, default=1, help="fresh runs of each (%(default)s)")
+    add("--repeats", type=int, default=3, help="repeated runs of each (%(default)s)")
+    add("--hosts", type=numbers, default=[10], help="several hosts at once, of ours and plain, with memory: 10,50; '' for none (10)")
+    add("--requirements", type=words, default=REQUIREMENTS, help="packages to install (%s)" % ",".join(REQUIREMENTS))
+    add("--fleet-requirements", type=words, default=["requests", "tqdm"], help="the same, with several hosts (requests,tqdm)")
+    add("--image", default="debian-12", help="of the hosts; debian-12-tools has git, rsync and tmux already (%(default)s)")
+    add("--timeout", type=int, default=900, help="seconds for one run (%(default)s)")
+    add("--quick", action="store_true", help="a smoke run: 0 ms, one repeat, two small packages, one host")
+    add("--write", type=pathlib.Path, metavar="FILE", help="put the tables into this page, between its marks")
+    add("--keep", action="store_true", help="keep the work folder with the logs even when all went well")
     options = parser.parse_args(arguments)
     if options.quick:
-        options.rtt, options.repeats, options.fresh, options.hosts = [0.0], 1, 1, []
+        options.rtt, options.repeats, options.fresh, options.hosts = [0], 1, 1, []
         options.requirements = options.fleet_requirements
     unknown = [rival for rival in options.rivals if rival not in TITLES]
     if unknown:
