@@ -9,10 +9,10 @@ from ansible.utils.display import Display
 
 from ansible_collections.rented.gpu.plugins.module_utils import _gates, _stamps
 from ansible_collections.rented.gpu.plugins.modules.gpu_check import ARGUMENT_SPEC as SPEC
-from ansible_collections.rented.gpu.plugins.plugin_utils import _table
-from ansible_collections.rented.gpu.plugins.plugin_utils._action import RUN, Failure, RoleAction
+from ansible_collections.rented.gpu.plugins.modules.gpu_check import STAMP
+from ansible_collections.rented.gpu.plugins.plugin_utils import _paths, _table
+from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure, RoleAction
 
-STAMP = "cuda_check"
 COLUMNS = ["gate", "result", "found", "wanted", "remark"]
 RENTED = ("gpu_model", "gpu_count", "gpu_vram_mb", "cpu_cores", "ram_gb")
 
@@ -25,6 +25,8 @@ class ActionModule(RoleAction):
             _gates.check_required(arguments["required"])
         except ValueError as error:
             raise Failure(str(error))
+        if not self.facts and self.check_mode:
+            return {"changed": False, "msg": "Nothing is known of the host before it has a Python.", "gates": []}
         if not self.facts:
             raise Failure(
                 "gpu_check needs the facts of the host: run the role rented.gpu.ready, or the module rented.gpu.host_facts, before it."
@@ -59,7 +61,7 @@ class ActionModule(RoleAction):
                 return {"skipped": "the driver does not work"}
         stamps = self.facts.get("stamps") or {}
         made = stamps.get("python_env") or {}
-        path = arguments["path"] or (made.get("data") or {}).get("path")
+        path = _paths.on_host(arguments["path"], self.facts) if arguments["path"] else (made.get("data") or {}).get("path")
         if not path:
             return {"skipped": "there is no Python environment yet"}
         request = {
@@ -74,16 +76,18 @@ class ActionModule(RoleAction):
             return stamps[STAMP]["data"]["proof"]
         names = ("devices", "size", "timeout")
         asked = dict({name: arguments[name] for name in names}, path=path, stamp_wanted=_stamps.digest(request))
-        proof = self.remote("gpu_check", asked)["proof"]
-        if proof["error"] and not made.get("wanted") and self.check_mode:
+        result = self.remote("gpu_check", asked)
+        if self.check_mode and result["proof"]["error"] and not made:
             return {"skipped": "there is no Python environment yet"}
-        return proof
+        if not self.check_mode:
+            stamps = {name: stamp for name, stamp in stamps.items() if name != STAMP}
+            if result["stamp"]:
+                stamps[STAMP] = dict(result["stamp"], drift=[], intact=True)
+            self.set_facts(stamps=stamps)
+        return result["proof"]
 
     def _same_environment(self, path, made):
         """The stamp was compared with the environment when the facts were read; python_env may have changed it since, in this run."""
-        run = self._task_vars["ansible_facts"].get(RUN) or {}
-        if run.get("python_env", {}).get("changed"):
-            return False
         proved = self.facts["stamps"][STAMP]["watch"].get("envs", {}).get(path)
         now = (made.get("watch") or {}).get("envs", {}).get(path)
         return now is None or now == proved

@@ -28,9 +28,9 @@ attributes:
 options:
   path:
     description:
-      - The Python environment whose torch is proved.
+      - The Python environment whose torch is proved. A relative path is below the work folder.
       - Left out, it is the one that the role C(python_env) made.
-    type: path
+    type: str
   required:
     description: The gates whose failure fails the task; the others are advisory.
     type: list
@@ -123,6 +123,10 @@ proof:
       description: When it was proved (UTC).
       type: str
       returned: always
+stamp:
+  description: The stamp that was written, or V(null).
+  type: dict
+  returned: when the host was asked
 """
 
 import json
@@ -134,8 +138,9 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.rented.gpu.plugins.module_utils import _stamps
 from ansible_collections.rented.gpu.plugins.module_utils._host import _read
 
+STAMP = "cuda_check"
 ARGUMENT_SPEC = {
-    "path": {"type": "path"},
+    "path": {"type": "str"},
     "required": {
         "type": "list",
         "elements": "str",
@@ -250,14 +255,18 @@ def main():
     if not wanted["path"]:
         module.fail_json(msg="gpu_check needs the path of a Python environment when it runs without its action plugin.")
     home = os.path.expanduser("~")
+    path = os.path.expanduser(wanted["path"])
     stamping = bool(wanted["stamp_wanted"]) and not module.check_mode
     if stamping:
-        _stamps.remove(home, "cuda_check")
-    answer = prove(wanted["path"], wanted["size"], wanted["devices"], wanted["timeout"])
+        _stamps.remove(home, STAMP)
+    answer = prove(path, wanted["size"], wanted["devices"], wanted["timeout"])
+    stamp = None
     if stamping and settles(answer):
+        watch = {"envs": {path: _stamps.env_digest(path)}}
         data = {"proof": answer, "versions": {"torch": answer["torch"]["version"]} if answer["torch"] else {}}
-        _stamps.write(home, "cuda_check", wanted["stamp_wanted"], {"envs": {wanted["path"]: _stamps.env_digest(wanted["path"])}}, data)
-    module.exit_json(changed=False, proof=answer)
+        _stamps.write(home, STAMP, wanted["stamp_wanted"], watch, data)
+        stamp = {"wanted": wanted["stamp_wanted"], "watch": watch, "data": data}
+    module.exit_json(changed=False, proof=answer, stamp=stamp)
 
 
 if __name__ == "__main__":

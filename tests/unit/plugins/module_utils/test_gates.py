@@ -117,9 +117,6 @@ def test_driver_and_wheel(driver, version, cuda, cause):
     gate = judge(facts_with([gpu(), gpu(1)], gpu={"driver": driver}), proof=proof_of(version, cuda))["torch_driver"]
     if cause is None:
         assert gate["result"] == "pass" and driver in gate["value"]
-    elif "418" in cause or "470" in cause or "579" in cause:
-        assert gate["result"] == "fail" and gate["cause"].split(":")[0] == cause.split(":")[0]
-        assert gate["cause"].endswith(cause.split(": ")[1])
     else:
         assert (gate["result"], gate["cause"]) == ("fail", cause)
 
