@@ -182,7 +182,7 @@ class ActionModule(RoleAction):
             if pause == 1:
                 doing = "does not take the key yet" if why == _login.KEY else "does not answer yet"
                 display.display("%s %s; trying again for up to %d s (%s)" % (
-                    self.host, doing, KEY_GRACE if why == _login.KEY else self.timeout, _login.last_words(text)))
+                    self.host, doing, min(KEY_GRACE, self.timeout) if why == _login.KEY else self.timeout, _login.last_words(text)))
             time.sleep(min(pause, max(0.1, self.timeout - (now - began))))
             pause = min(pause * 1.6, LONGEST_PAUSE)
 

@@ -14,6 +14,8 @@ import hmac
 import re
 import struct
 
+from ansible_collections.rented.gpu.plugins.module_utils import _stamps
+
 MARKERS = ("@cert-authority", "@revoked")
 
 
@@ -56,11 +58,6 @@ def name_of(host: str, port: int = 22) -> str:
     """How a host and port stand in the file."""
     host = host.lower()
     return host if port == 22 else "[%s]:%d" % (host, port)
-
-
-def mark(line: str) -> str:
-    """A short digest of a line, by which we know later that we wrote it."""
-    return hashlib.sha256(line.encode(errors="surrogateescape")).hexdigest()[:16]
 
 
 def matches(pattern: str, name: str) -> bool:
@@ -119,7 +116,7 @@ def complete(text: str, keys: list, withdrawn: dict, ours: list) -> tuple:
 
     ``keys``       list of ``(name, type, base64)``
     ``withdrawn``  name -> fingerprints that its host has withdrawn: such lines go
-    ``ours``       the marks of lines that we wrote earlier: they may be replaced
+    ``ours``       the marks (`_stamps.line_mark`) of lines that we wrote earlier: they may be replaced
 
     Raises `Conflict` for a line of somebody else's that has another key of the same type for a name, or that revokes a wanted key.
     """
@@ -147,7 +144,7 @@ def complete(text: str, keys: list, withdrawn: dict, ours: list) -> tuple:
                 continue
             if line.blob == blob:
                 there = there or line
-            elif mark(line.text) in ours:
+            elif _stamps.line_mark(line.text) in ours:
                 take(line, "replaced by the new key")
             else:
                 raise Conflict(line, name, fingerprint(blob))

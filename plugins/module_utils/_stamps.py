@@ -130,12 +130,18 @@ WATCHERS = {
     "files": lambda path, seen: file_digest(path) == seen,
     "modes": lambda path, seen: os.path.exists(path) and stat.S_IMODE(os.stat(path).st_mode) == int(seen, 8),
     "lines": lambda path, seen: not set(seen) - set(_lines(path)),
+    "line_marks": lambda path, seen: not set(seen) - {line_mark(line) for line in _lines(path)},
     "envs": lambda path, seen: env_digest(path) == seen,
     "trees": lambda path, seen: tree_digest(path) == seen,
     "listed": lambda path, seen: listed_digest(path, seen["names"]) == seen["digest"],
     "repos": repo_contains,
     "exists": lambda path, seen: os.path.exists(path) == seen,
 }
+
+
+def line_mark(line: str) -> str:
+    """A short digest of a line, for stamps that watch many long ones."""
+    return hashlib.sha256(line.encode(errors="replace")).hexdigest()[:16]
 
 
 def _lines(path: str) -> list:

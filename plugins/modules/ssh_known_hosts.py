@@ -176,8 +176,8 @@ def main() -> None:
             mode = stat.S_IMODE(os.stat(real).st_mode) if os.path.exists(real) else 0o600
             _stamps.write_private(real, after, mode)
         if module.params["stamp_wanted"]:
-            mine = [_known_hosts.mark(line) for line in after.splitlines() if line in added or _known_hosts.mark(line) in ours]
-            _stamps.write(home, STAMP, module.params["stamp_wanted"], {"lines": {path: kept}}, {"ours": mine})
+            mine = [_stamps.line_mark(line) for line in after.splitlines() if line in added or _stamps.line_mark(line) in ours]
+            _stamps.write(home, STAMP, module.params["stamp_wanted"], {"line_marks": {path: [_stamps.line_mark(line) for line in kept]}}, {"ours": mine})
     module.exit_json(
         changed=changed,
         added=added,

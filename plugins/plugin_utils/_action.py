@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 
+from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.rented.gpu.plugins.module_utils import _stamps
@@ -26,6 +27,15 @@ class Failure(Exception):
     def __init__(self, message: str, **details) -> None:
         super().__init__(message)
         self.details = details
+
+
+def vanished(host, doing: str, text: str) -> str:
+    """The sentence for a host that let us in before and does not answer any more."""
+    said = "; ".join(line.strip() for line in text.splitlines() if line.strip() and not line.startswith(("debug", "@")))[-300:]
+    return (
+        "%s was lost while %s ran there: %s. Check at the provider whether it was stopped, preempted or outbid. When it runs again, run the "
+        "same command again: what was interrupted is mended." % (host, doing, said.rstrip("."))
+    )
 
 
 class RoleAction(ActionBase):
@@ -59,7 +69,10 @@ class RoleAction(ActionBase):
     def remote(self, module: str, arguments: dict, **options) -> dict:
         """Run one of our modules on the host, and count it. A failure of the module is a `Failure`."""
         self.executions += 1
-        result = self._execute_module(module_name="rented.gpu." + module, module_args=arguments, task_vars=self._task_vars, **options)
+        try:
+            result = self._execute_module(module_name="rented.gpu." + module, module_args=arguments, task_vars=self._task_vars, **options)
+        except AnsibleConnectionFailure as error:
+            raise AnsibleConnectionFailure(vanished(self._task_vars.get("inventory_hostname"), module, str(error))) from None
         if result.get("failed"):
             details = {key: value for key, value in result.items() if key not in ("failed", "msg", "invocation", "ansible_facts")}
             raise Failure(str(result.get("msg", "The module %s failed." % module)), **details)
@@ -86,6 +99,8 @@ class RoleAction(ActionBase):
             result = self.work(arguments)
         except Failure as failure:
             result = dict(failure.details, failed=True, msg=str(failure))
+            # Ansible prints the whole result of a failed task; the sentence must not drown in facts.
+            self._new_facts.pop(FACTS, None)
         finally:
             self._remove_tmp_path(self._connection._shell.tmpdir)
         result.setdefault("changed", False)

@@ -44,7 +44,7 @@ def classify(text: str) -> str:
 
 def last_words(text: str) -> str:
     """What ssh said, in one line, without Ansible's preamble, banners and debug lines."""
-    text = re.sub(r"^(?:.*?Failed to connect to the host via ssh:)", "", text, flags=re.S)
+    text = re.sub(r"^.*?(?:Failed to connect to the host via ssh:|Make sure this host can be reached over ssh:)", "", text, flags=re.S)
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith(("debug", "@", "OpenSSH_", "Warning: Perm"))]
     return "; ".join(lines[-2:])[:400] or "ssh said nothing"
 
