@@ -1,0 +1,42 @@
+# Copyright (c) 2026, the rented.gpu contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options that say which account at which provider is meant."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """In step with plugins/module_utils/_arguments.py; a test compares them."""
+
+    DOCUMENTATION = r"""
+options:
+  provider:
+    description:
+      - The provider, V(vast) or V(rehearsal).
+    type: str
+  account:
+    description:
+      - A name for the account. It becomes part of what is known about each instance, so use the one of your inventory.
+      - Defaults to the provider's name.
+    type: str
+  account_options:
+    description:
+      - Further options of the account that only this provider has, for example C(engine) of V(rehearsal).
+    type: dict
+    default: {}
+  api_key:
+    description:
+      - The API key. Left out, the provider's usual environment variables and files are looked at, for V(vast) E(VAST_API_KEY),
+        C(~/.config/vastai/vast_api_key) and C(~/.vast_api_key).
+    type: str
+  endpoint:
+    description:
+      - The base URL of the API, without a trailing slash, where it is not the provider's usual one.
+    type: str
+  timeout:
+    description:
+      - Seconds that one request may take.
+    type: float
+    default: 30
+"""

@@ -1,0 +1,89 @@
+# Copyright (c) 2026, the rented.gpu contributors
+# GNU General Public License v3.0 or later (see LICENSE)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection; it may change without notice.
+"""The arguments that modules about instances share, and the way from them to a provider. Documented in the fragment ``account``."""
+
+from __future__ import annotations
+
+import os
+
+from ansible_collections.rented.gpu.plugins.module_utils._errors import MissingCredentials, RentedError, nearest
+from ansible_collections.rented.gpu.plugins.module_utils._providers import PROVIDERS, provider_class
+
+# `provider` has no choices: Ansible's own message lists them all, ours names the nearest.
+ACCOUNT = {
+    "provider": {"type": "str"},
+    "account": {"type": "str"},
+    "account_options": {"type": "dict", "default": {}},
+    "api_key": {"type": "str", "no_log": True},
+    "endpoint": {"type": "str"},
+    "timeout": {"type": "float", "default": 30},
+}
+
+
+def account_spec(provider_required: bool) -> dict:
+    """The argument spec of the account; a copy."""
+    spec = {name: dict(rule) for name, rule in ACCOUNT.items()}
+    if provider_required:
+        spec["provider"]["required"] = True
+    return spec
+
+
+def build(params: dict):
+    """The provider object that the module's parameters describe. Asks nobody. Raises `RentedError`."""
+    cls = provider_class(params["provider"])
+    for name in ("account", "api_key", "endpoint"):
+        if params.get(name) is not None and not params[name].strip():
+            # An empty key must not fall back to the environment: that would be another account.
+            raise RentedError("'%s' is empty; leave it out or give it a value." % name, cls.NAME)
+    endpoint = params.get("endpoint")
+    if endpoint and cls.ENDPOINT.startswith("http") and not endpoint.startswith(("http://", "https://")):
+        raise RentedError("The endpoint '%s' does not begin with https://." % endpoint, cls.NAME)
+    for name in params.get("account_options") or {}:
+        if name not in cls.OPTIONS:
+            known = nearest(str(name), cls.OPTIONS) if cls.OPTIONS else "It has none."
+            raise RentedError("An account of %s has no option '%s'. %s" % (cls.TITLE, name, known), cls.NAME)
+    if params["timeout"] <= 0:
+        raise RentedError("'timeout' is a number of seconds above 0.", cls.NAME)
+    return cls(
+        account=params.get("account"),
+        api_key=params.get("api_key"),
+        endpoint=endpoint,
+        timeout=params["timeout"],
+        **(params.get("account_options") or {}),
+    )
+
+
+def build_all(params: dict) -> list:
+    """The provider that is named, or else every provider whose credentials lie in their usual place."""
+    if params.get("provider"):
+        return [build(params)]
+    alone = [name for name in ("account", "api_key", "endpoint", "account_options") if params.get(name)]
+    if alone:
+        raise RentedError("'%s' belongs to one provider: name it with 'provider'." % alone[0])
+    found = [cls(timeout=params["timeout"]) for _name, cls in sorted(PROVIDERS.items()) if cls.available()]
+    if not found:
+        looked = ["%s: %s" % (cls.TITLE, ", ".join(cls.places_looked_at())) for _name, cls in sorted(PROVIDERS.items())]
+        raise MissingCredentials("No account of any provider was found. Looked at %s." % "; ".join(looked))
+    return found
+
+
+def read_public_key(text: str | None) -> str | None:
+    """A public key given as its text or as the path of its file. Raises `RentedError`; the text is not repeated, it may be a private key."""
+    if not text or not text.strip():
+        return None
+    key = text.strip()
+    if key.startswith(("~", "/", "./", "../")):
+        try:
+            with open(os.path.expanduser(key), encoding="utf-8") as handle:
+                key, path = handle.read().strip(), key
+        except (OSError, UnicodeDecodeError) as error:
+            raise RentedError("The SSH public key %s cannot be read: %s." % (key, getattr(error, "strerror", None) or "it is not text"))
+    else:
+        path = "ssh_public_key"
+    if "PRIVATE KEY" in key:
+        raise RentedError("%s is a private key; give the public one (the file that ends in .pub)." % path)
+    if "\n" in key or not key.startswith(("ssh-", "ecdsa-", "sk-")) or len(key.split(None, 2)) < 2:
+        raise RentedError("%s is not one SSH public key on one line." % path)
+    return key

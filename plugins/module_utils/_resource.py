@@ -1,0 +1,315 @@
+# Copyright (c) 2026, the rented.gpu contributors
+# GNU General Public License v3.0 or later (see LICENSE)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection; it may change without notice.
+"""From what an instance is to what it shall be: present, started, stopped or absent. Knows no provider and nothing of Ansible.
+
+Two rules are above all others, because breaking them costs money. Nothing is rented before a whole list has shown that the name
+is free, and after a request with unknown outcome the list is read again before anything else. And an instance is gone when a
+whole list does not have it: a list that fails proves nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+
+from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names
+from ansible_collections.rented.gpu.plugins.module_utils._errors import (
+    Ambiguous,
+    NotFound,
+    ProviderUnavailable,
+    RentedError,
+    Unsupported,
+)
+from ansible_collections.rented.gpu.plugins.module_utils._models import Instance, LaunchRequest
+from ansible_collections.rented.gpu.plugins.module_utils._providers._base import CanLabel, CanLaunch, CanStop, can
+
+STATES = ("present", "started", "stopped", "absent")
+FIRST_POLL = 1.0  # seconds; half as much again each time
+LONGEST_POLL = 10.0
+LOOKS_AFTER_DOUBT = 3  # lists after a request with unknown outcome, before it counts as not done
+PAUSE_AFTER_DOUBT = 5.0
+
+
+@dataclasses.dataclass
+class Outcome:
+    """What was, what is, and what a person should be told."""
+
+    changed: bool = False
+    instance: Instance | None = None
+    before: dict = dataclasses.field(default_factory=dict)
+    after: dict = dataclasses.field(default_factory=dict)
+    warnings: list = dataclasses.field(default_factory=list)
+
+
+class NotReached(RentedError):
+    """The wanted state was not reached; ``instance`` is what was last seen of it."""
+
+    def __init__(self, message: str, instance: Instance | None, provider: str | None = None) -> None:
+        super().__init__(message, provider)
+        self.instance = instance
+
+
+def unsupported(provider, mixin) -> Unsupported:
+    """The sentence for a capability that a provider lacks, made from those it has."""
+    if mixin is CanStop:
+        does = "stop or start an instance" + (", only destroy it" if can(provider, CanLaunch) else "")
+    elif mixin is CanLaunch:
+        does = "rent or destroy instances from here; use its web page"
+    elif mixin is CanLabel:
+        does = "rename an instance"
+    else:
+        does = "do this (%s)" % mixin.__name__
+    return Unsupported("%s cannot %s." % (provider.TITLE, does), provider.NAME)
+
+
+class Resource:
+    """One instance, named by label or id, at one account."""
+
+    def __init__(
+        self, provider, name: str | None = None, instance_id: str | None = None, request: LaunchRequest | None = None,
+        wait: bool = True, wait_timeout: float = 600, check: bool = False, clock=time.monotonic, sleep=time.sleep,
+    ) -> None:
+        if name is not None and (not name.strip() or name != name.strip()):
+            raise RentedError("A name has at least one character and no blanks at its ends.")
+        self.provider = provider
+        self.name = name
+        self.id = instance_id
+        self.request = request or LaunchRequest(name=name or "")
+        self.wait = wait
+        self.wait_timeout = wait_timeout
+        self.check = check
+        self._clock = clock
+        self._sleep = sleep
+        self.outcome = Outcome()
+
+    def reach(self, state: str) -> Outcome:
+        """Make it so."""
+        if state == "stopped":
+            self._need(CanStop)
+        found = self.find()
+        self.outcome.instance = found
+        self.outcome.before = self.outcome.after = shown(found)
+        getattr(self, "_" + state)(found)
+        if self.outcome.changed and not self.check:
+            self.outcome.after = shown(self.outcome.instance)
+        return self.outcome
+
+    # --- looking -----------------------------------------------------------------------------------------------------
+
+    def find(self) -> Instance | None:
+        """The one instance that is meant, or None. Raises `Ambiguous` when the name is not enough."""
+        # What is listed as terminated is gone; some providers show it for hours.
+        alive = [instance for instance in self.provider.list_instances() if instance.state != "terminated"]
+        if self.id is not None:
+            return next((instance for instance in alive if instance.id == str(self.id)), None)
+        named = [instance for instance in alive if instance.label == self.name]
+        if len(named) > 1:
+            raise Ambiguous(
+                "%d instances at %s are called '%s' (ids %s). Say which one with 'id'."
+                % (len(named), self.provider.TITLE, self.name, ", ".join(instance.id for instance in named)),
+                self.provider.NAME,
+            )
+        return named[0] if named else None
+
+    def _called(self) -> str:
+        return "'%s'" % self.name if self.id is None else str(self.id)
+
+    def _need(self, mixin) -> None:
+        if not can(self.provider, mixin):
+            raise unsupported(self.provider, mixin)
+
+    # --- the four states ---------------------------------------------------------------------------------------------
+
+    def _present(self, found: Instance | None) -> None:
+        if found is None:
+            if self.id is not None:
+                raise NotFound("%s has no instance %s. To rent one, give a 'name' and no 'id'." % (self.provider.TITLE, self.id), self.provider.NAME)
+            self._need(CanLaunch)
+            self._rent()
+            return
+        if self.id is not None and self.name is not None and found.label != self.name:
+            self._need(CanLabel)
+            self._change(found, label=self.name)
+            if not self.check:
+                self.provider.set_label(found.id, self.name)
+                self.id = found.id
+                self.outcome.instance = found = self.find() or found
+        self.outcome.warnings.extend(mismatches(found, self.request))
+        if found.state == "pending" and self.wait and not self.check:
+            self._await(found.id, reachable, "running", fails=("error", "terminated"))
+
+    def _started(self, found: Instance | None) -> None:
+        found = self._existing(found)
+        if found.state not in ("running", "pending"):
+            self._need(CanStop)
+            self._change(found, state="running")
+            if self.check:
+                return
+            self.provider.start(found.id)
+        if self.wait and not self.check and not reachable(found):
+            self._await(found.id, reachable, "running")
+        elif self.outcome.changed:
+            self._look_again(found.id)
+
+    def _stopped(self, found: Instance | None) -> None:
+        found = self._existing(found)
+        if found.state not in ("stopped", "stopping"):
+            self._change(found, state="stopped")
+            if self.check:
+                return
+            self.provider.stop(found.id)
+        if self.wait and not self.check and found.state != "stopped":
+            self._await(found.id, lambda instance: instance.state == "stopped", "stopped")
+        elif self.outcome.changed:
+            self._look_again(found.id)
+
+    def _absent(self, found: Instance | None) -> None:
+        if found is None:
+            return
+        self._need(CanLaunch)
+        self.outcome.changed = True
+        self.outcome.after = shown(None)
+        if self.check:
+            self.outcome.instance = None
+            return
+        self.provider.destroy(found.id)
+        if self.wait:
+            self._await(found.id, None, "gone")
+        self.outcome.instance = None
+
+    def _existing(self, found: Instance | None) -> Instance:
+        if found is None:
+            raise NotFound(
+                "%s has no instance %s. 'state: present' rents one." % (self.provider.TITLE, self._called()), self.provider.NAME
+            )
+        return found
+
+    def _change(self, found: Instance, **changes) -> None:
+        self.outcome.changed = True
+        self.outcome.after = shown(dataclasses.replace(found, **changes))
+        if self.check:
+            self.outcome.instance = dataclasses.replace(found, **changes)
+
+    # --- renting -----------------------------------------------------------------------------------------------------
+
+    def _rent(self) -> None:
+        self.outcome.changed = True
+        planned = Instance(
+            provider=self.provider.NAME, account=self.provider.account, id="", label=self.name, state="running", image=self.request.image,
+            gpu_model=_gpu_names.normalise(self.request.gpu).model, gpu_count=self.request.gpu_count, disk_gb=self.request.disk_gb,
+            region=self.request.region, interruptible=self.request.interruptible,
+        )
+        self.outcome.after = shown(planned)
+        if self.check:
+            self.outcome.instance = planned
+            return
+        try:
+            instance_id = self.provider.launch(self.request)
+        except ProviderUnavailable as error:
+            instance_id = self._after_doubt(error)
+        self.outcome.instance = dataclasses.replace(planned, id=instance_id, state="pending")
+        if self.wait:
+            self._await(instance_id, reachable, "running", fails=("error", "terminated"), new=True)
+        else:
+            self._look_again(instance_id)
+
+    def _after_doubt(self, error: RentedError) -> str:
+        """Whether a request without an answer was done after all: the id, or the error again."""
+        for number in range(LOOKS_AFTER_DOUBT):
+            if number:
+                self._sleep(PAUSE_AFTER_DOUBT)
+            try:
+                found = self.find()
+            except Ambiguous:
+                raise
+            except ProviderUnavailable as second:
+                raise RentedError(
+                    "%s Whether '%s' was rented is not known, because the list fails too (%s). Look before you try again: it may be billed."
+                    % (error.message, self.name, second.message), self.provider.NAME,
+                ) from None
+            if found is not None:
+                self.outcome.warnings.append("%s It was rented nevertheless, as the list shows: %s." % (error.message, found.id))
+                return found.id
+        raise RentedError("%s The list shows no instance '%s', so nothing was rented." % (error.message, self.name), self.provider.NAME) from None
+
+    # --- waiting -----------------------------------------------------------------------------------------------------
+
+    def _look_again(self, instance_id: str) -> None:
+        found = next((instance for instance in self.provider.list_instances() if instance.id == instance_id), None)
+        if found is not None:
+            self.outcome.instance = found
+
+    def _await(self, instance_id: str, reached, wanted: str, fails: tuple = (), new: bool = False) -> None:
+        """List until the instance is as ``reached`` says; None: until it is listed no more.
+
+        A list that fails is neither: it is asked again until the time is up.
+        """
+        end = self._clock() + self.wait_timeout
+        pause = FIRST_POLL
+        last, trouble, seen = self.outcome.instance, None, not new
+        while True:
+            try:
+                found = next((instance for instance in self.provider.list_instances() if instance.id == instance_id), None)
+                trouble = None
+            except ProviderUnavailable as error:
+                trouble = error
+            else:
+                if reached is None:
+                    if found is None or found.state == "terminated":
+                        return
+                elif found is not None and reached(found):
+                    self.outcome.instance = found
+                    return
+                elif found is None and seen:
+                    raise NotReached("The instance %s at %s vanished while it was awaited to be %s." % (instance_id, self.provider.TITLE, wanted), last)
+                elif found is not None and found.state in fails:
+                    raise NotReached(
+                        "The instance %s at %s is in the state '%s' (%s), and does not become %s by itself. It may be billed: destroy it, and rent another."
+                        % (instance_id, self.provider.TITLE, found.state, found.state_raw, wanted), found, self.provider.NAME,
+                    )
+                if found is not None:
+                    last, seen = found, True
+            if self._clock() >= end:
+                break
+            self._sleep(min(pause, max(end - self._clock(), 0.1)))
+            pause = min(pause * 1.5, LONGEST_POLL)
+        if trouble is not None:
+            what = "it cannot be said whether the instance %s is %s: %s" % (instance_id, wanted, trouble.message)
+        else:
+            state = "not listed" if last is None else "'%s'" % last.state
+            if last is not None and last.state == "running" and wanted == "running":
+                state = "'running', without an address for SSH"
+            what = "the instance %s is not %s but %s, and may be billed" % (instance_id, wanted, state)
+        raise NotReached("After %d s, %s." % (self.wait_timeout, what.rstrip(".")), last, self.provider.NAME)
+
+
+def reachable(instance: Instance) -> bool:
+    """Running, and with an address for SSH: providers set the state first, and the address some seconds later."""
+    return instance.state == "running" and bool(instance.ssh_host and instance.ssh_port)
+
+
+def shown(instance: Instance | None) -> dict:
+    """What a diff shows of an instance."""
+    if instance is None:
+        return {"state": "absent"}
+    names = ("id", "label", "state", "image", "gpu_model", "gpu_count", "disk_gb", "region", "interruptible", "price_per_hour")
+    return {name: getattr(instance, name) for name in names if getattr(instance, name) not in (None, "")}
+
+
+def mismatches(found: Instance, request: LaunchRequest) -> list:
+    """Where an instance that exists is not what would be rented: said, never mended, because mending means destroying."""
+    wrong = []
+    if request.gpu:
+        asked = _gpu_names.normalise(request.gpu)
+        size = asked.vram_mb and found.gpu_vram_mb and not _gpu_names.same_size(asked.vram_mb, found.gpu_vram_mb)
+        if found.gpu_model and (asked.model != found.gpu_model or size):
+            wrong.append("GPU %s instead of %s" % (found.gpu_name_raw or found.gpu_model, request.gpu))
+    if request.gpu_count and found.gpu_count is not None and request.gpu_count != found.gpu_count:
+        wrong.append("%d GPUs instead of %d" % (found.gpu_count, request.gpu_count))
+    if request.image and found.image and request.image != found.image:
+        wrong.append("image %s instead of %s" % (found.image, request.image))
+    if not wrong:
+        return []
+    return ["The instance '%s' (%s) exists with %s; it is left as it is. Destroy it to rent another." % (found.label, found.id, ", ".join(wrong))]
