@@ -87,9 +87,9 @@ def messages_fixture(monkeypatch):
     return shown
 
 
-@pytest.fixture(name="listing")
-def listing_fixture(provider, tmp_path):
-    """``listing(text)`` parses an inventory file of that text (without its ``plugin`` line) and returns the inventory."""
+@pytest.fixture(name="parse")
+def parse_fixture(tmp_path):
+    """``parse(text)`` parses an inventory file of that text (without its ``plugin`` line) and returns the inventory."""
 
     def parse(text="", inventory=None, cache=True, name="test.rented.yml"):
         path = tmp_path / name
@@ -103,4 +103,10 @@ def listing_fixture(provider, tmp_path):
         inventory.reconcile_inventory()
         return inventory
 
+    return parse
+
+
+@pytest.fixture(name="listing")
+def listing_fixture(provider, parse):
+    """`parse` with the example provider."""
     return parse

@@ -19,7 +19,8 @@ from ansible.plugins.loader import inventory_loader
 from ansible_collections.rented.gpu.plugins.module_utils._errors import AuthenticationError, ProviderUnavailable
 from ansible_collections.rented.gpu.plugins.module_utils._models import FIELDS
 
-COLLECTIONS = next(path for path in sys.path if (pathlib.Path(path) / "ansible_collections" / "rented" / "gpu").is_dir())
+ROOT = pathlib.Path(__file__).absolute().parents[4]
+COLLECTIONS = ROOT / ".collections" if (ROOT / ".collections").is_dir() else ROOT.parents[2]
 
 
 def groups_of(inventory, host):
@@ -509,5 +510,5 @@ def test_the_plugin_imports_neither_provider_libraries_nor_starts_threads():
         "import sys; sys.path.insert(0, %r); import ansible_collections.rented.gpu.plugins.inventory.instances;"
         "print(sorted({'vastai', 'requests', 'jmespath'} & set(sys.modules)))"
     )
-    result = subprocess.run([sys.executable, "-c", code % COLLECTIONS], capture_output=True, text=True, check=True)
+    result = subprocess.run([sys.executable, "-c", code % str(COLLECTIONS)], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
