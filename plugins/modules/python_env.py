@@ -171,6 +171,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 import time
 
 from ansible.module_utils.basic import AnsibleModule
@@ -229,10 +230,11 @@ class Environment:
         self.inputs = _requirements.Inputs()
         self.uv = None
         self.needs_uv = None
+        self.python = None
         self.lock = None
         self.cache = None
         self.search = _tools.folders(self.home)
-        self.forget_active_environment()
+        self.forget_active_environments()
 
     # --- the whole ---------------------------------------------------------------------------------------------
 
@@ -254,7 +256,16 @@ class Environment:
         changed = self.get_uv() if self.wanted["manager"] != "venv" else False
         if self.uv is None and self.wanted["manager"] != "venv":
             return self.result(False, None, needs_uv=self.needs_uv)
-        return self.make(state, conda, tag, why, changed)
+        self.cache = self.choose_cache()
+        self.python = self.get_python() if state not in ("ours", "foreign") else None
+        made = state != "foreign"
+        try:
+            return self.make(state, conda, tag, why, changed)
+        except Trouble as trouble:
+            # What the installer refused is no interrupted install: it left the environment whole. A full disk did not.
+            if not trouble.details.get("disk_full") and _tools.python_version(os.path.join(self.path, "bin", "python")):
+                self.remember("failed", made)
+            raise
 
     def make(self, state, conda, tag, why, changed):
         self.doubtful = state == "foreign" and self.known().get("state") == "working"
@@ -262,7 +273,6 @@ class Environment:
         digest = _stamps.env_digest(self.path)
         _stamps.remove(self.home, STAMP)
         self.remember("working", made=state != "foreign")
-        self.cache = self.choose_cache()
         if state == "unfinished":
             self.step("remove what an interrupted run left", shutil.rmtree, self.path)
         elif state == "broken":
@@ -338,13 +348,14 @@ class Environment:
         same = self.wanted["stamp_wanted"] and stamp.get("wanted") == self.wanted["stamp_wanted"] and stamp.get("schema") == _stamps.SCHEMA
         return stamp if same and not _stamps.verify(stamp) else None
 
-    def forget_active_environment(self):
-        """This module's shell may have had an environment active; it must not count."""
+    def forget_active_environments(self):
+        """This module's shell may have an environment active, ours or another; it must not count as the host's Python."""
         for name in ("VIRTUAL_ENV", "CONDA_PREFIX", "CONDA_DEFAULT_ENV", "PYTHONPATH", "PYTHONHOME", "UV_PROJECT_ENVIRONMENT"):
             os.environ.pop(name, None)
-        ours = os.path.join(self.path, "bin")
-        self.search = [folder for folder in self.search if folder != ours]
-        os.environ["PATH"] = os.pathsep.join(folder for folder in os.environ.get("PATH", "").split(os.pathsep) if folder != ours)
+        ours = {os.path.join(path, "bin") for path in list(self.environments()) + [self.path]}
+        self.search = [folder for folder in self.search if folder not in ours and not _in_venv(folder)]
+        path = [folder for folder in os.environ.get("PATH", "").split(os.pathsep) if folder not in ours and not _in_venv(folder)]
+        os.environ["PATH"] = os.pathsep.join(path)
 
     def look_at_project(self):
         """Read all inputs; whether the project is there. What is missing is said before anything changes."""
@@ -579,7 +590,8 @@ class Environment:
         return err + "\n" + out
 
     def fail(self, what, output):
-        if _uv.no_space(output):
+        full = _uv.no_space(output)
+        if full:
             said = "The disk of %s is full (%d MB free): free some, or rent a larger one." % (self.path, _free_mb(self.path))
         elif _uv.unreachable(output):
             address = re.search(r"https?://[^\s`'\")]+", output)
@@ -589,7 +601,7 @@ class Environment:
             )
         else:
             said = "%s: %s" % (what, _uv.cause(output))
-        raise Trouble(said, details=output.strip()[-6000:])
+        raise Trouble(said, details=output.strip()[-6000:], disk_full=full)
 
     def put_aside(self):
         aside = "%s.broken-%s" % (self.path, time.strftime("%Y%m%d-%H%M%S", time.gmtime()))
@@ -601,48 +613,42 @@ class Environment:
             return self.create_with_conda(conda)
         if self.wanted["manager"] == "venv":
             return self.create_with_venv()
-        command = [self.uv, "venv", "--allow-existing"] + (["--python", self.version] if self.version else []) + [self.path]
-        rc, out, err = self.command(command, UV_HTTP_RETRIES="1")
-        if rc and self.version and not _uv.no_space(err):
-            rc, out, err = self.retry_with_found_python(command, rc, out, err)
-        if rc:
-            if self.version and ("ython-build" in err or "o interpreter found" in err or "o download found" in err or "python/" in err):
-                raise Trouble(self.no_python(_uv.cause(err)), details=err.strip()[-6000:])
-            self.fail("The environment %s could not be made" % self.path, err + "\n" + out)
-
-    def retry_with_found_python(self, command, rc, out, err):
-        """An interpreter that is on the host but not where uv looks, such as conda's or pyenv's."""
-        python = self.find_python()
-        if not python:
-            return rc, out, err
-        command[command.index("--python") + 1] = python
-        return self.command(command)
+        command = [self.uv, "venv", "--allow-existing"] + (["--python", self.python] if self.python else []) + [self.path]
+        self.must("The environment %s could not be made" % self.path, command)
 
     def interpreters(self):
-        found = _tools.interpreters(self.home, self.search)
-        known = {path: version or _tools.python_version(path) for path, version in found.items()}
-        return {path: version for path, version in known.items() if version}
+        """Path -> version of the host's interpreters; one that is only seen through an environment is named as itself."""
+        found = {}
+        for path, version in _tools.interpreters(self.home, self.search).items():
+            path = os.path.realpath(path) if _in_venv(os.path.dirname(path)) else path
+            found[path] = version or _tools.python_version(path)
+        return {path: version for path, version in found.items() if version}
 
-    def find_python(self):
-        fitting = [
-            (_cuda.version(version), path)
-            for path, version in self.interpreters().items()
-            if _requirements.satisfies(version, self.version)
-        ]
-        return max(fitting)[1] if fitting else None
-
-    def no_python(self, why):
-        there = ", ".join("%s (%s)" % (version, path) for path, version in sorted(self.interpreters().items(), key=lambda item: item[1]))
-        return (
-            "Python %s cannot be had: it is not on the host, which has %s, and it could not be downloaded (%s). Set python_env_python to "
-            "one that is there, install it with ready_packages, or rent an image that has it."
-            % (self.version, there or "none", why.rstrip("."))
+    def get_python(self):
+        """The interpreter for the version that is asked: one of the host's, else one that uv downloads. None when none is asked."""
+        if not self.version or self.wanted["manager"] == "conda":
+            return None
+        known = self.interpreters()
+        fitting = [(_cuda.version(version), path) for path, version in known.items() if _requirements.satisfies(version, self.version)]
+        if fitting:
+            return max(fitting)[1]
+        why = "python_env_manager venv downloads none"
+        output = ""
+        if self.uv:
+            rc, out, err = self.command([self.uv, "python", "install", self.version], UV_HTTP_RETRIES="1")
+            if rc == 0:
+                return self.version
+            output = (err + "\n" + out).strip()
+            why = "the host cannot reach the place it would come from" if _uv.unreachable(output) else _uv.cause(output).rstrip(".")
+        there = ", ".join("%s (%s)" % (version, path) for path, version in sorted(known.items(), key=lambda item: _cuda.version(item[1])))
+        raise Trouble(
+            "Python %s cannot be had: the host has %s, and it could not be downloaded (%s). Nothing was changed. Set python_env_python to "
+            "a version that is there, install it with ready_packages, or rent an image that has it." % (self.version, there or "none", why),
+            details=output[-6000:],
         )
 
     def create_with_venv(self):
-        python = self.find_python() if self.version else _tools.which("python3", self.search)
-        if not python:
-            raise Trouble(self.no_python("python_env_manager venv downloads none"))
+        python = self.python or _tools.which("python3", self.search) or os.path.realpath(sys.executable)
         rc, out, err = self.command([python, "-m", "venv", self.path])
         if rc and "ensurepip" in out + err:
             shutil.rmtree(self.path, ignore_errors=True)
@@ -840,6 +846,10 @@ class Environment:
 
 
 SOURCE = 'if [ -r "$HOME/.rented/env.sh" ]; then . "$HOME/.rented/env.sh"; fi'
+
+
+def _in_venv(folder):
+    return os.path.isfile(os.path.join(os.path.dirname(folder), "pyvenv.cfg"))
 
 
 def _listed(packages):
