@@ -29,8 +29,8 @@ LONGEST_PAUSE = 15
 NO_PYTHON = re.compile(r"not found|No such file or directory|requires a minimum of Python|requires Python \d|SyntaxError|No module named")
 OTHER_USER = re.compile(r"Please login as the user \"?([\w-]+)\"?")
 
-# One raw command: finds a Python, or installs one. %(install)s is 0 in check mode. It prints lines that begin with RENTED-, between whatever
-# else a login shell prints.
+# One raw command: finds a Python, or installs one. %(install)s is 0 in check mode. It prints lines that begin with RENTED-,
+# between whatever else a login shell prints.
 FIND_PYTHON = r"""
 found() {
   for folder in $(echo "$PATH" | tr : ' ') /usr/bin /usr/local/bin /usr/libexec /opt/conda/bin /opt/miniconda3/bin /opt/miniforge3/bin \
@@ -59,7 +59,8 @@ apt() {
     said=$($root env DEBIAN_FRONTEND=noninteractive LC_ALL=C apt-get "$@" 2>&1) && return 0
     case "$said" in
       *"Could not get lock"*|*"Unable to acquire"*|*"Unable to lock"*)
-        [ "$(date +%%s)" -lt "$end" ] || stop "another program installs packages:" $(echo "$said" | grep '^E:' | head -n 1) "(waited %(limit)d s, nothing was killed)"
+        [ "$(date +%%s)" -lt "$end" ] ||
+          stop "another program installs packages; waited %(limit)d s, nothing was killed:" $(echo "$said" | grep '^E:' | head -n 1)
         sleep 3 ;;
       *"dpkg was interrupted"*)
         [ -z "$mended" ] || return 1
@@ -138,8 +139,8 @@ class ActionModule(RoleAction):
         """``(path, installed)``; the path is None in check mode when one would have to be installed."""
         if self.settled_interpreter:
             raise Failure(
-                "ansible_python_interpreter is %s, and %s has no usable Python there: take the setting out (ready finds or installs one), or "
-                "set the right path." % (self.settled_interpreter, self.host)
+                "ansible_python_interpreter is %s, and %s has no usable Python there: take the setting out (ready finds or "
+                "installs one), or set the right path." % (self.settled_interpreter, self.host)
             )
         script = FIND_PYTHON % {
             "least": "(%d, %d)" % _PY_MIN,
@@ -181,8 +182,10 @@ class ActionModule(RoleAction):
                 raise AnsibleConnectionFailure(self._no_login(why, text, now - began)) from None
             if pause == 1:
                 doing = "does not take the key yet" if why == _login.KEY else "does not answer yet"
-                display.display("%s %s; trying again for up to %d s (%s)" % (
-                    self.host, doing, min(KEY_GRACE, self.timeout) if why == _login.KEY else self.timeout, _login.last_words(text)))
+                display.display(
+                    "%s %s; trying again for up to %d s (%s)"
+                    % (self.host, doing, min(KEY_GRACE, self.timeout) if why == _login.KEY else self.timeout, _login.last_words(text))
+                )
             time.sleep(min(pause, max(0.1, self.timeout - (now - began))))
             pause = min(pause * 1.6, LONGEST_PAUSE)
 
@@ -191,15 +194,15 @@ class ActionModule(RoleAction):
         words = _login.last_words(text)
         if why == _login.DOWN:
             return (
-                "%s did not let us in within %d s; ssh said: %s. Check at the provider that the instance runs and that this address and port "
-                "are still its own, look at its console, or raise ready_timeout." % (place, seconds, words)
+                "%s did not let us in within %d s; ssh said: %s. Check at the provider that the instance runs and that this "
+                "address and port are still its own, look at its console, or raise ready_timeout." % (place, seconds, words)
             )
         if why == _login.NAME:
             return "The address of %s cannot be resolved; ssh said: %s. Check ansible_host and this machine's network." % (place, words)
         if why == _login.UNKNOWN:
             return (
-                "The host key of %s is not known and may not be learned; ssh said: %s. List the host with the inventory plugin, which keeps "
-                "host keys per instance, or put its key into your known_hosts file." % (place, words)
+                "The host key of %s is not known and may not be learned; ssh said: %s. List the host with the inventory plugin, which "
+                "keeps host keys per instance, or put its key into your known_hosts file." % (place, words)
             )
         return "ssh could not log in to %s; it said: %s." % (place, words)
 

@@ -156,4 +156,3 @@ def complete(text: str, keys: list, withdrawn: dict, ours: list) -> tuple:
     if not added and not taken:
         return text, kept, added, taken
     return "".join(line.text + "\n" for line in lines), kept, added, taken
-

@@ -72,7 +72,10 @@ def missing(wanted: list, facts: dict) -> list:
 
 
 class Installer:
-    """Installs packages. ``run(command) -> (rc, stdout, stderr)``; ``root`` is the command that makes root of us, ``[]`` for root itself."""
+    """Installs packages.
+
+    ``run(command) -> (rc, stdout, stderr)``; ``root`` is the command that makes root of us, ``[]`` for root itself; ``limit`` in seconds.
+    """
 
     def __init__(self, run, root: list, limit: float, clock=time.monotonic, sleep=time.sleep) -> None:
         self.run = run

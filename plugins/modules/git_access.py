@@ -220,7 +220,9 @@ def main() -> None:
     params = module.params
     if params["mode"] == "private_key":
         if not params["content"]:
-            module.fail_json(msg="mode is private_key, but no key came with it: run this as a task, so that the key is read on the controller.")
+            module.fail_json(
+                msg="mode is private_key, but no key came with it: run this as a task, so that the key is read on the controller."
+            )
         access.place(params["content"], params["hosts"])
     else:
         access.remove()

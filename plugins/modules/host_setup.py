@@ -149,7 +149,8 @@ class Setup:
         if os.path.isdir(path):
             if not os.access(path, os.W_OK | os.X_OK):
                 self.fail(
-                    "The work folder %s exists, but the login user may not write there: choose another rented_workdir, or give it to the user." % path
+                    "The work folder %s exists, but the login user may not write there: choose another rented_workdir, or give it to the user."
+                    % path
                 )
             return
         if os.path.lexists(path):

@@ -120,11 +120,14 @@ STAMP = "known_hosts"
 def explain(conflict: _known_hosts.Conflict, path: str) -> str:
     line = conflict.line
     if conflict.revoked:
-        return "Line %d of %s on the host revokes the key %s of %s, which is wanted here. Nothing was changed; take out the line or the key." % (
-            line.number,
-            path,
-            conflict.wanted,
-            conflict.name,
+        return (
+            "Line %d of %s on the host revokes the key %s of %s, which is wanted here. Nothing was changed; take out the line or the key."
+            % (
+                line.number,
+                path,
+                conflict.wanted,
+                conflict.name,
+            )
         )
     return (
         "Line %d of %s on the host has another %s key for %s (%s) than the one wanted (%s). Nothing was changed. Find out which is right; when it "
@@ -177,7 +180,13 @@ def main() -> None:
             _stamps.write_private(real, after, mode)
         if module.params["stamp_wanted"]:
             mine = [_stamps.line_mark(line) for line in after.splitlines() if line in added or _stamps.line_mark(line) in ours]
-            _stamps.write(home, STAMP, module.params["stamp_wanted"], {"line_marks": {path: [_stamps.line_mark(line) for line in kept]}}, {"ours": mine})
+            _stamps.write(
+                home,
+                STAMP,
+                module.params["stamp_wanted"],
+                {"line_marks": {path: [_stamps.line_mark(line) for line in kept]}},
+                {"ours": mine},
+            )
     module.exit_json(
         changed=changed,
         added=added,

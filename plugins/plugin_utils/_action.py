@@ -33,8 +33,8 @@ def vanished(host, doing: str, text: str) -> str:
     """The sentence for a host that let us in before and does not answer any more."""
     said = "; ".join(line.strip() for line in text.splitlines() if line.strip() and not line.startswith(("debug", "@")))[-300:]
     return (
-        "%s was lost while %s ran there: %s. Check at the provider whether it was stopped, preempted or outbid. When it runs again, run the "
-        "same command again: what was interrupted is mended." % (host, doing, said.rstrip("."))
+        "%s was lost while %s ran there: %s. Check at the provider whether it was stopped, preempted or outbid. When it runs again, run "
+        "the same command again: what was interrupted is mended." % (host, doing, said.rstrip("."))
     )
 
 

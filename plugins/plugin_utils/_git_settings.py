@@ -65,7 +65,7 @@ def read_private_key(path: str | None) -> PrivateKey:
         state = os.stat(full)
         if stat.S_ISDIR(state.st_mode):
             raise RentedError("%s is a folder; give the file of the private key." % where)
-        with open(full, encoding="utf-8") as handle:
+        with open(full, encoding="utf-8", newline="") as handle:
             text = handle.read(1 << 16)
     except FileNotFoundError:
         raise RentedError("%s does not exist on this machine. Check the path, or use git_keys_mode: push." % where)
@@ -75,26 +75,27 @@ def read_private_key(path: str | None) -> PrivateKey:
         raise RentedError("%s cannot be read (%s). Check its owner and mode." % (where, error.strerror))
     if PUBLIC.search(text):
         other = full[: -len(".pub")] if full.endswith(".pub") else None
-        raise RentedError(
-            "%s is a public key, and the private one is needed%s." % (where, ": " + other if other and os.path.exists(other) else " (its file has no .pub)")
-        )
+        hint = ": " + other if other and os.path.exists(other) else " (its file has no .pub)"
+        raise RentedError("%s is a public key, and the private one is needed%s." % (where, hint))
     if "PuTTY-User-Key-File" in text:
         raise RentedError("%s is a key of PuTTY: export it in OpenSSH's format (puttygen KEY -O private-openssh -o FILE)." % where)
     if "PRIVATE KEY-----" not in text:
         raise RentedError("%s is not a private key." % where)
     if state.st_mode & 0o077:
         raise RentedError(
-            "%s may be read by others on this machine (mode %04o), so it may be known already: chmod 600 it, and replace it if the machine is shared."
-            % (where, stat.S_IMODE(state.st_mode))
+            "%s may be read by others on this machine (mode %04o), so it may be known already: chmod 600 it, and replace it if the "
+            "machine is shared." % (where, stat.S_IMODE(state.st_mode))
         )
+    if "\r" in text:
+        raise RentedError("%s has the line ends of Windows, which ssh does not take: sed -i 's/\\r$//' it." % where)
     public = _public_of(full, where)
     kind, blob = public.split()[:2]
     if kind == "ssh-dss":
         raise RentedError("%s is a DSA key, which git hosts no longer take: make one with ssh-keygen -t ed25519." % where)
     bits = _rsa_bits(blob) if kind == "ssh-rsa" else None
     if bits and bits < LEAST_RSA_BITS:
-        raise RentedError("%s is an RSA key of %d bits, which git hosts no longer take: make one with ssh-keygen -t ed25519." % (where, bits))
-    return PrivateKey(full, text.replace("\r\n", "\n").rstrip("\n") + "\n", "%s %s" % (kind, blob), _known_hosts.fingerprint(blob))
+        raise RentedError("%s is an RSA key of %d bits, which is too weak: make one with ssh-keygen -t ed25519." % (where, bits))
+    return PrivateKey(full, text.rstrip("\n") + "\n", "%s %s" % (kind, blob), _known_hosts.fingerprint(blob))
 
 
 def _public_of(path: str, where: str) -> str:
@@ -102,16 +103,16 @@ def _public_of(path: str, where: str) -> str:
     command = ["ssh-keygen", "-y", "-P", "", "-f", path]
     try:
         ran = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=30, check=False, encoding="utf-8", errors="replace"
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=False, encoding="utf-8", errors="replace"
         )
-    except OSError:
-        raise RentedError("%s cannot be checked: ssh-keygen is not installed on this machine." % where)
+    except (OSError, subprocess.SubprocessError):
+        raise RentedError("%s cannot be checked: ssh-keygen does not run on this machine; install OpenSSH's client." % where)
     if ran.returncode == 0:
         return ran.stdout
     if "passphrase" in ran.stderr:
         raise RentedError(
-            "%s is protected by a passphrase, which nobody can type on the host: use git_keys_mode: agent (ssh-add it here first), or a key "
-            "without passphrase made for this instance only." % where
+            "%s is protected by a passphrase, which nobody can type on the host: use git_keys_mode: agent (ssh-add it here first), or a "
+            "key without passphrase made for this instance only." % where
         )
     raise RentedError("%s cannot be used; ssh-keygen says: %s" % (where, " ".join(ran.stderr.split())[-200:] or "nothing"))
 
@@ -132,13 +133,13 @@ def check_agent() -> None:
     if not os.environ.get("SSH_AUTH_SOCK"):
         raise RentedError("git_keys_mode is agent, but no ssh agent runs here (SSH_AUTH_SOCK is not set): eval $(ssh-agent); ssh-add.")
     try:
-        ran = subprocess.run(["ssh-add", "-l"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=20, check=False)
+        ran = subprocess.run(["ssh-add", "-l"], stdin=subprocess.DEVNULL, capture_output=True, timeout=20, check=False)
     except (OSError, subprocess.SubprocessError):
         return
     if ran.returncode == 1:
         raise RentedError("git_keys_mode is agent, but the ssh agent here holds no key: ssh-add ~/.ssh/id_ed25519.")
     if ran.returncode == 2:
-        raise RentedError("git_keys_mode is agent, but the ssh agent at SSH_AUTH_SOCK (%s) does not answer: start one." % os.environ["SSH_AUTH_SOCK"])
+        raise RentedError("git_keys_mode is agent, but the ssh agent at %s (SSH_AUTH_SOCK) does not answer." % os.environ["SSH_AUTH_SOCK"])
 
 
 def check_hosts(hosts: list) -> None:

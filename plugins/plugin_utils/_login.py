@@ -31,7 +31,7 @@ SIGNS = (
 )
 
 OFFERED = re.compile(r"Offering public key: (?P<name>.*) (?P<type>\S+) (?P<fingerprint>SHA256:\S+)(?P<where>.*)$")
-UNUSABLE = re.compile(r"^(Load key .*|Permissions \d+ for .* are too open.*|no such identity: .*|identity_sign: .*|sign_and_send_pubkey: .*)$")
+UNUSABLE = re.compile(r"Load key |Permissions \d+ for .* are too open|no such identity: |identity_sign: |sign_and_send_pubkey: ")
 
 
 def classify(text: str) -> str:
@@ -45,7 +45,8 @@ def classify(text: str) -> str:
 def last_words(text: str) -> str:
     """What ssh said, in one line, without Ansible's preamble, banners and debug lines."""
     text = re.sub(r"^.*?(?:Failed to connect to the host via ssh:|Make sure this host can be reached over ssh:)", "", text, flags=re.S)
-    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith(("debug", "@", "OpenSSH_", "Warning: Perm"))]
+    noise = ("debug", "@", "OpenSSH_", "Warning: Perm")
+    lines = [line for line in map(str.strip, text.splitlines()) if line and not line.startswith(noise)]
     return "; ".join(lines[-2:])[:400] or "ssh said nothing"
 
 
@@ -85,9 +86,9 @@ def key_refused(host: str, user: str, said: str) -> str:
     else:
         tried = "ssh had no key to offer to %s" % host
     advice = (
-        "Check that the public half of the right key is in your account at the provider (and was there when this instance was rented), that the "
-        "private half is named by ansible_ssh_private_key_file, --private-key or ~/.ssh/config, or loaded in the agent (ssh-add -l), and that "
-        "'%s' is the right user" % user
+        "Check that the public half of the right key is in your account at the provider (and was there when this instance was rented), "
+        "that the private half is named by ansible_ssh_private_key_file, --private-key or ~/.ssh/config, or loaded in the agent (ssh-add -l), "
+        "and that '%s' is the right user" % user
     )
     trouble = " ssh also said: %s." % "; ".join(problems) if problems else ""
     return "%s as user '%s'.%s %s." % (tried, user, trouble, advice)
@@ -102,6 +103,6 @@ def host_key_changed(host: str, text: str) -> str:
     forget = "ssh-keygen -R '%s'" % name + (" -f '%s'" % place.group(1) if place else "")
     sent = " The host now shows the %s key %s." % (known.group(1), known.group(2)) if known else ""
     return (
-        "%s shows another host key than at the first login, so nothing was sent to it.%s Either the instance was reinstalled or replaced, or "
-        "somebody stands between you and it. When you know that it was reinstalled, forget the old key with: %s" % (host, sent, forget)
+        "%s shows another host key than at the first login, so nothing was sent to it.%s Either the instance was reinstalled or replaced, "
+        "or somebody stands between you and it. When you know that it was reinstalled, forget the old key with: %s" % (host, sent, forget)
     )
