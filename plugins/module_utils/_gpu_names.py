@@ -13,7 +13,7 @@ import re
 from typing import NamedTuple
 
 # Sizes that GPUs are sold with, in GiB.
-SIZES_GB = (2, 3, 4, 5, 6, 8, 10, 11, 12, 14, 16, 20, 22, 24, 32, 40, 44, 48, 64, 72, 80, 94, 96, 128, 141, 144, 180, 192, 256, 288)
+SIZES_GB = (2, 3, 4, 5, 6, 8, 10, 11, 12, 16, 20, 24, 32, 40, 44, 48, 64, 72, 80, 94, 96, 128, 141, 144, 180, 192, 256, 288)
 TOLERANCE = 0.07  # drivers report a little less than what is sold: 24564 MiB, 22888 MiB for "24 GB", 183359 MiB for "180 GB"
 
 # Words that say how a board is connected or built, as they are written -> as we write them.

@@ -295,6 +295,10 @@ class JsonApi:
             raise _NoAnswer(_reason(error)) from None
         try:
             raw = answer.read(self.answer_limit + 1) if answer.fp is not None else b""
+            # A read with a limit says nothing about an answer that ends too soon; half a list could still be JSON.
+            missing = getattr(answer, "length", None)
+            if missing and len(raw) <= self.answer_limit:
+                raise EOFError("%d bytes are missing" % missing)
         except (OSError, HTTPException, EOFError) as error:
             raise _NoAnswer("the answer broke off: %s" % _reason(error)) from None
         finally:

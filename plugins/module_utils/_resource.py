@@ -54,7 +54,7 @@ class NotReached(RentedError):
 def unsupported(provider, mixin) -> Unsupported:
     """The sentence for a capability that a provider lacks, made from those it has."""
     if mixin is CanStop:
-        does = "stop or start an instance" + (", only destroy it" if can(provider, CanLaunch) else "")
+        does = "stop an instance" + (", only destroy it" if can(provider, CanLaunch) else "")
     elif mixin is CanLaunch:
         does = "rent or destroy instances from here; use its web page"
     elif mixin is CanLabel:

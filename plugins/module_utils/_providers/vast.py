@@ -422,7 +422,7 @@ def instance(row: dict, account: str) -> Instance:
         id=str(row["id"]),
         label=text.get("label") or None,
         state=state(row),
-        state_raw=row.get("actual_status"),
+        state_raw=None if row.get("actual_status") is None else str(row["actual_status"]),
         kind="vm" if "vastai/kvm" in text.get("image_uuid", "") else "container",
         ssh_host=best[0],
         ssh_port=best[1],

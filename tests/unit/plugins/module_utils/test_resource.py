@@ -1,0 +1,375 @@
+# Copyright (c) 2026, the rented.gpu contributors
+# GNU General Public License v3.0 or later (see LICENSE)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Present, started, stopped, absent: over a provider that lives in memory and fails on command."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from ansible_collections.rented.gpu.plugins.module_utils._errors import (
+    Ambiguous,
+    AuthenticationError,
+    NotFound,
+    PartlyCreated,
+    ProviderUnavailable,
+    RentedError,
+    Unsupported,
+)
+from ansible_collections.rented.gpu.plugins.module_utils._models import Instance, LaunchRequest
+from ansible_collections.rented.gpu.plugins.module_utils._providers._base import CanLabel, CanLaunch, CanStop, Provider
+from ansible_collections.rented.gpu.plugins.module_utils._resource import NotReached, Resource
+
+DOWN = ProviderUnavailable("Acme is down.")
+
+
+class Listing(Provider):
+    """Can only list. ``script`` holds what the next lists do: an error to raise, a function to call before, or None."""
+
+    NAME, TITLE = "acme", "Acme"
+
+    def __init__(self, *instances):
+        super().__init__()
+        self.there = {instance.id: instance for instance in instances}
+        self.script = []
+        self.did = []
+
+    def list_instances(self):
+        self.did.append("list")
+        step = self.script.pop(0) if self.script else None
+        if isinstance(step, Exception):
+            raise step
+        if step:
+            step()
+        return list(self.there.values())
+
+    def put(self, number, **changes):
+        there = self.there.get(str(number))
+        self.there[str(number)] = dataclasses.replace(there, **changes) if there else box(number, **changes)
+
+
+class Renting(Listing, CanLaunch):
+    fails = None  # raised by launch, after (`done`) or instead of renting
+    done = False
+
+    def launch(self, request):
+        self.did.append("launch")
+        if self.fails is None or self.done:
+            self.put(9, label=request.name, state="pending", ssh_host=None)
+        if self.fails:
+            raise self.fails
+        return "9"
+
+    def destroy(self, instance_id):
+        self.did.append("destroy")
+        if instance_id in self.there:
+            self.put(instance_id, state="stopping")
+
+
+class Stopping(Renting, CanStop, CanLabel):
+    def stop(self, instance_id):
+        self.did.append("stop")
+        self.put(instance_id, state="stopping")
+
+    def start(self, instance_id):
+        self.did.append("start")
+        self.put(instance_id, state="pending")
+
+    def set_label(self, instance_id, label):
+        self.did.append("label")
+        self.put(instance_id, label=label)
+
+
+def box(number, **fields):
+    return Instance(**{"provider": "acme", "account": "acme", "id": str(number), "label": "hw", "state": "running", "ssh_host": "h", "ssh_port": 22, **fields})
+
+
+class Time:
+    now = 0.0
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+
+def resource(provider, **arguments):
+    time = Time()
+    request = LaunchRequest(name=arguments.get("name") or "", **arguments.pop("request", {}))
+    if "instance_id" not in arguments:
+        arguments.setdefault("name", "hw")
+        request = dataclasses.replace(request, name=arguments["name"])
+    return Resource(provider, request=request, clock=lambda: time.now, sleep=time.sleep, **arguments)
+
+
+def run(provider, when):
+    """A step of the script."""
+    return lambda: provider.put(9 if "9" in provider.there else 1, **when)
+
+
+# --- present -----------------------------------------------------------------------------------------------------------
+
+
+def test_rents_and_waits_until_it_can_be_reached():
+    provider = Renting()
+    provider.script = [None, None, run(provider, {"state": "running"}), run(provider, {"ssh_host": "h"})]
+    outcome = resource(provider).reach("present")
+    assert outcome.changed and (outcome.instance.id, outcome.instance.ssh_host) == ("9", "h")
+    assert provider.did == ["list", "launch", "list", "list", "list"]
+    assert outcome.before == {"state": "absent"} and outcome.after["state"] == "running"
+
+
+@pytest.mark.parametrize("state", ["pending", "running", "paused", "stopping", "stopped", "error", "unknown"])
+def test_never_rents_twice_whatever_the_state(state):
+    provider = Renting(box(1, state=state))
+    outcome = resource(provider, wait=False).reach("present")
+    assert not outcome.changed and outcome.instance.id == "1" and "launch" not in provider.did
+
+
+def test_a_terminated_one_is_gone():
+    provider = Renting(box(1, state="terminated"))
+    assert resource(provider, wait=False).reach("present").instance.id == "9"
+
+
+def test_two_of_the_name_are_an_error_that_names_both():
+    provider = Stopping(box(1), box(2), box(3, label="other"))
+    for state in ("present", "started", "stopped", "absent"):
+        with pytest.raises(Ambiguous, match=r"2 instances at Acme are called 'hw' \(ids 1, 2\). Say which one with 'id'"):
+            resource(provider).reach(state)
+    assert set(provider.did) == {"list"}
+    assert resource(provider, instance_id="2").reach("present").instance.id == "2"
+
+
+def test_nothing_is_rented_when_the_list_fails():
+    provider = Renting()
+    provider.script = [DOWN]
+    with pytest.raises(ProviderUnavailable):
+        resource(provider).reach("present")
+    assert provider.did == ["list"]
+
+
+def test_check_mode_rents_nothing():
+    provider = Renting()
+    outcome = resource(provider, check=True, request={"gpu": "rtx_4090"}).reach("present")
+    assert outcome.changed and outcome.instance.label == "hw" and outcome.instance.gpu_model == "RTX 4090"
+    assert outcome.after["gpu_model"] == "RTX 4090" and provider.did == ["list"]
+
+
+def test_an_answer_that_was_lost_is_looked_for_in_the_list():
+    provider = Renting()
+    provider.fails, provider.done = ProviderUnavailable("No answer."), True
+    outcome = resource(provider, wait=False).reach("present")
+    assert outcome.changed and outcome.instance.id == "9" and "rented nevertheless" in outcome.warnings[0]
+    assert provider.did.count("launch") == 1
+
+
+def test_one_that_shows_up_late_is_found():
+    provider = Renting()
+    provider.fails = ProviderUnavailable("No answer.")
+    provider.script = [None, None, lambda: provider.put(9, state="pending")]
+    assert resource(provider, wait=False).reach("present").instance.id == "9"
+
+
+def test_a_request_that_came_to_nothing_says_so():
+    provider = Renting()
+    provider.fails = ProviderUnavailable("No answer.")
+    with pytest.raises(RentedError, match="No answer. The list shows no instance 'hw', so nothing was rented"):
+        resource(provider).reach("present")
+    assert provider.did == ["list", "launch", "list", "list", "list"]
+
+
+def test_doubt_that_stays_is_told():
+    provider = Renting()
+    provider.fails = ProviderUnavailable("No answer.")
+    provider.script = [None, DOWN]
+    with pytest.raises(RentedError, match=r"Whether 'hw' was rented is not known, because the list fails too \(Acme is down.\).*may be billed"):
+        resource(provider).reach("present")
+    assert provider.did.count("launch") == 1
+
+
+def test_what_is_half_done_is_passed_on():
+    provider = Renting()
+    provider.fails = PartlyCreated("half", "9")
+    with pytest.raises(PartlyCreated):
+        resource(provider).reach("present")
+    assert provider.did == ["list", "launch"]
+
+
+def test_a_new_one_that_breaks_is_not_waited_for():
+    provider = Renting()
+    provider.script = [None, None, run(provider, {"state": "error", "state_raw": "offline"})]
+    with pytest.raises(NotReached, match=r"'error' \(offline\).*may be billed") as caught:
+        resource(provider).reach("present")
+    assert caught.value.instance.id == "9"
+
+
+def test_time_is_up():
+    with pytest.raises(NotReached, match="After 60 s, the instance 9 is not running but 'pending', and may be billed") as caught:
+        resource(Renting(), wait_timeout=60).reach("present")
+    assert caught.value.instance.id == "9"
+
+
+def test_one_without_an_address():
+    with pytest.raises(NotReached, match="'running', without an address for SSH"):
+        resource(Stopping(box(1, ssh_host=None)), wait_timeout=5).reach("started")
+
+
+def test_it_vanishes_while_it_is_awaited():
+    provider = Renting()
+    provider.script = [None, None, lambda: provider.there.clear()]
+    with pytest.raises(NotReached, match="vanished"):
+        resource(provider).reach("present")
+
+
+def test_a_new_one_may_be_listed_late():
+    provider = Renting()
+    provider.script = [None, lambda: provider.there.clear(), lambda: provider.put(9)]
+    assert resource(provider).reach("present").instance.state == "running"
+
+
+def test_a_list_that_fails_is_waited_out():
+    provider = Renting()
+    provider.script = [None, DOWN, DOWN, lambda: provider.put(9, state="running", ssh_host="h")]
+    assert resource(provider).reach("present").changed
+
+
+def test_a_key_that_is_refused_is_not_waited_out():
+    provider = Renting()
+    provider.script = [None, AuthenticationError("no")]
+    with pytest.raises(AuthenticationError):
+        resource(provider).reach("present")
+
+
+@pytest.mark.parametrize(
+    ("fields", "request_", "words"),
+    [
+        ({"gpu_model": "RTX 3090"}, {"gpu": "RTX 4090"}, "GPU RTX 3090 instead of RTX 4090"),
+        ({"gpu_model": "A100", "gpu_vram_mb": 40960}, {"gpu": "A100 80GB"}, "GPU A100 instead of A100 80GB"),
+        ({"gpu_count": 1}, {"gpu_count": 2}, "1 GPUs instead of 2"),
+        ({"image": "a"}, {"image": "b"}, "image a instead of b"),
+        ({"gpu_model": "RTX 4090", "gpu_vram_mb": 24564, "gpu_count": 1, "image": "a"}, {"gpu": "rtx_4090", "gpu_count": 1, "image": "a"}, None),
+        ({}, {"gpu": "RTX 4090", "gpu_count": 2, "image": "a"}, None),
+    ],
+)
+def test_what_differs_is_said(fields, request_, words):
+    warnings = resource(Renting(box(1, **fields)), request=request_).reach("present").warnings
+    assert (words in warnings[0] and "left as it is" in warnings[0]) if words else warnings == []
+
+
+def test_a_new_name():
+    provider = Stopping(box(1, label="old"))
+    outcome = resource(provider, instance_id="1", name="new", check=True).reach("present")
+    assert outcome.changed and provider.there["1"].label == "old" and outcome.instance.label == "new"
+    assert resource(provider, instance_id="1", name="new").reach("present").changed
+    assert not resource(provider, instance_id="1", name="new").reach("present").changed
+    assert provider.there["1"].label == "new"
+
+
+def test_an_id_is_not_rented():
+    with pytest.raises(NotFound, match="has no instance 5. To rent one, give a 'name'"):
+        resource(Renting(), instance_id="5").reach("present")
+
+
+@pytest.mark.parametrize("name", ["", " ", "hw ", "\thw"])
+def test_names(name):
+    with pytest.raises(RentedError, match="no blanks at its ends"):
+        resource(Renting(), name=name)
+
+
+# --- stopped and started -----------------------------------------------------------------------------------------------
+
+
+def test_stops_and_starts_once():
+    provider = Stopping(box(1))
+    provider.script = [None, None, run(provider, {"state": "stopped"})]
+    outcome = resource(provider).reach("stopped")
+    assert outcome.changed and (outcome.before["state"], outcome.after["state"]) == ("running", "stopped")
+    assert not resource(provider).reach("stopped").changed
+    provider.script = [None, None, run(provider, {"state": "running"})]
+    outcome = resource(provider).reach("started")
+    assert outcome.changed and (outcome.before["state"], outcome.after["state"]) == ("stopped", "running")
+    assert not resource(provider).reach("started").changed
+    assert [word for word in provider.did if word != "list"] == ["stop", "start"]
+
+
+@pytest.mark.parametrize(("state", "wanted"), [("running", "stopped"), ("stopped", "started")])
+def test_check_mode_predicts(state, wanted):
+    provider = Stopping(box(1, state=state))
+    outcome = resource(provider, check=True).reach(wanted)
+    assert outcome.changed and outcome.after["state"] != state and provider.did == ["list"]
+
+
+@pytest.mark.parametrize("wanted", ["started", "stopped"])
+def test_one_that_is_not_there(wanted):
+    with pytest.raises(NotFound, match="Acme has no instance 'hw'. 'state: present' rents one."):
+        resource(Stopping()).reach(wanted)
+
+
+def test_one_that_is_on_its_way_is_only_awaited():
+    provider = Stopping(box(1, state="stopping"))
+    provider.script = [None, run(provider, {"state": "stopped"})]
+    assert not resource(provider).reach("stopped").changed
+    assert "stop" not in provider.did
+
+
+# --- absent ------------------------------------------------------------------------------------------------------------
+
+
+def test_absent_means_listed_no_more():
+    provider = Renting(box(1))
+    provider.script = [None, None, DOWN, DOWN, lambda: provider.there.clear()]
+    outcome = resource(provider).reach("absent")
+    assert outcome.changed and outcome.instance is None and outcome.after == {"state": "absent"}
+    assert provider.did == ["list", "destroy", "list", "list", "list", "list"]
+
+
+def test_a_list_that_fails_is_no_proof():
+    provider = Renting(box(1))
+    provider.script = [None] + [DOWN] * 99
+    with pytest.raises(NotReached, match="it cannot be said whether the instance 1 is gone: Acme is down"):
+        resource(provider, wait_timeout=30).reach("absent")
+
+
+def test_one_that_stays_is_told():
+    with pytest.raises(NotReached, match="After 30 s, the instance 1 is not gone but 'stopping', and may be billed"):
+        resource(Renting(box(1)), wait_timeout=30).reach("absent")
+
+
+def test_terminated_is_gone():
+    provider = Renting(box(1))
+    provider.script = [None, run(provider, {"state": "terminated"})]
+    assert resource(provider).reach("absent").changed
+
+
+def test_absent_already():
+    provider = Renting(box(1, label="other"))
+    assert not resource(provider).reach("absent").changed and provider.did == ["list"]
+
+
+def test_check_mode_destroys_nothing():
+    provider = Renting(box(1))
+    assert resource(provider, check=True).reach("absent").changed and provider.did == ["list"]
+
+
+# --- what a provider cannot do -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cls", "wanted", "arguments", "sentence"),
+    [
+        (Renting, "stopped", {}, "Acme cannot stop an instance, only destroy it."),
+        (Renting, "started", {}, "Acme cannot stop an instance, only destroy it."),
+        (Listing, "stopped", {}, "Acme cannot stop an instance."),
+        (Listing, "absent", {}, "Acme cannot rent or destroy instances from here; use its web page."),
+        (Listing, "present", {"name": "new"}, "Acme cannot rent or destroy instances from here; use its web page."),
+        (Renting, "present", {"name": "new", "instance_id": "1"}, "Acme cannot rename an instance."),
+    ],
+)
+def test_the_sentence_is_made_from_the_mixins(cls, wanted, arguments, sentence):
+    with pytest.raises(Unsupported) as caught:
+        resource(cls(box(1, state="stopped")), **arguments).reach(wanted)
+    assert str(caught.value) == sentence
+
+
+def test_what_needs_nothing_done_is_no_error():
+    assert not resource(Renting(box(1))).reach("started").changed
