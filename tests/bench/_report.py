@@ -91,12 +91,7 @@ class Results:
             ("repeated, %g ms: 1.5 × bash + Ansible's start-up" % near, self.seconds("ours", near, "repeat"), allowed, " s"),
             ("repeated, %g ms: 0.25 × plain playbook" % far, ours, plain and 0.25 * plain, " s"),
             ("repeated, %g ms: no slower than pyinfra" % far, ours, self.seconds("pyinfra", far, "repeat"), " s"),
-            (
-                "fresh, %g ms: 0.5 × bash with pip" % near,
-                self.seconds("ours", near, "fresh"),
-                script["fresh"] and 0.5 * script["fresh"],
-                " s",
-            ),
+            ("fresh, %g ms: 0.5 × bash with pip" % near, self.seconds("ours", near, "fresh"), half, " s"),
             ("10 hosts: memory of the controller", max(memory, default=None), 300, " MiB"),
         ]
         body = [[what, number(most, unit), number(got, unit), verdict(got, most)] for what, got, most, unit in goals]
