@@ -18,7 +18,7 @@ RENTED = ("gpu_model", "gpu_count", "gpu_vram_mb", "cpu_cores", "ram_gb")
 
 
 class ActionModule(RoleAction):
-    ARGUMENT_SPEC = SPEC
+    ARGUMENT_SPEC = dict(SPEC, path={"type": "str"})  # "~" is the host's home, not the controller's
 
     def work(self, arguments):
         try:

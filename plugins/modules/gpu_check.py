@@ -30,7 +30,7 @@ options:
     description:
       - The Python environment whose torch is proved. A relative path is below the work folder.
       - Left out, it is the one that the role C(python_env) made.
-    type: str
+    type: path
   required:
     description: The gates whose failure fails the task; the others are advisory.
     type: list
@@ -140,7 +140,7 @@ from ansible_collections.rented.gpu.plugins.module_utils._host import _read
 
 STAMP = "cuda_check"
 ARGUMENT_SPEC = {
-    "path": {"type": "str"},
+    "path": {"type": "path"},
     "required": {
         "type": "list",
         "elements": "str",
@@ -166,7 +166,7 @@ size, devices = int(sys.argv[1]), sys.argv[2:]
 
 def done():
     print("\n" + json.dumps(answer))
-    sys.exit()
+    raise SystemExit
 
 
 def line(error):
@@ -254,8 +254,7 @@ def main():
     wanted = module.params
     if not wanted["path"]:
         module.fail_json(msg="gpu_check needs the path of a Python environment when it runs without its action plugin.")
-    home = os.path.expanduser("~")
-    path = os.path.expanduser(wanted["path"])
+    home, path = _read.home_folder(), wanted["path"]
     stamping = bool(wanted["stamp_wanted"]) and not module.check_mode
     if stamping:
         _stamps.remove(home, STAMP)

@@ -49,17 +49,6 @@ class Gathering:
         return result
 
 
-def home_folder() -> str:
-    """$HOME where it is a folder, else the one in the password file."""
-    home = os.environ.get("HOME")
-    if home and os.path.isdir(home):
-        return home
-    try:
-        return pwd.getpwuid(os.geteuid()).pw_dir
-    except KeyError:
-        return home or "/"
-
-
 def user_name() -> str:
     """The login name; the number where the password file does not know it."""
     try:
@@ -103,7 +92,7 @@ def read_ready(home: str) -> dict | None:
 def gather(workdir: str | None = None, packages: list | None = None, gpu_seconds: float = 30) -> dict:
     """The whole of ``ansible_facts.rented``."""
     work = Gathering()
-    home = home_folder()
+    home = _read.home_folder()
     uid = os.geteuid()
     search = _tools.folders(home)
     mounted = work.part("mounts", _limits.mounts, [])

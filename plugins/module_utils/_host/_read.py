@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import signal
 import subprocess
 
@@ -65,3 +66,14 @@ def run(command: list, seconds: float = 10, env: dict | None = None) -> Ran:
             pass
         return Ran(None, timed_out=True)
     return Ran(child.returncode, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"))
+
+
+def home_folder() -> str:
+    """$HOME where it is a folder, else the one in the password file."""
+    home = os.environ.get("HOME")
+    if home and os.path.isdir(home):
+        return home
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_dir
+    except KeyError:
+        return home or "/"
