@@ -167,7 +167,7 @@ def _mig(gpu) -> dict | None:
 
 def parse_xml(text: str) -> dict:
     """Driver, CUDA version and GPUs from ``nvidia-smi -q -x``. Raises ValueError when it is not that."""
-    import xml.etree.ElementTree as ElementTree  # 10 ms, only where there is a GPU
+    from xml.etree import ElementTree  # 10 ms, only where there is a GPU
 
     start = text.find("<nvidia_smi_log")
     end = text.rfind("</nvidia_smi_log>")

@@ -105,7 +105,7 @@ def interpreters(home: str, search: list) -> dict:
                 real = os.path.realpath(path)
                 if found.get(real, (None, None))[1] is None:
                     found[real] = (path, version.group(1))
-    return {path: version for path, version in found.values()}
+    return dict(found.values())
 
 
 def python_version(path: str) -> str | None:
