@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import re
 import subprocess
 import time
@@ -261,7 +260,7 @@ def test_without_network_ssh_still_works(ground):
     try:
         assert ground.out(instance, "ip route show default") == ""
         done = ground.ssh(instance, "apt-get -o Acquire::Retries=0 update")
-        assert "Failed to fetch" in done.stdout + done.stderr
+        assert "failure resolving" in done.stdout + done.stderr
     finally:
         ground.provider.destroy(instance.id)
 
@@ -322,10 +321,6 @@ def test_a_wrong_request_starts_nothing(ground, monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     with pytest.raises(MissingCredentials, match="ssh-keygen"):
         ground.provider.launch(LaunchRequest(name="x"))
-    os.mkdir(tmp_path / ".ssh")
-    (tmp_path / ".ssh" / "id_ed25519.pub").write_text(ground.public_key)
-    instance = ground.launch("with my own key", ssh_public_key=None)
-    ground.provider.destroy(instance.id)
 
 
 def test_real_inventories_do_not_show_rehearsals_by_themselves(monkeypatch, ground):

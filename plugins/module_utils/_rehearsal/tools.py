@@ -95,6 +95,8 @@ if [ "${BOX_NO_NETWORK:-0}" = 1 ]; then
     # Only the way out is cut; the published SSH port arrives from the link itself.
     while ip route del default 2> /dev/null; do :; done
     while ip -6 route del default 2> /dev/null; do :; done
+    # A name server on the link would still answer.
+    echo 'nameserver 127.0.0.1' > /etc/resolv.conf
     say "no way out to the network"
 fi
 if [ "${BOX_APT_LOCK_SECONDS:-0}" -gt 0 ]; then
