@@ -253,7 +253,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         for account in accounts:
             if account.provider.api_key:
                 register_secret(account.provider.api_key)
-            self.display.vv("Asking the %s at %s" % (account.title, account.provider.endpoint or "its usual place"))
+            self.display.vv("Using the %s at %s" % (account.title, account.provider.endpoint or "its usual place"))
         return accounts
 
     def _answers(self, accounts, path, cache):

@@ -35,12 +35,16 @@ class Draft(InventoryData):
         return set(self.hosts) & set(self.groups)
 
     def copy_into(self, inventory) -> None:
-        """Everything, through the public methods: the real inventory tags values with where they come from."""
+        """Everything, through the public methods: the real inventory tags values with where they come from.
+
+        The draft gives up its variables as they are copied, or the memory for them would be needed twice.
+        """
         for group in self.groups:
             inventory.add_group(group)
         for name, host in self.hosts.items():
             inventory.add_host(name)
-            for variable, value in host.vars.items():
+            variables, host.vars = host.vars, {}
+            for variable, value in variables.items():
                 if variable not in ("inventory_file", "inventory_dir"):
                     inventory.set_variable(name, variable, value)
         for name, group in self.groups.items():
