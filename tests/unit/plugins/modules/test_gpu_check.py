@@ -107,7 +107,7 @@ def test_a_python_that_dies(tmp_path):
 def test_a_proof_that_hangs_is_given_up(env):
     start = time.monotonic()
     answer = gpu_check.prove(env(sleep=60, **TWO_GPUS), 64, [], 1)
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 20
     assert "did not end within 1 s" in answer["error"]
 
 

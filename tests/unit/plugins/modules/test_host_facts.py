@@ -138,11 +138,11 @@ def test_tools_are_asked_at_the_same_time(tmp_path):
     folder = tmp_path / "bin"
     folder.mkdir()
     for name in ("git", "rsync", "tmux", "uv"):
-        (folder / name).write_text("#!/bin/sh\nsleep 1\necho %s 1.2.3\n" % name)
+        (folder / name).write_text("#!/bin/sh\nsleep 2\necho %s 1.2.3\n" % name)
         (folder / name).chmod(0o755)
     start = time.monotonic()
     facts = read(tmp_path, env={"PATH": "%s:/usr/bin:/bin" % folder})
-    assert time.monotonic() - start < 3
+    assert time.monotonic() - start < 7
     assert [facts["tools"][name]["version"] for name in ("git", "rsync", "tmux", "uv")] == ["1.2.3"] * 4
 
 
@@ -153,7 +153,7 @@ def test_nvidia_smi_is_started_first_and_limited(tmp_path):
     (folder / "nvidia-smi").chmod(0o755)
     start = time.monotonic()
     facts = read(tmp_path, env={"PATH": "%s:/usr/bin:/bin" % folder}, gpu_seconds=1)
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 20
     assert "did not answer within 1 s" in facts["gpu"]["error"]
 
 
