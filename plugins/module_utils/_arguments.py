@@ -70,7 +70,7 @@ def build_all(params: dict) -> list:
 
 
 def read_public_key(text: str | None) -> str | None:
-    """A public key given as its text or as the path of its file. Raises `RentedError`; the text is not repeated, it may be a private key."""
+    """A public key given as its text or as the path of its file. Raises `RentedError` without repeating the text: it may be private."""
     if not text or not text.strip():
         return None
     key = text.strip()

@@ -18,11 +18,37 @@ TOLERANCE = 0.07  # drivers report a little less than what is sold: 24564 MiB, 2
 
 # Words that say how a board is connected or built, as they are written -> as we write them.
 VARIANTS = {
-    "SXM": "SXM", "SXM2": "SXM", "SXM3": "SXM", "SXM4": "SXM", "SXM5": "SXM", "SXM6": "SXM",
+    "SXM": "SXM",
+    "SXM2": "SXM",
+    "SXM3": "SXM",
+    "SXM4": "SXM",
+    "SXM5": "SXM",
+    "SXM6": "SXM",
     "HBM3": "SXM",  # nvidia-smi and RunPod call the SXM board "H100 80GB HBM3"
-    "PCI": "PCIe", "PCIE": "PCIe", "NVL": "NVL", "OAM": "OAM", "SERVER": "Server", "WORKSTATION": "Workstation",
+    "PCI": "PCIe",
+    "PCIE": "PCIe",
+    "NVL": "NVL",
+    "OAM": "OAM",
+    "SERVER": "Server",
+    "WORKSTATION": "Workstation",
 }
-NOISE = {"NVIDIA", "AMD", "INSTINCT", "RADEON", "GEFORCE", "TESLA", "QUADRO", "GENERATION", "EDITION", "GPU", "GRAPHICS", "SIMULATED", "HBM2", "HBM2E", "HBM3E"}
+NOISE = {
+    "NVIDIA",
+    "AMD",
+    "INSTINCT",
+    "RADEON",
+    "GEFORCE",
+    "TESLA",
+    "QUADRO",
+    "GENERATION",
+    "EDITION",
+    "GPU",
+    "GRAPHICS",
+    "SIMULATED",
+    "HBM2",
+    "HBM2E",
+    "HBM3E",
+}
 WRITTEN = {"TI": "Ti", "ADA": "Ada", "LAPTOP": "Laptop"}
 
 KNOWN = re.compile(
@@ -54,7 +80,7 @@ def same_size(one_mb, other_mb) -> bool:
 
 
 def normalise(raw: str | None, vram_mb=None) -> GpuName:
-    """The name of a GPU in one spelling. ``vram_mb`` is what the provider reports; without it the size in the name is taken, if any."""
+    """The name of a GPU in one spelling. ``vram_mb`` is what the provider reports; without it, the size in the name counts."""
     text = " ".join((raw or "").split())
     if not text:
         return GpuName(None, None, _whole(vram_mb))

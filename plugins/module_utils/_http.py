@@ -168,11 +168,15 @@ def failure(title: str, name: str, endpoint: str, status: int, sentence: str | N
     if status == 404:
         return NotFound("%s knows nothing of this: %s (404%s)." % (title, what, said), name, status)
     if status == 429:
-        return RateLimited("%s kept answering 'too many requests' to: %s (429%s). Try again in a minute." % (title, what, said), name, status)
+        return RateLimited(
+            "%s kept answering 'too many requests' to: %s (429%s). Try again in a minute." % (title, what, said), name, status
+        )
     if status == 410:
         return ProviderUnavailable(
             "%s has retired the address used to %s (410%s). A newer release of the collection or of the client library is needed."
-            % (title, what, said), name, status,
+            % (title, what, said),
+            name,
+            status,
         )
     if status >= 500:
         return ProviderUnavailable("%s failed to %s (%d%s) at %s. Try later." % (title, what, status, said, endpoint), name, status)
@@ -190,8 +194,16 @@ class JsonApi:
     """
 
     def __init__(
-        self, title: str, name: str, endpoint: str, api_key: str | None = None, timeout: float = 30,
-        tries: int = TRIES, pace: Pace | None = None, sleep=time.sleep, answer_limit: int = ANSWER_LIMIT,
+        self,
+        title: str,
+        name: str,
+        endpoint: str,
+        api_key: str | None = None,
+        timeout: float = 30,
+        tries: int = TRIES,
+        pace: Pace | None = None,
+        sleep=time.sleep,
+        answer_limit: int = ANSWER_LIMIT,
     ) -> None:
         self.title = title
         self.name = name
@@ -256,7 +268,9 @@ class JsonApi:
                 found = "a web page instead of its API" if is_web_page(text, content_type) else "something that is not JSON"
                 raise ProviderUnavailable(
                     "%s answered %s when asked to %s. Check that %s is its API and that no proxy is in between."
-                    % (self.title, found, what, self.endpoint), self.name, status,
+                    % (self.title, found, what, self.endpoint),
+                    self.name,
+                    status,
                 ) from None
         _code, sentence = describe(text, content_type)
         raise failure(self.title, self.name, self.endpoint, status, redact(sentence, self._api_key) if sentence else None, what)
@@ -275,8 +289,10 @@ class JsonApi:
                     % (urllib.parse.urlsplit(target).hostname, what)
                 )
             if method not in ("GET", "HEAD"):
-                raise self._unavailable("redirects to %s when asked to %s; only reads are redirected. Check the endpoint"
-                                        % (urllib.parse.urlsplit(target).path, what))
+                raise self._unavailable(
+                    "redirects to %s when asked to %s; only reads are redirected. Check the endpoint"
+                    % (urllib.parse.urlsplit(target).path, what)
+                )
             url = target
         raise self._unavailable("redirects in a circle when asked to %s" % what)
 

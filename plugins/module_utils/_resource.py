@@ -68,8 +68,16 @@ class Resource:
     """One instance, named by label or id, at one account."""
 
     def __init__(
-        self, provider, name: str | None = None, instance_id: str | None = None, request: LaunchRequest | None = None,
-        wait: bool = True, wait_timeout: float = 600, check: bool = False, clock=time.monotonic, sleep=time.sleep,
+        self,
+        provider,
+        name: str | None = None,
+        instance_id: str | None = None,
+        request: LaunchRequest | None = None,
+        wait: bool = True,
+        wait_timeout: float = 600,
+        check: bool = False,
+        clock=time.monotonic,
+        sleep=time.sleep,
     ) -> None:
         if name is not None and (not name.strip() or name != name.strip()):
             raise RentedError("A name has at least one character and no blanks at its ends.")
@@ -125,7 +133,9 @@ class Resource:
     def _present(self, found: Instance | None) -> None:
         if found is None:
             if self.id is not None:
-                raise NotFound("%s has no instance %s. To rent one, give a 'name' and no 'id'." % (self.provider.TITLE, self.id), self.provider.NAME)
+                raise NotFound(
+                    "%s has no instance %s. To rent one, give a 'name' and no 'id'." % (self.provider.TITLE, self.id), self.provider.NAME
+                )
             self._need(CanLaunch)
             self._rent()
             return
@@ -181,9 +191,7 @@ class Resource:
 
     def _existing(self, found: Instance | None) -> Instance:
         if found is None:
-            raise NotFound(
-                "%s has no instance %s. 'state: present' rents one." % (self.provider.TITLE, self._called()), self.provider.NAME
-            )
+            raise NotFound("%s has no instance %s. 'state: present' rents one." % (self.provider.TITLE, self._called()), self.provider.NAME)
         return found
 
     def _change(self, found: Instance, **changes) -> None:
@@ -197,9 +205,17 @@ class Resource:
     def _rent(self) -> None:
         self.outcome.changed = True
         planned = Instance(
-            provider=self.provider.NAME, account=self.provider.account, id="", label=self.name, state="running", image=self.request.image,
-            gpu_model=_gpu_names.normalise(self.request.gpu).model, gpu_count=self.request.gpu_count, disk_gb=self.request.disk_gb,
-            region=self.request.region, interruptible=self.request.interruptible,
+            provider=self.provider.NAME,
+            account=self.provider.account,
+            id="",
+            label=self.name,
+            state="running",
+            image=self.request.image,
+            gpu_model=_gpu_names.normalise(self.request.gpu).model,
+            gpu_count=self.request.gpu_count,
+            disk_gb=self.request.disk_gb,
+            region=self.request.region,
+            interruptible=self.request.interruptible,
         )
         self.outcome.after = shown(planned)
         if self.check:
@@ -227,12 +243,15 @@ class Resource:
             except ProviderUnavailable as second:
                 raise RentedError(
                     "%s Whether '%s' was rented is not known, because the list fails too (%s). Look before you try again: it may be billed."
-                    % (error.message, self.name, second.message), self.provider.NAME,
+                    % (error.message, self.name, second.message),
+                    self.provider.NAME,
                 ) from None
             if found is not None:
                 self.outcome.warnings.append("%s It was rented nevertheless, as the list shows: %s." % (error.message, found.id))
                 return found.id
-        raise RentedError("%s The list shows no instance '%s', so nothing was rented." % (error.message, self.name), self.provider.NAME) from None
+        raise RentedError(
+            "%s The list shows no instance '%s', so nothing was rented." % (error.message, self.name), self.provider.NAME
+        ) from None
 
     # --- waiting -----------------------------------------------------------------------------------------------------
 
@@ -263,11 +282,16 @@ class Resource:
                     self.outcome.instance = found
                     return
                 elif found is None and seen:
-                    raise NotReached("The instance %s at %s vanished while it was awaited to be %s." % (instance_id, self.provider.TITLE, wanted), last)
+                    raise NotReached(
+                        "The instance %s at %s vanished while it was awaited to be %s." % (instance_id, self.provider.TITLE, wanted), last
+                    )
                 elif found is not None and found.state in fails:
                     raise NotReached(
-                        "The instance %s at %s is in the state '%s' (%s), and does not become %s by itself. It may be billed: destroy it, and rent another."
-                        % (instance_id, self.provider.TITLE, found.state, found.state_raw, wanted), found, self.provider.NAME,
+                        "The instance %s at %s is in the state '%s' (%s), and does not become %s by itself. "
+                        "It may be billed: destroy it, and rent another."
+                        % (instance_id, self.provider.TITLE, found.state, found.state_raw, wanted),
+                        found,
+                        self.provider.NAME,
                     )
                 if found is not None:
                     last, seen = found, True
@@ -312,4 +336,7 @@ def mismatches(found: Instance, request: LaunchRequest) -> list:
         wrong.append("image %s instead of %s" % (found.image, request.image))
     if not wrong:
         return []
-    return ["The instance '%s' (%s) exists with %s; it is left as it is. Destroy it to rent another." % (found.label, found.id, ", ".join(wrong))]
+    return [
+        "The instance '%s' (%s) exists with %s; it is left as it is. Destroy it to rent another."
+        % (found.label, found.id, ", ".join(wrong))
+    ]

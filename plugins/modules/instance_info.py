@@ -105,7 +105,8 @@ def compiled(query):
         import jmespath
     except ImportError:
         raise MissingLibrary(
-            "'query' needs the Python package 'jmespath' for %s. Install it with: %s -m pip install jmespath" % (sys.executable, sys.executable)
+            "'query' needs the Python package 'jmespath' for %s. Install it with: %s -m pip install jmespath"
+            % (sys.executable, sys.executable)
         )
     try:
         return jmespath.compile(query)

@@ -27,10 +27,8 @@ def load(name: str) -> dict:
 
 def has_type(value, words: str) -> bool:
     """Whether a value is of one of the types; a boolean is no number."""
-    for word in words.rstrip("!").split("|"):
-        if isinstance(value, TYPES[word]) and (isinstance(value, bool) == (word == "boolean")):
-            return True
-    return False
+    kinds = words.rstrip("!").split("|")
+    return any(isinstance(value, TYPES[kind]) and isinstance(value, bool) == (kind == "boolean") for kind in kinds)
 
 
 def defects(data, fields: dict, where: str) -> list:

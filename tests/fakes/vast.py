@@ -31,32 +31,91 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-import schema  # noqa: E402
+import schema
 
 SCHEMA = schema.load("vast")
 KEY = "fake-vast-key-0123456789abcdef"
 PAGE = 25
 PAGE_OF_HTML = "<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body>Please sign in to the network.</body></html>"
-FAULTS = ("429", "429-json", "500", "502", "503", "html", "html-200", "410", "404", "auth-404", "auth-401", "slow", "cut", "cursor", "text-200", "no-list", "null", "redirect")
+FAULTS = (
+    "429",
+    "429-json",
+    "500",
+    "502",
+    "503",
+    "html",
+    "html-200",
+    "410",
+    "404",
+    "auth-404",
+    "auth-401",
+    "slow",
+    "cut",
+    "cursor",
+    "text-200",
+    "no-list",
+    "null",
+    "redirect",
+)
 
 
 def row(number: int, **changes) -> dict:
     """An instance as the list gives it: made up, plausible, with secrets in it that must not come out at the other end."""
     running = changes.get("actual_status", "running") == "running"
     made = {
-        "id": number, "actual_status": "running", "cur_state": "running", "next_state": "running", "intended_status": "running",
-        "label": "box-%d" % number, "template_id": None, "template_hash_id": None, "template_name": None,
-        "image_uuid": "vastai/pytorch:2.9-cuda-12.8", "image_args": [], "image_runtype": "ssh_direc ssh_proxy",
-        "extra_env": [["WANDB_API_KEY", "SECRET-env-%d" % number]], "onstart": "export TOKEN=SECRET-onstart-%d" % number,
-        "jupyter_token": "SECRET-jupyter-%d" % number, "status_msg": "success, running vastai/pytorch", "public_ipaddr": "198.51.100.%d\n" % (number % 250 + 1),
-        "local_ipaddrs": "10.0.0.5 172.17.0.2 \n", "ssh_host": "ssh%d.vast.ai" % (number % 9 + 1), "ssh_idx": str(number % 9 + 1), "ssh_port": 10000 + number % 20000,
-        "machine_id": 7000 + number, "start_date": 1763600000.5 + number, "end_date": 1795136000.0, "duration": 31536000.0,
-        "cpu_cores": 64, "cpu_cores_effective": 16.0, "cpu_ram": 257000, "gpu_name": "RTX 4090", "gpu_totalram": 24564, "gpu_ram": 24564, "gpu_frac": 0.25,
-        "disk_space": 60.0, "ports": {"22/tcp": [{"HostIp": "0.0.0.0", "HostPort": str(40000 + number % 20000)}]} if running else None,
-        "static_ip": False, "geolocation": "Oslo, NO", "country_code": None, "verification": "verified", "host_id": 77, "min_bid": 0.21, "is_bid": False,
-        "dph_base": 0.4, "dph_total": 0.4125, "reliability2": 0.9951, "num_gpus": 1, "storage_cost": 0.15, "storage_total_cost": 0.0125,
+        "id": number,
+        "actual_status": "running",
+        "cur_state": "running",
+        "next_state": "running",
+        "intended_status": "running",
+        "label": "box-%d" % number,
+        "template_id": None,
+        "template_hash_id": None,
+        "template_name": None,
+        "image_uuid": "vastai/pytorch:2.9-cuda-12.8",
+        "image_args": [],
+        "image_runtype": "ssh_direc ssh_proxy",
+        "extra_env": [["WANDB_API_KEY", "SECRET-env-%d" % number]],
+        "onstart": "export TOKEN=SECRET-onstart-%d" % number,
+        "jupyter_token": "SECRET-jupyter-%d" % number,
+        "status_msg": "success, running vastai/pytorch",
+        "public_ipaddr": "198.51.100.%d\n" % (number % 250 + 1),
+        "local_ipaddrs": "10.0.0.5 172.17.0.2 \n",
+        "ssh_host": "ssh%d.vast.ai" % (number % 9 + 1),
+        "ssh_idx": str(number % 9 + 1),
+        "ssh_port": 10000 + number % 20000,
+        "machine_id": 7000 + number,
+        "start_date": 1763600000.5 + number,
+        "end_date": 1795136000.0,
+        "duration": 31536000.0,
+        "cpu_cores": 64,
+        "cpu_cores_effective": 16.0,
+        "cpu_ram": 257000,
+        "gpu_name": "RTX 4090",
+        "gpu_totalram": 24564,
+        "gpu_ram": 24564,
+        "gpu_frac": 0.25,
+        "disk_space": 60.0,
+        "ports": {"22/tcp": [{"HostIp": "0.0.0.0", "HostPort": str(40000 + number % 20000)}]} if running else None,
+        "static_ip": False,
+        "geolocation": "Oslo, NO",
+        "country_code": None,
+        "verification": "verified",
+        "host_id": 77,
+        "min_bid": 0.21,
+        "is_bid": False,
+        "dph_base": 0.4,
+        "dph_total": 0.4125,
+        "reliability2": 0.9951,
+        "num_gpus": 1,
+        "storage_cost": 0.15,
+        "storage_total_cost": 0.0125,
         "instance": {"gpuCostPerHour": 0.4 if running else 0, "diskHour": 0.0125, "totalHour": 0.4125 if running else 0.0125},
-        "hosting_type": 0, "cuda_max_good": 12.8, "driver_version": "570.172.08", "inet_down": 812.4, "inet_up": 640.1,
+        "hosting_type": 0,
+        "cuda_max_good": 12.8,
+        "driver_version": "570.172.08",
+        "inet_down": 812.4,
+        "inet_up": 640.1,
     }
     made.update(changes)
     return made
@@ -65,10 +124,31 @@ def row(number: int, **changes) -> dict:
 def offer(number: int, **changes) -> dict:
     """An offer as the search gives it."""
     made = {
-        "id": number, "ask_contract_id": number, "gpu_name": "RTX 4090", "num_gpus": 1, "gpu_ram": 24564, "dph_total": 0.35, "min_bid": 0.2, "disk_space": 500.0,
-        "geolocation": "Oslo, NO", "verification": "verified", "rentable": True, "rented": False, "machine_id": 9000 + number, "hosting_type": 0,
-        "direct_port_count": 100, "is_bid": False, "cuda_max_good": 12.8, "driver_version": "570.172.08", "inet_down": 812.4, "inet_up": 640.1,
-        "storage_cost": 0.15, "reliability": 0.9951, "cpu_ram": 257000, "cpu_cores": 64, "cpu_cores_effective": 16.0,
+        "id": number,
+        "ask_contract_id": number,
+        "gpu_name": "RTX 4090",
+        "num_gpus": 1,
+        "gpu_ram": 24564,
+        "dph_total": 0.35,
+        "min_bid": 0.2,
+        "disk_space": 500.0,
+        "geolocation": "Oslo, NO",
+        "verification": "verified",
+        "rentable": True,
+        "rented": False,
+        "machine_id": 9000 + number,
+        "hosting_type": 0,
+        "direct_port_count": 100,
+        "is_bid": False,
+        "cuda_max_good": 12.8,
+        "driver_version": "570.172.08",
+        "inet_down": 812.4,
+        "inet_up": 640.1,
+        "storage_cost": 0.15,
+        "reliability": 0.9951,
+        "cpu_ram": 257000,
+        "cpu_cores": 64,
+        "cpu_cores_effective": 16.0,
     }
     made.update(changes)
     return made
@@ -78,11 +158,24 @@ class FakeVast:
     """The server and its state. ``boot_lists`` is how many lists a new instance stays without a status, ``gone_lists`` how many a
     destroyed one is still listed; ``pace`` refuses calls that come sooner than Vast allows."""
 
-    def __init__(self, rows=(), offers=None, key: str = KEY, port: int = 0, pace: bool = False, boot_lists: int = 0, gone_lists: int = 0,
-                 page: int = PAGE, check: bool = True) -> None:
+    def __init__(
+        self,
+        rows=(),
+        offers=None,
+        key: str = KEY,
+        port: int = 0,
+        pace: bool = False,
+        boot_lists: int = 0,
+        gone_lists: int = 0,
+        page: int = PAGE,
+        check: bool = True,
+    ) -> None:
         self.key = key
         self.rows = {item["id"]: copy.deepcopy(item) for item in rows}
-        self.offers = {item["id"]: item for item in (offers if offers is not None else [offer(501), offer(502, dph_total=0.3, gpu_name="RTX 3090", gpu_ram=24576)])}
+        self.offers = {
+            item["id"]: item
+            for item in (offers if offers is not None else [offer(501), offer(502, dph_total=0.3, gpu_name="RTX 3090", gpu_ram=24576)])
+        }
         self.pace, self.boot_lists, self.gone_lists, self.page, self.check = pace, boot_lists, gone_lists, page, check
         self.requests: list = []  # (operation, id, body or query)
         self.violations: list = []
@@ -148,7 +241,11 @@ class FakeVast:
                 broken = self._broken(fault, operation, number)
                 if broken is not None:
                     return broken
-            wrong = schema.defects(body or {}, rules.get("body", {}), operation + ".body") if rules["method"] != "GET" else self._query_defects(query, rules)
+            wrong = (
+                schema.defects(body or {}, rules.get("body", {}), operation + ".body")
+                if rules["method"] != "GET"
+                else self._query_defects(query, rules)
+            )
             if wrong and self.check:
                 self.violations.extend(wrong)
                 return 400, {"success": False, "error": "invalid_args", "msg": "; ".join(wrong)}, {}
@@ -188,7 +285,15 @@ class FakeVast:
         if kind == "text-200":
             return 200, "OK", {"Content-Type": "text/plain"}
         if kind == "410":
-            return 410, {"success": False, "error": "deprecated_endpoint", "msg": "/api/v1/instances/ is deprecated. Use /api/v2/instances/ instead."}, {}
+            return (
+                410,
+                {
+                    "success": False,
+                    "error": "deprecated_endpoint",
+                    "msg": "/api/v1/instances/ is deprecated. Use /api/v2/instances/ instead.",
+                },
+                {},
+            )
         if kind == "404":
             return 404, {"success": False, "error": "not_found", "msg": "Instance not found"}, {}
         if kind in ("auth-404", "auth-401"):
@@ -235,31 +340,64 @@ class FakeVast:
         for item in self.rows.values():
             labels[item["label"] or ""] = labels.get(item["label"] or "", 0) + 1
         token = "after-%d" % shown[-1]["id"] if len(numbers) > limit else None
-        return 200, {"success": True, "instances_found": len(shown), "total_instances": len(self.rows), "label_counts": labels, "next_token": token, "instances": shown}
+        return 200, {
+            "success": True,
+            "instances_found": len(shown),
+            "total_instances": len(self.rows),
+            "label_counts": labels,
+            "next_token": token,
+            "instances": shown,
+        }
 
     def _run(self, number: int) -> None:
         self._booting.pop(number, None)
         made = row(number)
-        self.rows[number].update(actual_status="running", cur_state="running", next_state="running", ports=made["ports"], instance=made["instance"])
+        self.rows[number].update(
+            actual_status="running", cur_state="running", next_state="running", ports=made["ports"], instance=made["instance"]
+        )
 
     def _create(self, number: int, body: dict) -> tuple:
         wanted = self.offers.get(number)
         if wanted is None:
-            return 410, {"success": False, "error": "no_such_ask", "msg": "error 410/3907: no_such_ask Instance type %d is no longer available." % number, "ask_id": number}
+            return 410, {
+                "success": False,
+                "error": "no_such_ask",
+                "msg": "error 410/3907: no_such_ask Instance type %d is no longer available." % number,
+                "ask_id": number,
+            }
         if "image" not in body and "template_hash_id" not in body:
             return 400, {"success": False, "error": "invalid_args", "msg": "Invalid args: image is required"}
         new = max([3000000, *self.rows]) + 1
         price = body.get("price", wanted["dph_total"])
         self.rows[new] = row(
-            new, label=body.get("label"), actual_status=None, cur_state="created", gpu_name=wanted["gpu_name"], gpu_ram=wanted["gpu_ram"], num_gpus=wanted["num_gpus"],
-            disk_space=float(body.get("disk", 8)), is_bid="price" in body, dph_total=price, machine_id=wanted["machine_id"], ports=None, image_uuid=body.get("image"),
-            image_runtype=body.get("runtype"), instance={"totalHour": price}, extra_env=[[key, str(value)] for key, value in (body.get("env") or {}).items()],
+            new,
+            label=body.get("label"),
+            actual_status=None,
+            cur_state="created",
+            gpu_name=wanted["gpu_name"],
+            gpu_ram=wanted["gpu_ram"],
+            num_gpus=wanted["num_gpus"],
+            disk_space=float(body.get("disk", 8)),
+            is_bid="price" in body,
+            dph_total=price,
+            machine_id=wanted["machine_id"],
+            ports=None,
+            image_uuid=body.get("image"),
+            image_runtype=body.get("runtype"),
+            instance={"totalHour": price},
+            extra_env=[[key, str(value)] for key, value in (body.get("env") or {}).items()],
         )
         self._booting[new] = self.boot_lists
         if "price" in body and price < wanted["min_bid"]:
             del self._booting[new]
             self.rows[new].update(cur_state="stopped", intended_status="stopped", next_state="stopped")
-            return 400, {"success": False, "error": "invalid_price", "msg": "bid is below the minimum", "ask_id": number, "new_contract": new}
+            return 400, {
+                "success": False,
+                "error": "invalid_price",
+                "msg": "bid is below the minimum",
+                "ask_id": number,
+                "new_contract": new,
+            }
         del self.offers[number]
         return 200, {"success": True, "new_contract": new}
 
@@ -271,7 +409,14 @@ class FakeVast:
             item["label"] = body["label"]
         if body.get("state") == "stopped":
             self._booting.pop(number, None)
-            item.update(actual_status="exited", intended_status="stopped", cur_state="stopped", next_state="stopped", ports=None, instance={"totalHour": 0.0125})
+            item.update(
+                actual_status="exited",
+                intended_status="stopped",
+                cur_state="stopped",
+                next_state="stopped",
+                ports=None,
+                instance={"totalHour": 0.0125},
+            )
         elif body.get("state") == "running":
             item.update(actual_status="loading", intended_status="running", cur_state="running", next_state="running")
             self._booting[number] = self.boot_lists
@@ -302,7 +447,11 @@ class FakeVast:
         return 200, {"success": True, "msg": "Logs requested", "result_url": "%s/_fake/logs/%d" % (self.url, number)}
 
     def _search(self, _number, body: dict) -> tuple:
-        found = [item for item in self.offers.values() if all(_holds(item.get(name), rule) for name, rule in body.items() if isinstance(rule, dict) and name in item)]
+        found = [
+            item
+            for item in self.offers.values()
+            if all(_holds(item.get(name), rule) for name, rule in body.items() if isinstance(rule, dict) and name in item)
+        ]
         for column, direction in reversed(body.get("order") or []):
             found.sort(key=lambda item: item.get(column, 0), reverse=direction == "desc")
         return 200, {"offers": found[: body.get("limit", 64)]}
@@ -310,8 +459,14 @@ class FakeVast:
 
 def _holds(value, rule: dict) -> bool:
     tests = {
-        "eq": lambda wanted: value == wanted, "neq": lambda wanted: value != wanted, "in": lambda wanted: value in wanted, "notin": lambda wanted: value not in wanted,
-        "gte": lambda wanted: value >= wanted, "lte": lambda wanted: value <= wanted, "gt": lambda wanted: value > wanted, "lt": lambda wanted: value < wanted,
+        "eq": lambda wanted: value == wanted,
+        "neq": lambda wanted: value != wanted,
+        "in": lambda wanted: value in wanted,
+        "notin": lambda wanted: value not in wanted,
+        "gte": lambda wanted: value >= wanted,
+        "lte": lambda wanted: value <= wanted,
+        "gt": lambda wanted: value > wanted,
+        "lt": lambda wanted: value < wanted,
     }
     # A place is "Oslo, NO"; what is asked for is the country.
     if isinstance(value, str) and "in" in rule and re.search(r", [A-Z]{2}$", value):
@@ -341,14 +496,21 @@ class _Handler(BaseHTTPRequestHandler):
             self.fake.violations.append("the key is in the URL")
         if parts.path.startswith("/_fake/"):
             return self._own(parts.path, raw)
-        for method, pattern, operation in ROUTES:
-            match = pattern.match(parts.path)
-            if match and method == self.command:
-                break
-        else:
+        routed = [
+            (pattern.match(parts.path), name) for method, pattern, name in ROUTES if method == self.command and pattern.match(parts.path)
+        ]
+        if not routed:
             if parts.path.rstrip("/") == "/api/v0/instances" and self.command == "GET":
-                return self._send(410, {"success": False, "error": "deprecated_endpoint", "msg": "/api/v0/instances/ is deprecated. Use /api/v1/instances/ instead."})
+                return self._send(
+                    410,
+                    {
+                        "success": False,
+                        "error": "deprecated_endpoint",
+                        "msg": "/api/v0/instances/ is deprecated. Use /api/v1/instances/ instead.",
+                    },
+                )
             return self._send(404, {"msg": "no such path"})
+        match, operation = routed[0]
         if self.headers.get("Authorization") != "Bearer " + self.fake.key:
             return self._send(404, {"success": False, "error": "auth_error", "msg": "Invalid user key"})
         try:
@@ -405,7 +567,11 @@ def main() -> None:
     parser.add_argument("--boot-lists", type=int, default=0, help="how many lists a new instance stays without a status")
     parser.add_argument("--fault", action="append", default=[], metavar="OPERATION:KIND[:TIMES]", help="one of: " + ", ".join(FAULTS))
     options = parser.parse_args()
-    rows = [row(item["id"], **item) for item in json.load(options.rows)] if options.rows else [row(number) for number in range(1, options.count + 1)]
+    rows = (
+        [row(item["id"], **item) for item in json.load(options.rows)]
+        if options.rows
+        else [row(number) for number in range(1, options.count + 1)]
+    )
     fake = FakeVast(rows=rows, key=options.key, port=options.port, pace=options.pace, boot_lists=options.boot_lists)
     for words in options.fault:
         operation, kind, *times = words.split(":")

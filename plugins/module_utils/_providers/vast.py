@@ -80,7 +80,18 @@ VAST_NAMES = {
 
 # What LaunchRequest.options may hold.
 LAUNCH_OPTIONS = (
-    "offer_id", "template_hash_id", "runtype", "env", "onstart", "args", "bid", "verified", "datacenter", "query", "image_login", "target_state",
+    "offer_id",
+    "template_hash_id",
+    "runtype",
+    "env",
+    "onstart",
+    "args",
+    "bid",
+    "verified",
+    "datacenter",
+    "query",
+    "image_login",
+    "target_state",
 )
 
 
@@ -117,7 +128,9 @@ class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanRead
             params = {"limit": PAGE_SIZE, "order_by": [{"col": "id", "dir": "asc"}]}
             if token:
                 params["after_token"] = token
-            answer = self._call("list", "list the instances", lambda vast: vast.instances.show_instances_v1(vast.client, params), repeat=True)
+            answer = self._call(
+                "list", "list the instances", lambda vast: vast.instances.show_instances_v1(vast.client, params), repeat=True
+            )
             # An answer without the key must not read as "you have none": instances would go on billing unseen.
             if "instances" not in answer:
                 raise ProviderUnavailable("%s answered no list when asked to list the instances." % self.TITLE, self.NAME)
@@ -175,11 +188,19 @@ class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanRead
         kind = "bid" if request.interruptible else "on-demand"
         storage = max(float(request.disk_gb or DEFAULT_DISK_GB), LEAST_DISK_GB)
         offers = self._call(
-            "search", "search offers",
+            "search",
+            "search offers",
             lambda vast: vast.offers.search_offers(
-                vast.client, query=query, offer_type=kind, order=[["dph_total", "asc"]], limit=OFFERS_PER_SEARCH, storage=storage, no_default=True
+                vast.client,
+                query=query,
+                offer_type=kind,
+                order=[["dph_total", "asc"]],
+                limit=OFFERS_PER_SEARCH,
+                storage=storage,
+                no_default=True,
             ),
-            repeat=True, form=list,
+            repeat=True,
+            form=list,
         )
         return [offer for offer in offers if isinstance(offer, dict) and offer.get("id") and fits(offer, request)]
 
@@ -204,7 +225,9 @@ class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanRead
             if options.get("target_state"):
                 body["target_state"] = options["target_state"]
             # The API types these fields; null is none of the types.
-            return vast.instances.create_instance_from_payload(vast.client, offer["id"], {key: value for key, value in body.items() if value is not None})
+            return vast.instances.create_instance_from_payload(
+                vast.client, offer["id"], {key: value for key, value in body.items() if value is not None}
+            )
 
         try:
             answer = self._call("create", "rent offer %s" % offer["id"], create, keep_body=True)
@@ -218,7 +241,8 @@ class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanRead
         if not answer.get("new_contract"):
             raise ProviderUnavailable(
                 "%s answered the request to rent offer %s without an instance id. Look into its web page before trying again."
-                % (self.TITLE, offer["id"]), self.NAME,
+                % (self.TITLE, offer["id"]),
+                self.NAME,
             )
         return str(answer["new_contract"])
 
@@ -228,14 +252,19 @@ class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanRead
             self.destroy(instance_id)
             rest = "The instance %s that this had created was destroyed again." % instance_id
         except RentedError as error:
-            rest = "The instance %s was created and is billed; it could not be destroyed (%s): destroy it now." % (instance_id, error.message)
+            rest = "The instance %s was created and is billed; it could not be destroyed (%s): destroy it now." % (
+                instance_id,
+                error.message,
+            )
         return PartlyCreated("Renting at %s failed: %s %s" % (self.TITLE, why.rstrip(".") + ".", rest), instance_id, self.NAME)
 
     def destroy(self, instance_id: str) -> None:
         try:
             self._call(
-                "destroy", "destroy instance %s" % instance_id,
-                lambda vast: vast.instances.destroy_instance(vast.client, _number(instance_id)), repeat=True,
+                "destroy",
+                "destroy instance %s" % instance_id,
+                lambda vast: vast.instances.destroy_instance(vast.client, _number(instance_id)),
+                repeat=True,
             )
         except NotFound:
             pass
@@ -262,8 +291,11 @@ class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanRead
             raise RentedError("The SSH key to attach must be one public key on one line (a .pub file).", self.NAME)
         try:
             self._call(
-                "keys", "attach an SSH key to instance %s" % instance_id,
-                lambda vast: vast.keys.attach_ssh(vast.client, number, key), repeat=True, keep_body=True,
+                "keys",
+                "attach an SSH key to instance %s" % instance_id,
+                lambda vast: vast.keys.attach_ssh(vast.client, number, key),
+                repeat=True,
+                keep_body=True,
             )
         except _Refused as refused:
             if not re.search(r"already|duplicate", refused.text, re.I):
@@ -272,8 +304,11 @@ class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanRead
     def console(self, instance_id: str) -> str:
         number = _number(instance_id)
         answer = self._call(
-            "manage", "read the log of instance %s" % instance_id,
-            lambda vast: vast.instances.logs(vast.client, number, tail="500"), repeat=True, form=(str, dict),
+            "manage",
+            "read the log of instance %s" % instance_id,
+            lambda vast: vast.instances.logs(vast.client, number, tail="500"),
+            repeat=True,
+            form=(str, dict),
         )
         return answer if isinstance(answer, str) else str(answer.get("msg") or "")
 
@@ -301,26 +336,43 @@ class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanRead
                 raise refusal if keep_body else refusal.error from None
             except (vast.errors.ConnectionError, vast.errors.Timeout, vast.errors.ChunkedEncodingError, TimeoutError) as error:
                 if isinstance(error, vast.errors.SSLError):
-                    raise ProviderUnavailable("%s at %s cannot be trusted: its certificate was not accepted." % (self.TITLE, self.endpoint), self.NAME)
+                    raise ProviderUnavailable(
+                        "%s at %s cannot be trusted: its certificate was not accepted." % (self.TITLE, self.endpoint), self.NAME
+                    )
                 if attempt < tries:
                     self.sleep(_http.retry_wait(None, attempt))
                     continue
                 unknown = "" if repeat else " Whether it was done is not known."
                 raise ProviderUnavailable(
                     "%s at %s did not answer when asked to %s (%s).%s"
-                    % (self.TITLE, self.endpoint, what, "no answer in time" if "Timeout" in type(error).__name__ else "connection failed", unknown),
+                    % (
+                        self.TITLE,
+                        self.endpoint,
+                        what,
+                        "no answer in time" if "Timeout" in type(error).__name__ else "connection failed",
+                        unknown,
+                    ),
                     self.NAME,
                 ) from None
             except (vast.errors.InvalidJSONError, json.JSONDecodeError) as error:
-                found = "a web page instead of its API" if _http.is_web_page(getattr(error, "doc", "") or "") else "something that is not JSON"
-                raise ProviderUnavailable("%s at %s answered %s when asked to %s. Check the endpoint, and whether a proxy is in between."
-                                          % (self.TITLE, self.endpoint, found, what), self.NAME) from None
+                found = (
+                    "a web page instead of its API" if _http.is_web_page(getattr(error, "doc", "") or "") else "something that is not JSON"
+                )
+                raise ProviderUnavailable(
+                    "%s at %s answered %s when asked to %s. Check the endpoint, and whether a proxy is in between."
+                    % (self.TITLE, self.endpoint, found, what),
+                    self.NAME,
+                ) from None
             except vast.errors.RequestException as error:
                 text = _http.redact(str(error), self.api_key)
-                raise ProviderUnavailable("%s at %s could not be asked to %s: %s." % (self.TITLE, self.endpoint, what, text), self.NAME) from None
+                raise ProviderUnavailable(
+                    "%s at %s could not be asked to %s: %s." % (self.TITLE, self.endpoint, what, text), self.NAME
+                ) from None
             except ValueError as error:
                 # The client checks some arguments itself, before it sends anything.
-                raise RentedError("%s's client refused to %s: %s" % (self.TITLE, what, _http.redact(str(error), self.api_key)), self.NAME) from None
+                raise RentedError(
+                    "%s's client refused to %s: %s" % (self.TITLE, what, _http.redact(str(error), self.api_key)), self.NAME
+                ) from None
             except (KeyError, TypeError, AttributeError):
                 raise ProviderUnavailable("%s answered in an unknown form when asked to %s." % (self.TITLE, what), self.NAME) from None
             if not isinstance(answer, form):
@@ -331,7 +383,7 @@ class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanRead
             return answer
         raise AssertionError("unreachable")
 
-    def _refusal(self, response, what: str) -> "_Refused":
+    def _refusal(self, response, what: str) -> _Refused:
         """The error of an answer with a bad status."""
         text = response.text[:65536]
         content_type = response.headers.get("Content-Type", "")
@@ -340,14 +392,20 @@ class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanRead
         status = response.status_code
         # A wrong key is answered with 404 by some of the endpoints.
         if status in (401, 403, 404) and (code == "auth_error" or re.search(r"user key|api key", sentence or "", re.I)):
-            error = AuthenticationError("%s refused the API key (%d: %s). Check the key." % (self.TITLE, status, sentence or code), self.NAME, status)
+            error = AuthenticationError(
+                "%s refused the API key (%d: %s). Check the key." % (self.TITLE, status, sentence or code), self.NAME, status
+            )
         elif _http.is_web_page(text, content_type):
             error = ProviderUnavailable(
-                "%s at %s answered a web page instead of its API (%d) when asked to %s. Check the endpoint, and whether a proxy is in between."
-                % (self.TITLE, self.endpoint, status, what), self.NAME, status,
+                "%s at %s answered a web page instead of its API (%d) when asked to %s. "
+                "Check the endpoint, and whether a proxy is in between." % (self.TITLE, self.endpoint, status, what),
+                self.NAME,
+                status,
             )
         elif code == "search_quota_exceeded":
-            error = ProviderUnavailable("%s: the account's searches of today are used up; they come back at midnight UTC." % self.TITLE, self.NAME, status)
+            error = ProviderUnavailable(
+                "%s: the account's searches of today are used up; they come back at midnight UTC." % self.TITLE, self.NAME, status
+            )
         else:
             error = _http.failure(self.TITLE, self.NAME, self.endpoint, status, sentence, what)
         try:
@@ -356,7 +414,7 @@ class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanRead
             data = {}
         return _Refused(error, text, data if isinstance(data, dict) else {})
 
-    def _unsuccessful(self, answer: dict, what: str) -> "_Refused":
+    def _unsuccessful(self, answer: dict, what: str) -> _Refused:
         """The error of a 200 whose body says that it was no success."""
         code, words = _http.error_words(answer)
         sentence = _http.redact(words or code or "no reason given", self.api_key)
@@ -368,7 +426,7 @@ class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanRead
             error = RentedError("%s refused to %s: %s." % (self.TITLE, what, sentence.rstrip(".")), self.NAME)
         return _Refused(error, json.dumps(answer), answer)
 
-    def _vast(self) -> "_Library":
+    def _vast(self) -> _Library:
         if self._connection is None:
             self._connection = _Library(self.api_key, self.endpoint, self.timeout)
         return self._connection
@@ -394,8 +452,9 @@ class _Library:
             from vastai.api.client import VastClient
         except ImportError as error:
             raise MissingLibrary(
-                "Vast.ai needs the Python package 'vastai' (1.9 or newer) for %s, which says: %s. Install it with: %s -m pip install --upgrade vastai"
-                % (sys.executable, error, sys.executable), VastProvider.NAME,
+                "Vast.ai needs the Python package 'vastai' (1.9 or newer) for %s, which says: %s. "
+                "Install it with: %s -m pip install --upgrade vastai" % (sys.executable, error, sys.executable),
+                VastProvider.NAME,
             ) from None
         self.errors, self.instances, self.keys, self.offers = errors, instances, keys, offers
         self.client = VastClient(api_key=api_key, server_url=endpoint, retry=1, timeout=timeout)
@@ -406,8 +465,11 @@ class _Library:
 
 def instance(row: dict, account: str) -> Instance:
     """One row of the list. Every field but ``id`` may be missing or null; secrets in the row are not looked at."""
-    text = {key: (row.get(key) or "").strip() for key in ("label", "public_ipaddr", "ssh_host", "image_runtype", "gpu_name", "geolocation", "image_uuid")
-            if isinstance(row.get(key) or "", str)}
+    text = {
+        key: (row.get(key) or "").strip()
+        for key in ("label", "public_ipaddr", "ssh_host", "image_runtype", "gpu_name", "geolocation", "image_uuid")
+        if isinstance(row.get(key) or "", str)
+    }
     direct = direct_endpoint(text.get("public_ipaddr"), row.get("ports"))
     proxy = proxy_endpoint(text.get("ssh_host"), row.get("ssh_port"), text.get("image_runtype", ""))
     best = direct or proxy or (None, None)
@@ -502,7 +564,7 @@ def ram_share(row: dict) -> float | None:
 
 
 def trust(row: dict) -> str | None:
-    """"datacenter" by ``hosting_type`` 1, else by Vast's verification of the machine."""
+    """ "datacenter" by ``hosting_type`` 1, else by Vast's verification of the machine."""
     if row.get("hosting_type") == 1:
         return "datacenter"
     verification = row.get("verification")
@@ -518,7 +580,9 @@ def check_options(request: LaunchRequest) -> dict:
     """The launch options, each one known. Raises `RentedError`; nothing has been asked by then."""
     for name in request.options:
         if name not in LAUNCH_OPTIONS:
-            raise RentedError("%s takes no launch option '%s'. %s" % (VastProvider.TITLE, name, nearest(str(name), LAUNCH_OPTIONS)), VastProvider.NAME)
+            raise RentedError(
+                "%s takes no launch option '%s'. %s" % (VastProvider.TITLE, name, nearest(str(name), LAUNCH_OPTIONS)), VastProvider.NAME
+            )
     options = {key: value for key, value in request.options.items() if value is not None}
     for name in ("env", "query"):
         if name in options and not isinstance(options[name], dict):
@@ -526,11 +590,17 @@ def check_options(request: LaunchRequest) -> dict:
     if "offer_id" in options:
         _number(options["offer_id"])
     if len(request.name) > 256:
-        raise RentedError("%s takes names of up to 256 characters; this one has %d." % (VastProvider.TITLE, len(request.name)), VastProvider.NAME)
+        raise RentedError(
+            "%s takes names of up to 256 characters; this one has %d." % (VastProvider.TITLE, len(request.name)), VastProvider.NAME
+        )
     if request.interruptible and options.get("offer_id") and not (options.get("bid") or request.max_price_per_hour):
-        raise RentedError("To rent offer %s interruptibly, give a bid (options: bid) or max_price_per_hour." % options["offer_id"], VastProvider.NAME)
+        raise RentedError(
+            "To rent offer %s interruptibly, give a bid (options: bid) or max_price_per_hour." % options["offer_id"], VastProvider.NAME
+        )
     if not options.get("offer_id") and not request.gpu and "query" not in options:
-        raise RentedError("Name the GPU to rent at %s (gpu: RTX 4090), or an offer (options: offer_id)." % VastProvider.TITLE, VastProvider.NAME)
+        raise RentedError(
+            "Name the GPU to rent at %s (gpu: RTX 4090), or an offer (options: offer_id)." % VastProvider.TITLE, VastProvider.NAME
+        )
     return options
 
 

@@ -24,7 +24,13 @@ SPELLINGS = {
     "RTX A6000": ["RTX A6000", "NVIDIA RTX A6000", "gpu_1x_a6000", "A6000 (48 GB)", "A6000"],
     "RTX 6000 Ada": ["RTX 6000Ada", "NVIDIA RTX 6000 Ada Generation", "RTX 6000 Ada"],
     "RTX 6000": ["RTX 6000", "Quadro RTX 6000", "Q RTX 6000", "gpu_1x_rtx6000"],
-    "RTX PRO 6000": ["NVIDIA RTX PRO 6000 Blackwell Server Edition", "RTX PRO Server 6000", "nvidia-rtx-pro-6000", "RTX PRO 6000 WS", "RTX PRO 6000 S"],
+    "RTX PRO 6000": [
+        "NVIDIA RTX PRO 6000 Blackwell Server Edition",
+        "RTX PRO Server 6000",
+        "nvidia-rtx-pro-6000",
+        "RTX PRO 6000 WS",
+        "RTX PRO 6000 S",
+    ],
     "T4": ["Tesla T4", "nvidia-tesla-t4", "T4"],
     "T4G": ["T4g"],
     "V100": ["Tesla V100", "Tesla V100-SXM2-32GB", "V100", "V100-32G", "gpu_8x_v100", "nvidia-tesla-v100"],
@@ -32,8 +38,27 @@ SPELLINGS = {
     "A10G": ["A10G", "NVIDIA A10G"],
     "L4": ["L4", "NVIDIA L4", "nvidia-l4"],
     "L40S": ["L40S", "NVIDIA L40S"],
-    "A100": ["A100 PCIE", "A100 SXM4", "NVIDIA A100 80GB PCIe", "NVIDIA A100-SXM4-80GB", "gpu_8x_a100_80gb_sxm4", "A100 (40 GB SXM4)", "A100-80G", "nvidia-a100-80gb", "8x A100 (40 GB SXM4)"],
-    "H100": ["H100 PCIE", "H100 SXM", "H100 NVL", "NVIDIA H100 80GB HBM3", "gpu_8x_h100_sxm5", "H100x8", "nvidia-h100-80gb", "nvidia-h100-mega-80gb"],
+    "A100": [
+        "A100 PCIE",
+        "A100 SXM4",
+        "NVIDIA A100 80GB PCIe",
+        "NVIDIA A100-SXM4-80GB",
+        "gpu_8x_a100_80gb_sxm4",
+        "A100 (40 GB SXM4)",
+        "A100-80G",
+        "nvidia-a100-80gb",
+        "8x A100 (40 GB SXM4)",
+    ],
+    "H100": [
+        "H100 PCIE",
+        "H100 SXM",
+        "H100 NVL",
+        "NVIDIA H100 80GB HBM3",
+        "gpu_8x_h100_sxm5",
+        "H100x8",
+        "nvidia-h100-80gb",
+        "nvidia-h100-mega-80gb",
+    ],
     "H200": ["H200", "H200 NVL", "NVIDIA H200", "nvidia-h200-141gb"],
     "B200": ["B200", "NVIDIA B200", "gpu_1x_b200_sxm6", "1x B200 (180 GB SXM6)"],
     "GH200": ["gpu_1x_gh200", "1x GH200 (96 GB)", "NVIDIA GH200 480GB"],
@@ -54,10 +79,19 @@ def test_different_cards_stay_different():
 @pytest.mark.parametrize(
     ("raw", "variant", "vram"),
     [
-        ("A100 PCIE", "PCIe", None), ("A100 SXM4", "SXM", None), ("NVIDIA H100 80GB HBM3", "SXM", 81920), ("H100 NVL", "NVL", None),
-        ("Tesla V100-SXM2-32GB", "SXM", 32768), ("A100-80G", None, 81920), ("A10 (24 GB PCIe)", "PCIe", 24576), ("NVIDIA GH200 480GB", None, None),
-        ("NVIDIA H100 MIG 1g.24gb", "MIG 1g.24gb", 24576), ("RTX PRO 6000 WS", "Workstation", None), ("AMD Instinct MI300X OAM", "OAM", None),
-        ("NVIDIA RTX PRO 6000 Blackwell Max-Q Workstation Edition", "Max-Q", None), ("RTX 4090", None, None),
+        ("A100 PCIE", "PCIe", None),
+        ("A100 SXM4", "SXM", None),
+        ("NVIDIA H100 80GB HBM3", "SXM", 81920),
+        ("H100 NVL", "NVL", None),
+        ("Tesla V100-SXM2-32GB", "SXM", 32768),
+        ("A100-80G", None, 81920),
+        ("A10 (24 GB PCIe)", "PCIe", 24576),
+        ("NVIDIA GH200 480GB", None, None),
+        ("NVIDIA H100 MIG 1g.24gb", "MIG 1g.24gb", 24576),
+        ("RTX PRO 6000 WS", "Workstation", None),
+        ("AMD Instinct MI300X OAM", "OAM", None),
+        ("NVIDIA RTX PRO 6000 Blackwell Max-Q Workstation Edition", "Max-Q", None),
+        ("RTX 4090", None, None),
     ],
 )
 def test_boards_and_memory(raw, variant, vram):
@@ -78,7 +112,24 @@ def test_nothing(raw):
     assert normalise(raw) == (None, None, None)
 
 
-@pytest.mark.parametrize(("mib", "gb"), [(24564, 24), (22888, 24), (81559, 80), (183359, 180), (144384, 141), (49140, 48), (16376, 16), (15360, 16), (2861, 3), (None, None), (0, None), (-4, None), (999999, 976)])
+@pytest.mark.parametrize(
+    ("mib", "gb"),
+    [
+        (24564, 24),
+        (22888, 24),
+        (81559, 80),
+        (183359, 180),
+        (144384, 141),
+        (49140, 48),
+        (16376, 16),
+        (15360, 16),
+        (2861, 3),
+        (None, None),
+        (0, None),
+        (-4, None),
+        (999999, 976),
+    ],
+)
 def test_sizes_snap(mib, gb):
     assert snap_gb(mib) == gb
 
@@ -98,7 +149,10 @@ def test_any_text(raw, vram):
     assert found.model is None or normalise(found.model).model == found.model  # doing it twice changes nothing
 
 
-@given(st.sampled_from([raw for spellings in SPELLINGS.values() for raw in spellings]), st.sampled_from([str.upper, str.lower, str.title, lambda text: "  " + text + " \n"]))
+@given(
+    st.sampled_from([raw for spellings in SPELLINGS.values() for raw in spellings]),
+    st.sampled_from([str.upper, str.lower, str.title, lambda text: "  " + text + " \n"]),
+)
 def test_case_and_blanks_do_not_matter(raw, change):
     assert normalise(change(raw)) == normalise(raw)
 

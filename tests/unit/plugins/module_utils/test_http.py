@@ -66,7 +66,9 @@ class Server:
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
     def answer(self, status=200, body="{}", **headers):
-        self.answers.append((status, body if isinstance(body, (str, bytes)) else json.dumps(body), {k.replace("_", "-"): v for k, v in headers.items()}))
+        self.answers.append(
+            (status, body if isinstance(body, (str, bytes)) else json.dumps(body), {k.replace("_", "-"): v for k, v in headers.items()})
+        )
         return self
 
     def stop(self):
@@ -146,7 +148,9 @@ def test_tries_are_bounded(server, api, slept):
     assert len(server.seen) == _http.TRIES and slept == [1.0, 2.0, 4.0]
 
 
-@pytest.mark.parametrize(("header", "wait"), [("7", 7.0), ("0", 1.0), ("-5", 1.0), ("3600", 60.0), ("soon", 1.0), ("nan", 1.0), ("inf", 60.0)])
+@pytest.mark.parametrize(
+    ("header", "wait"), [("7", 7.0), ("0", 1.0), ("-5", 1.0), ("3600", 60.0), ("soon", 1.0), ("nan", 1.0), ("inf", 60.0)]
+)
 def test_retry_after_is_honoured_within_bounds(server, api, slept, header, wait):
     server.answer(429, "", Retry_After=header).answer()
     api.get("/things")
@@ -171,7 +175,7 @@ def test_an_answer_that_breaks_off(server, api):
         return 200, '{"a": []}', {"Content-Length": "500"}
 
     server.answers = [cut]
-    with pytest.raises(ProviderUnavailable, match="did not answer when asked to list .*broke off"):
+    with pytest.raises(ProviderUnavailable, match=r"did not answer when asked to list .*broke off"):
         api.get("/things", what="list")
 
 
@@ -192,8 +196,12 @@ def test_a_slow_server_ends_with_the_time_out(server):
 @pytest.mark.parametrize(
     ("status", "error", "words"),
     [
-        (400, RentedError, "refused to list"), (401, AuthenticationError, "Check the key"), (403, AuthenticationError, "does not allow this key to list"),
-        (404, NotFound, "knows nothing of this: list"), (410, ProviderUnavailable, "has retired"), (418, RentedError, "418"),
+        (400, RentedError, "refused to list"),
+        (401, AuthenticationError, "Check the key"),
+        (403, AuthenticationError, "does not allow this key to list"),
+        (404, NotFound, "knows nothing of this: list"),
+        (410, ProviderUnavailable, "has retired"),
+        (418, RentedError, "418"),
     ],
 )
 def test_statuses(server, api, status, error, words):
@@ -214,7 +222,10 @@ def test_statuses(server, api, status, error, words):
         ({"msg": None, "message": "the message"}, (None, "the message")),
         ({"error": "only_a_code"}, ("only_a_code", "only_a_code")),
         ([{"message": "in a list"}], (None, "in a list")),
-        ({}, (None, None)), ("null", (None, None)), ("", (None, None)), ("plain  text\n", (None, "plain text")),
+        ({}, (None, None)),
+        ("null", (None, None)),
+        ("", (None, None)),
+        ("plain  text\n", (None, "plain text")),
         ("x" * 5000, (None, "x" * 300)),
     ],
 )

@@ -83,7 +83,18 @@ class Stopping(Renting, CanStop, CanLabel):
 
 
 def box(number, **fields):
-    return Instance(**{"provider": "acme", "account": "acme", "id": str(number), "label": "hw", "state": "running", "ssh_host": "h", "ssh_port": 22, **fields})
+    return Instance(
+        **{
+            "provider": "acme",
+            "account": "acme",
+            "id": str(number),
+            "label": "hw",
+            "state": "running",
+            "ssh_host": "h",
+            "ssh_port": 22,
+            **fields,
+        }
+    )
 
 
 class Time:
@@ -173,7 +184,7 @@ def test_one_that_shows_up_late_is_found():
 def test_a_request_that_came_to_nothing_says_so():
     provider = Renting()
     provider.fails = ProviderUnavailable("No answer.")
-    with pytest.raises(RentedError, match="No answer. The list shows no instance 'hw', so nothing was rented"):
+    with pytest.raises(RentedError, match=r"No answer. The list shows no instance 'hw', so nothing was rented"):
         resource(provider).reach("present")
     assert provider.did == ["list", "launch", "list", "list", "list"]
 
@@ -182,7 +193,9 @@ def test_doubt_that_stays_is_told():
     provider = Renting()
     provider.fails = ProviderUnavailable("No answer.")
     provider.script = [None, DOWN]
-    with pytest.raises(RentedError, match=r"Whether 'hw' was rented is not known, because the list fails too \(Acme is down.\).*may be billed"):
+    with pytest.raises(
+        RentedError, match=r"Whether 'hw' was rented is not known, because the list fails too \(Acme is down.\).*may be billed"
+    ):
         resource(provider).reach("present")
     assert provider.did.count("launch") == 1
 
@@ -247,7 +260,11 @@ def test_a_key_that_is_refused_is_not_waited_out():
         ({"gpu_model": "A100", "gpu_vram_mb": 40960}, {"gpu": "A100 80GB"}, "GPU A100 instead of A100 80GB"),
         ({"gpu_count": 1}, {"gpu_count": 2}, "1 GPUs instead of 2"),
         ({"image": "a"}, {"image": "b"}, "image a instead of b"),
-        ({"gpu_model": "RTX 4090", "gpu_vram_mb": 24564, "gpu_count": 1, "image": "a"}, {"gpu": "rtx_4090", "gpu_count": 1, "image": "a"}, None),
+        (
+            {"gpu_model": "RTX 4090", "gpu_vram_mb": 24564, "gpu_count": 1, "image": "a"},
+            {"gpu": "rtx_4090", "gpu_count": 1, "image": "a"},
+            None,
+        ),
         ({}, {"gpu": "RTX 4090", "gpu_count": 2, "image": "a"}, None),
     ],
 )
@@ -266,7 +283,7 @@ def test_a_new_name():
 
 
 def test_an_id_is_not_rented():
-    with pytest.raises(NotFound, match="has no instance 5. To rent one, give a 'name'"):
+    with pytest.raises(NotFound, match=r"has no instance 5. To rent one, give a 'name'"):
         resource(Renting(), instance_id="5").reach("present")
 
 
@@ -301,7 +318,7 @@ def test_check_mode_predicts(state, wanted):
 
 @pytest.mark.parametrize("wanted", ["started", "stopped"])
 def test_one_that_is_not_there(wanted):
-    with pytest.raises(NotFound, match="Acme has no instance 'hw'. 'state: present' rents one."):
+    with pytest.raises(NotFound, match=r"Acme has no instance 'hw'. 'state: present' rents one."):
         resource(Stopping()).reach(wanted)
 
 

@@ -96,7 +96,13 @@ def test_null_instances_are_none_unless_the_total_says_otherwise(fake, provider)
 
 @pytest.mark.parametrize(
     ("fault", "details", "waits"),
-    [("429", {}, [1.0, 2.0]), ("429-json", {}, [1.0, 2.0]), ("429", {"retry_after": 7}, [7.0, 7.0]), ("503", {}, [1.0, 2.0]), ("cut", {}, [1.0, 2.0])],
+    [
+        ("429", {}, [1.0, 2.0]),
+        ("429-json", {}, [1.0, 2.0]),
+        ("429", {"retry_after": 7}, [7.0, 7.0]),
+        ("503", {}, [1.0, 2.0]),
+        ("cut", {}, [1.0, 2.0]),
+    ],
 )
 def test_passing_trouble_is_waited_out(fake, provider, fault, details, waits):
     fake.fault("list", fault, times=2, **details)
@@ -182,10 +188,23 @@ def test_the_searches_of_the_day_are_not_asked_for_again(fake, provider):
 
 def test_a_row_of_the_list():
     found = vast.instance(row(312, label="ML job", geolocation="California, United States \n", ssh_port=10600), "work")
-    assert (found.provider, found.account, found.id, found.label, found.state, found.state_raw) == ("vast", "work", "312", "ML job", "running", "running")
+    assert (found.provider, found.account, found.id, found.label, found.state, found.state_raw) == (
+        "vast",
+        "work",
+        "312",
+        "ML job",
+        "running",
+        "running",
+    )
     assert (found.ssh_host, found.ssh_port, found.ssh_via, found.ssh_user) == ("198.51.100.63", 40312, "direct", "root")
     assert (found.ssh_proxy_host, found.ssh_proxy_port) == ("ssh7.vast.ai", 10600)
-    assert (found.gpu_model, found.gpu_vram_mb, found.gpu_count, found.driver, found.cuda_max) == ("RTX 4090", 24564, 1, "570.172.08", "12.8")
+    assert (found.gpu_model, found.gpu_vram_mb, found.gpu_count, found.driver, found.cuda_max) == (
+        "RTX 4090",
+        24564,
+        1,
+        "570.172.08",
+        "12.8",
+    )
     assert (found.cpu_cores, found.ram_gb, found.disk_gb) == (16.0, 64.2, 60.0)
     assert (found.price_per_hour, found.storage_price_per_hour, found.interruptible) == (0.4125, 0.0125, False)
     assert (found.started_at, found.ends_at) == ("2025-11-20T00:58:32Z", "2026-11-20T00:53:20Z")
@@ -247,7 +266,11 @@ def test_an_unknown_state_is_told_to_the_log(caplog):
         ({"ports": None}, ("ssh2.vast.ai", 10001, "proxy"), ("ssh2.vast.ai", 10001)),
         ({"ports": {}, "image_runtype": "jupyter_direc ssh_direc ssh_proxy"}, ("ssh2.vast.ai", 10002, "proxy"), ("ssh2.vast.ai", 10002)),
         ({"image_runtype": "jupyter_proxy"}, ("198.51.100.2", 40001, "direct"), ("ssh2.vast.ai", 10002)),
-        ({"ports": {"22/tcp": [{"HostIp": "::", "HostPort": ""}, {"HostIp": "0.0.0.0", "HostPort": "33001"}]}}, ("198.51.100.2", 33001, "direct"), ("ssh2.vast.ai", 10001)),
+        (
+            {"ports": {"22/tcp": [{"HostIp": "::", "HostPort": ""}, {"HostIp": "0.0.0.0", "HostPort": "33001"}]}},
+            ("198.51.100.2", 33001, "direct"),
+            ("ssh2.vast.ai", 10001),
+        ),
         ({"ports": {"8080/tcp": [{"HostPort": "33001"}]}}, ("ssh2.vast.ai", 10001, "proxy"), ("ssh2.vast.ai", 10001)),
         ({"ports": [22], "ssh_port": "10001"}, ("ssh2.vast.ai", 10001, "proxy"), ("ssh2.vast.ai", 10001)),
         ({"public_ipaddr": None}, ("ssh2.vast.ai", 10001, "proxy"), ("ssh2.vast.ai", 10001)),
@@ -263,7 +286,13 @@ def test_endpoints_never_mix(changes, best, proxy):
 
 @pytest.mark.parametrize(
     ("changes", "trust"),
-    [({"hosting_type": 1}, "datacenter"), ({}, "verified"), ({"verification": "unverified"}, "marketplace"), ({"verification": "deverified"}, "marketplace"), ({"verification": None}, None)],
+    [
+        ({"hosting_type": 1}, "datacenter"),
+        ({}, "verified"),
+        ({"verification": "unverified"}, "marketplace"),
+        ({"verification": "deverified"}, "marketplace"),
+        ({"verification": None}, None),
+    ],
 )
 def test_trust(changes, trust):
     assert vast.instance(row(1, **changes), "vast").trust == trust
@@ -299,8 +328,13 @@ def test_recorded_shapes(name):
 
 
 def test_the_cheapest_offer_that_fits_is_rented(fake, provider):
-    fake.offers = {number: item for number, item in ((1, offer(1, dph_total=0.5)), (2, offer(2, dph_total=0.3)), (3, offer(3, dph_total=0.1, gpu_name="RTX 3090")))}
-    found = provider.launch(LaunchRequest(name="hw", gpu="rtx_4090", disk_gb=40, max_price_per_hour=0.6, region="no", ssh_public_key="ssh-ed25519 AAAA me"))
+    fake.offers = {
+        number: item
+        for number, item in ((1, offer(1, dph_total=0.5)), (2, offer(2, dph_total=0.3)), (3, offer(3, dph_total=0.1, gpu_name="RTX 3090")))
+    }
+    found = provider.launch(
+        LaunchRequest(name="hw", gpu="rtx_4090", disk_gb=40, max_price_per_hour=0.6, region="no", ssh_public_key="ssh-ed25519 AAAA me")
+    )
     assert fake.requests[-2][:2] == ("create", 2)
     body = fake.calls("create")[0]
     assert (body["label"], body["disk"], body["runtype"], body["cancel_unavail"]) == ("hw", 40.0, "ssh_direc ssh_proxy", True)
@@ -312,14 +346,19 @@ def test_the_cheapest_offer_that_fits_is_rented(fake, provider):
 @pytest.mark.parametrize(("status", "code"), [(410, "no_such_ask"), (404, "invalid_args")])
 def test_an_offer_that_was_taken_is_passed_over(fake, provider, status, code):
     fake.offers = {1: offer(1, dph_total=0.1), 2: offer(2, dph_total=0.2)}
-    fake.fault("create", "answer", status=status, body={"success": False, "error": code, "msg": "error 410/3907: no_such_ask Instance type 1 is no longer available."})
+    fake.fault(
+        "create",
+        "answer",
+        status=status,
+        body={"success": False, "error": code, "msg": "error 410/3907: no_such_ask Instance type 1 is no longer available."},
+    )
     assert provider.launch(LaunchRequest(name="hw", gpu="RTX 4090"))
     assert [entry[1] for entry in fake.requests if entry[0] == "create"] == [1, 2]
 
 
 def test_when_all_are_taken_it_searches_again_and_gives_up(fake, provider):
     fake.fault("create", "answer", times=-1, status=410, body={"success": False, "error": "no_such_ask", "msg": "no_such_ask"})
-    with pytest.raises(NotFound, match="has no offer|taken by others"):
+    with pytest.raises(NotFound, match=r"has no offer|taken by others"):
         provider.launch(LaunchRequest(name="hw", gpu="RTX 4090"))
     assert len(fake.calls("search")) == 2 and len(fake.rows) == 60
 
@@ -375,9 +414,14 @@ def test_the_price_limit_holds_even_when_the_search_ignores_it(fake, provider):
 @pytest.mark.parametrize(
     ("asked", "offered", "memory", "fits"),
     [
-        ("A100 80GB", "A100 SXM4", 81920, True), ("A100", "A100 PCIE", 40960, True), ("H100 SXM", "H100 PCIE", 81559, False),
-        ("RTX A6000", "RTX 6000Ada", 49140, False), ("RTX 6000 Ada", "RTX 6000Ada", 49140, True), ("V100", "Tesla V100", 16384, True),
-        ("RTX 4080 SUPER", "RTX 4080S", 16376, True), ("RTX 4090", "RTX 4090 D", 24564, False),
+        ("A100 80GB", "A100 SXM4", 81920, True),
+        ("A100", "A100 PCIE", 40960, True),
+        ("H100 SXM", "H100 PCIE", 81559, False),
+        ("RTX A6000", "RTX 6000Ada", 49140, False),
+        ("RTX 6000 Ada", "RTX 6000Ada", 49140, True),
+        ("V100", "Tesla V100", 16384, True),
+        ("RTX 4080 SUPER", "RTX 4080S", 16376, True),
+        ("RTX 4090", "RTX 4090 D", 24564, False),
     ],
 )
 def test_gpus_are_compared_by_what_they_are(asked, offered, memory, fits):
@@ -435,7 +479,9 @@ def test_what_is_asked_of_one_that_is_gone(provider):
 
 
 def test_a_200_that_is_no_success(fake, provider):
-    fake.fault("manage", "answer", status=200, body={"success": False, "error": "resources_unavailable", "msg": "No GPU is free on this machine."})
+    fake.fault(
+        "manage", "answer", status=200, body={"success": False, "error": "resources_unavailable", "msg": "No GPU is free on this machine."}
+    )
     with pytest.raises(RentedError, match="refused to start instance 3: No GPU is free on this machine"):
         provider.start("3")
 

@@ -1,0 +1,208 @@
+# Copyright (c) 2026, the rented.gpu contributors
+# GNU General Public License v3.0 or later (see LICENSE)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The modules instance and instance_info as processes of their own, with the real client, over the fake Vast.ai."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from ansible_collections.rented.gpu.plugins.module_utils import _arguments
+from ansible_collections.rented.gpu.tests.fakes.vast import FakeVast, offer, row
+
+COLLECTIONS = str(pathlib.Path(_arguments.__file__).absolute().parents[5])  # the folder that holds ansible_collections
+CODE = """
+import importlib, json, sys
+from ansible.module_utils.testing import patch_module_args
+module = importlib.import_module("ansible_collections.rented.gpu.plugins.modules." + sys.argv[1])
+for arguments in json.loads(sys.stdin.read()):
+    with patch_module_args(arguments):
+        try:
+            module.main()
+        except SystemExit:
+            pass
+"""
+
+
+@pytest.fixture
+def fake():
+    with FakeVast(rows=[row(1, label="other")], offers=[offer(501), offer(502, gpu_name="RTX 3090", gpu_ram=24576)]) as server:
+        yield server
+    assert server.violations == []
+
+
+def call(fake, module="instance", check=False, diff=False, home=None, env=None, **arguments):
+    """The module's answer."""
+    return call_all(fake, [{**arguments, "_ansible_check_mode": check, "_ansible_diff": diff}], module, home, env)[0]
+
+
+def call_all(fake, several, module="instance", home=None, env=None):
+    """The answers to several calls in one process, because the client's import takes a second."""
+    account = {"provider": "vast", "endpoint": fake.url, "api_key": fake.key}
+    given = [{name: value for name, value in {**account, **arguments}.items() if value is not None} for arguments in several]
+    path = os.pathsep.join(filter(None, [COLLECTIONS, os.environ.get("PYTHONPATH")]))
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(home or "/nonexistent"), "PYTHONPATH": path, **(env or {})}
+    done = subprocess.run(
+        [sys.executable, "-c", CODE, module],
+        input=json.dumps(given),
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=60,
+        check=False,
+    )
+    assert done.stdout.strip(), done.stderr
+    assert fake.key not in done.stdout and fake.key not in done.stderr
+    assert "SECRET" not in done.stdout and "Traceback" not in done.stderr
+    answers = [json.loads(line) for line in done.stdout.splitlines() if line.strip()]
+    assert len(answers) == len(several), done.stdout
+    return answers
+
+
+def test_a_life(fake):
+    wanted = {"name": "hw", "gpu": "RTX 4090", "ssh_public_key": "ssh-ed25519 AAAA me"}
+    predicted = call(fake, check=True, diff=True, **wanted)
+    assert predicted["changed"] and predicted["instance"]["gpu_model"] == "RTX 4090" and predicted["diff"]["before"] == {"state": "absent"}
+    assert fake.calls("create") == []
+
+    rented = call(fake, diff=True, **wanted)
+    assert rented["changed"] and rented["instance"]["state"] == "running" and rented["instance"]["ssh_via"] == "direct"
+    assert rented["diff"]["after"]["label"] == "hw"
+
+    again = call(fake, **wanted)
+    assert not again["changed"] and again["instance"]["id"] == rented["instance"]["id"]
+    other = call(fake, **{**wanted, "gpu": "RTX 3090"})
+    assert not other["changed"] and "GPU RTX 4090 instead of RTX 3090" in json.dumps(other["warnings"])
+    assert len(fake.calls("create")) == 1
+
+    stopped = call(fake, name="hw", state="stopped", diff=True)
+    assert stopped["changed"] and (stopped["diff"]["before"]["state"], stopped["diff"]["after"]["state"]) == ("running", "stopped")
+    assert not call(fake, name="hw", state="stopped")["changed"]
+    assert call(fake, name="hw", state="started")["instance"]["state"] == "running"
+
+    assert call(fake, name="hw", state="absent", check=True)["changed"] and len(fake.rows) == 2
+    gone = call(fake, name="hw", state="absent", diff=True)
+    assert gone["changed"] and gone["instance"] is None and gone["diff"]["after"] == {"state": "absent"}
+    assert not call(fake, name="hw", state="absent")["changed"]
+    assert list(fake.rows) == [1]
+
+
+def test_an_answer_that_is_lost_does_not_rent_twice(fake):
+    """The server rents and then breaks the connection: the worst that can happen to the one request that costs money."""
+    fake.fault("create", "answer", status=502, body="Bad gateway", done=True)
+    rented = call(fake, name="hw", gpu="RTX 4090")
+    assert rented["changed"] and rented["instance"]["label"] == "hw" and "rented nevertheless" in json.dumps(rented["warnings"])
+    assert not call(fake, name="hw", gpu="RTX 4090")["changed"]
+    assert len(fake.calls("create")) == 1 and len(fake.rows) == 2
+
+
+def test_absent_waits_until_it_is_listed_no_more(fake):
+    fake.gone_lists = 2
+    fake.fault("list", "500", skip=1)
+    assert call(fake, name="other", state="absent")["changed"]
+    assert fake.rows == {} and len(fake.calls("list")) >= 4
+
+
+def test_half_a_rental_is_named(fake):
+    failed = call(fake, name="hw", gpu="RTX 4090", interruptible=True, options={"bid": 0.01})
+    assert failed["failed"] and failed["instance_id"] == "3000001" and "was destroyed again" in failed["msg"]
+
+
+def test_a_name_that_two_have(fake):
+    fake.rows[2] = row(2, label="other")
+    failed = call(fake, name="other", state="absent")
+    assert failed["failed"] and "2 instances at Vast.ai are called 'other' (ids 1, 2)" in failed["msg"]
+    assert call(fake, id="2", state="absent")["changed"] and list(fake.rows) == [1]
+
+
+@pytest.mark.parametrize("label", ["{{ lookup('pipe', 'id') }}", "#jinja2: trim_blocks:True"])
+def test_a_label_like_a_template_is_only_a_label(fake, label):
+    fake.rows[1]["label"] = label
+    assert not call(fake, name=label)["changed"]
+    assert call(fake, "instance_info", name=label)["instances"][0]["label"] == label
+
+
+MISTAKES = [
+    ({"provider": "vst"}, "There is no provider 'vst'. Did you mean 'vast'?"),
+    ({"api_key": "a-wrong-key-0000"}, "Vast.ai refused the API key (404: Invalid user key). Check the key."),
+    ({"api_key": ""}, "'api_key' is empty; leave it out or give it a value."),
+    ({"endpoint": "console.vast.ai"}, "The endpoint 'console.vast.ai' does not begin with https://."),
+    ({"account_options": {"region": "x"}}, "An account of Vast.ai has no option 'region'. It has none."),
+    ({"options": {"imag": "x"}}, "Vast.ai takes no launch option 'imag'."),
+    ({"name": "hw "}, "A name has at least one character and no blanks at its ends."),
+    ({"state": "started"}, "Vast.ai has no instance 'hw'. 'state: present' rents one."),
+    ({"gpu": "RTX 9090"}, "Vast.ai has no offer for 1× RTX 9090. Ask for less, or pay more."),
+    ({"ssh_public_key": "/nowhere/id.pub"}, "The SSH public key /nowhere/id.pub cannot be read: No such file or directory."),
+    (
+        {"ssh_public_key": "-----BEGIN OPENSSH PRIVATE KEY-----"},
+        "ssh_public_key is a private key; give the public one (the file that ends in .pub).",
+    ),
+    ({"ssh_public_key": "hello"}, "ssh_public_key is not one SSH public key on one line."),
+    ({"timeout": 0}, "'timeout' is a number of seconds above 0."),
+]
+
+
+def test_one_sentence_for_each_mistake(fake):
+    answers = call_all(fake, [{"name": "hw", "gpu": "RTX 4090", **arguments} for arguments, _sentence in MISTAKES])
+    for answer, sentence in zip(answers, [sentence for _given, sentence in MISTAKES]):
+        assert answer["failed"] and answer["msg"].startswith(sentence)
+    assert fake.calls("create") == []
+
+
+def test_no_key_at_all(fake, tmp_path):
+    failed = call(fake, name="hw", api_key=None, home=tmp_path)
+    assert failed["msg"].startswith("No API key for Vast.ai. Looked at $VAST_API_KEY, ")
+
+
+def test_the_key_from_the_environment_is_hidden_too(fake, tmp_path):
+    assert call(fake, "instance_info", api_key=None, home=tmp_path, env={"VAST_API_KEY": fake.key})["instances"][0]["id"] == "1"
+
+
+def test_a_key_file_that_cannot_be_read(fake, tmp_path):
+    (tmp_path / ".vast_api_key").mkdir()
+    assert "key file ~/.vast_api_key of Vast.ai cannot be read" in call(fake, name="hw", api_key=None, home=tmp_path)["msg"]
+
+
+def test_a_provider_that_is_down(fake):
+    fake.fault("list", "html", times=-1)
+    failed = call(fake, name="other", state="absent")
+    assert "answered a web page instead of its API" in failed["msg"] and list(fake.rows) == [1]
+
+
+# --- instance_info -----------------------------------------------------------------------------------------------------
+
+
+def test_listing(fake):
+    fake.rows.update({2: row(2, label="hw", actual_status="exited"), 3: row(3, label="hw", dph_total=2, instance=None)})
+    ids = lambda **arguments: [item["id"] for item in call(fake, "instance_info", **arguments)["instances"]]  # noqa: E731
+    assert ids() == ["1", "2", "3"]
+    assert ids(name="hw") == ["2", "3"]
+    assert ids(id="2") == ["2"]
+    assert ids(states=["stopped"]) == ["2"]
+    assert ids(name="nobody") == []
+    answer = call(fake, "instance_info", query="[?price_per_hour > `1`].id | [0]", check=True)
+    assert answer["result"] == "3" and len(answer["instances"]) == 3 and not answer["changed"]
+
+
+def test_queries_that_cannot_be(fake):
+    queries = {"[?": "The query is not JMESPath", "sum([].label)": "The query does not fit", "nothing(@)": "Unknown function"}
+    answers = call_all(fake, [{"query": query} for query in queries], "instance_info")
+    assert [words in answer["msg"] for words, answer in zip(queries.values(), answers)] == [True] * 3
+
+
+def test_an_empty_account():
+    with FakeVast() as fake:
+        assert call(fake, "instance_info")["instances"] == []
+
+
+def test_every_account_that_is_found(fake, tmp_path):
+    env = {"VAST_API_KEY": fake.key, "VAST_URL": fake.url}
+    found = call(fake, "instance_info", provider=None, endpoint=None, api_key=None, home=tmp_path, env=env)
+    assert [item["id"] for item in found["instances"] if item["provider"] == "vast"] == ["1"]
+    assert "belongs to one provider" in call(fake, "instance_info", provider=None)["msg"]
