@@ -86,7 +86,10 @@ class ActionModule(RoleAction):
                 self.check_url(item, where, mode)
             else:
                 if item["mode"] not in (None, "push"):
-                    raise Failure("%s: src %s is a local checkout, which is sent by mode push; mode %s is for URLs." % (where, item["src"], item["mode"]))
+                    raise Failure(
+                        "%s: src %s is a local checkout, which is sent by mode push; mode %s is for URLs."
+                        % (where, item["src"], item["mode"])
+                    )
                 item["mode"] = "push"
             name = posixpath.basename((item["url"] or here).rstrip("/").replace(":", "/"))
             item["dest"] = str(item["dest"] or (name[: -len(".git")] if name.endswith(".git") else name))
@@ -97,7 +100,9 @@ class ActionModule(RoleAction):
         if parts and parts.password:
             raise Failure("%s: the URL holds a password, which would stay on the host: leave it out, and use mode push or agent." % where)
         if item["mode"] == "push":
-            raise Failure("%s: mode push sends a local checkout, and src is a URL: clone it here and give its path, or use mode agent." % where)
+            raise Failure(
+                "%s: mode push sends a local checkout, and src is a URL: clone it here and give its path, or use mode agent." % where
+            )
         if item["uncommitted"]:
             raise Failure("%s: uncommitted work can be sent of a local checkout only, and src is a URL." % where)
         # Without a word, the agent is lent only where mode says so; a public URL needs none.
@@ -172,7 +177,9 @@ class ActionModule(RoleAction):
         for module in item["modules"]:
             self.executions += 1
             below = posixpath.join(item["path"], ".git", module.folder)
-            _git.Repository(module.local, module.path).push(ssh, below, ["+%s:%s" % (module.commit, _git.INCOMING)], script=_git.RECEIVE_MODULE)
+            _git.Repository(module.local, module.path).push(
+                ssh, below, ["+%s:%s" % (module.commit, _git.INCOMING)], script=_git.RECEIVE_MODULE
+            )
         if item["objects"] and item["objects"][1]:
             self.executions += 1
             _rsync.send_listed(ssh, item["objects"][0], item["objects"][1], posixpath.join(item["path"], ".git", "lfs", "objects"))
@@ -200,7 +207,9 @@ class ActionModule(RoleAction):
                 results.append(result)
             self.diffs += answer.get("diff") or []
         if failures:
-            notes = [" Fetch with: %s" % result["fetch"] for result in results if "has diverged" in result.get("error", "") and "fetch" in result]
+            notes = [
+                " Fetch with: %s" % result["fetch"] for result in results if "has diverged" in result.get("error", "") and "fetch" in result
+            ]
             raise Failure(" ".join(failures) + "".join(notes), repos=results, changed=any(result["changed"] for result in results))
         return results
 
@@ -228,7 +237,10 @@ class ActionModule(RoleAction):
     def predicted(self, todo: list) -> dict:
         """Check mode on a host that has no git yet."""
         results = [{"dest": item["path"], "changed": True, "did": "created", "notes": []} for item in todo]
-        diff = [{"before_header": item["path"], "after_header": item["path"], "before": "(nothing)\n", "after": "%s created\n" % item["src"]} for item in todo]
+        diff = [
+            {"before_header": item["path"], "after_header": item["path"], "before": "(nothing)\n", "after": "%s created\n" % item["src"]}
+            for item in todo
+        ]
         return {"changed": True, "repos": results, "diff": diff}
 
     # --- what people see -----------------------------------------------------------------------------------------
@@ -255,10 +267,15 @@ class ActionModule(RoleAction):
                 continue
             left = item["source"].uncommitted
             if left and not item["uncommitted"] and item["source"].current:
-                notes.append("%s: %d files with uncommitted changes stay here (%s)." % (item["src"], len(left), ", ".join(left[:5]) + (", …" if len(left) > 5 else "")))
+                notes.append(
+                    "%s: %d files with uncommitted changes stay here (%s)."
+                    % (item["src"], len(left), ", ".join(left[:5]) + (", …" if len(left) > 5 else ""))
+                )
             if item.get("pointers"):
-                notes.append("%s: uses Git LFS and git-lfs is not on the host, so its large files are pointers there: add git-lfs to ready_packages." % item["src"])
+                notes.append(
+                    "%s: uses Git LFS and git-lfs is not on the host, so its large files are pointers there: add git-lfs to ready_packages."
+                    % item["src"]
+                )
         for note in notes:
             self._display.display("%s: %s" % (self._task_vars.get("inventory_hostname"), note))
         return notes
-

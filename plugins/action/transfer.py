@@ -70,7 +70,9 @@ class ActionModule(RoleAction):
             where = "%s, item %d" % (VARIABLE, number)
             if item["src"] and item["url"]:
                 raise Failure("%s has both src and url: data comes from one place; make two items of it." % where)
-            wrong = [key for key in (("checksum", "unpack") if item["src"] else ("exclude", "delete")) if item[key] not in (None, False, [])]
+            wrong = [
+                key for key in (("checksum", "unpack") if item["src"] else ("exclude", "delete")) if item[key] not in (None, False, [])
+            ]
             if wrong:
                 raise Failure("%s: %s goes with %s only." % (where, wrong[0], "url" if item["src"] else "src"))
             if isinstance(item["exclude"], str):
@@ -103,7 +105,9 @@ class ActionModule(RoleAction):
         if item["checksum"]:
             algorithm, _colon, value = str(item["checksum"]).partition(":")
             if algorithm not in DIGITS:
-                raise Failure("%s: a checksum is written <algorithm>:<hex digits>, e.g. sha256:9f86…; it is '%s'." % (where, item["checksum"]))
+                raise Failure(
+                    "%s: a checksum is written <algorithm>:<hex digits>, e.g. sha256:9f86…; it is '%s'." % (where, item["checksum"])
+                )
             if not re.match(r"^https?://", value) and not re.match(r"^[0-9a-fA-F]{%d}$" % DIGITS[algorithm], value):
                 raise Failure("%s: a %s has %d hex digits; '%s' has not." % (where, algorithm, DIGITS[algorithm], value))
         if not isinstance(item["unpack"], (bool, str, type(None))):
@@ -141,7 +145,7 @@ class ActionModule(RoleAction):
         return not self.facts.get("tools") or bool(self.facts["tools"].get(name))
 
     def check_room(self, sending: list) -> None:
-        """Before anything is sent: does it fit? What facts say is enough in the common case; only in doubt the host is asked what it has already."""
+        """Before anything is sent: does it fit? What facts say is enough as a rule; only in doubt the host is asked what it has."""
         _rsync.find()
         if not self.tool("rsync"):
             if self.check_mode:
@@ -188,7 +192,12 @@ class ActionModule(RoleAction):
             stats = _rsync.Stats(files=len(item["listing"]), bytes=self.bytes_of(item), changes=len(item["listing"]) + 1)
             stats.names = ["<f+++++++++ " + entry[0] for entry in item["listing"][: _rsync.KEPT]]
         if stats.changes:
-            text = "%d files, %s to send, %d to delete\n%s\n" % (stats.files, _paths.size(stats.bytes), stats.deleted, "\n".join(stats.names))
+            text = "%d files, %s to send, %d to delete\n%s\n" % (
+                stats.files,
+                _paths.size(stats.bytes),
+                stats.deleted,
+                "\n".join(stats.names),
+            )
             diffs.append({"before_header": item["path"], "after_header": item["path"], "before": "", "after": text})
         return {
             "dest": item["path"], "changed": stats.changes > 0, "files": stats.files, "bytes": stats.bytes, "literal": stats.literal,
@@ -202,7 +211,14 @@ class ActionModule(RoleAction):
             stamp = {"stamp": item["stamp"], "stamp_wanted": _stamps.digest(item["wanted"])}
             if item["url"]:
                 downloads.append(
-                    dict(stamp, url=item["url"], dest=item["path"], checksum=item["checksum"], unpack=item["folder"], keep=isinstance(item["unpack"], str))
+                    dict(
+                        stamp,
+                        url=item["url"],
+                        dest=item["path"],
+                        checksum=item["checksum"],
+                        unpack=item["folder"],
+                        keep=isinstance(item["unpack"], str),
+                    )
                 )
             elif item.get("done"):
                 names = [entry[0] for entry in item["listing"]]

@@ -139,6 +139,7 @@ import subprocess
 import time
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.rented.gpu.plugins.module_utils import _stamps
 
 INCOMING = "refs/rented/incoming"
@@ -422,7 +423,9 @@ class Checkout:
         if self.run("lfs", "version").returncode:
             if self.item["lfs"]:
                 raise Trouble("git-lfs is not on the host: add git-lfs to ready_packages")
-            self.notes.append("The repository uses Git LFS and git-lfs is not on the host, so its large files are pointers: add git-lfs to ready_packages.")
+            self.notes.append(
+                "The repository uses Git LFS and git-lfs is not on the host, so its large files are pointers: add git-lfs to ready_packages."
+            )
             return
         if self.check_mode:
             return
@@ -528,11 +531,17 @@ class Checkout:
         where = shown(self.item["url"])
         known = (
             ("Host key verification failed", "the host does not know the key of the server of %s: add it to known_hosts_extra"),
-            ("Permission denied (publickey", "the server of %s accepted none of the ssh keys: is the right key in your agent (mode agent), or in git_keys_private_key?"),
+            (
+                "Permission denied (publickey",
+                "the server of %s accepted none of the ssh keys: is the right key in your agent (mode agent), or in git_keys_private_key?",
+            ),
             ("terminal prompts disabled", "%s asks for a name and a password: use mode push, or an ssh URL with mode agent"),
             ("could not read Username", "%s asks for a name and a password: use mode push, or an ssh URL with mode agent"),
             ("Authentication failed", "%s refused the credentials"),
-            ("Could not resolve host", "the host cannot find the server of %s (no network, or a wrong name): mode push needs no network there"),
+            (
+                "Could not resolve host",
+                "the host cannot find the server of %s (no network, or a wrong name): mode push needs no network there",
+            ),
             ("not found", "%s does not exist, or may not be read with these credentials"),
             ("does not appear to be a git repository", "%s is not a git repository"),
             ("No space left on device", "the disk is full while fetching %s"),
@@ -554,7 +563,9 @@ class Checkout:
             self.look()
             if os.stat(self.dest).st_uid != os.getuid():
                 self.trust()
-        result.update(commit=self.head, branch=self.branch, wanted=wanted, ahead=self.count("%s..HEAD" % wanted["commit"]) if self.head else 0)
+        result.update(
+            commit=self.head, branch=self.branch, wanted=wanted, ahead=self.count("%s..HEAD" % wanted["commit"]) if self.head else 0
+        )
         if not self.check_mode and item["stamp"]:
             data = dict(wanted, way="url" if item["url"] else "push", uncommitted=item["uncommitted"] or None)
             _stamps.write(self.home, item["stamp"], item["stamp_wanted"] or "", {"repos": {self.dest: wanted["commit"]}}, data)
@@ -604,7 +615,7 @@ def lock(home):
     """One at a time: a run whose connection was cut may still be at work here. None when it does not end."""
     folder = os.path.join(home, _stamps.HOME)
     os.makedirs(folder, mode=0o700, exist_ok=True)
-    handle = open(os.path.join(folder, "repo.lock"), "w")
+    handle = open(os.path.join(folder, "repo.lock"), "w")  # noqa: SIM115
     for _second in range(WAIT):
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -646,7 +657,9 @@ def main():
     if not module.get_bin_path("git"):
         module.fail_json(msg="git is not on the host: the role `ready` installs it.")
     if module.params["agent"] and not os.environ.get("SSH_AUTH_SOCK"):
-        module.fail_json(msg="The host does not let an ssh agent be forwarded (AllowAgentForwarding in its sshd_config): use mode push or private_key.")
+        module.fail_json(
+            msg="The host does not let an ssh agent be forwarded (AllowAgentForwarding in its sshd_config): use mode push or private_key."
+        )
     held = None
     if not module.check_mode:
         held = lock(home)
@@ -672,7 +685,12 @@ def main():
             after = (result.get("wanted") or {}).get("commit") or result["commit"]
             name = (result.get("wanted") or {}).get("branch") or result["branch"]
             diffs.append(
-                {"before_header": checkout.dest, "after_header": checkout.dest, "before": state(*before), "after": state(name, after) + checkout.did + "\n"}
+                {
+                    "before_header": checkout.dest,
+                    "after_header": checkout.dest,
+                    "before": state(*before),
+                    "after": state(name, after) + checkout.did + "\n",
+                }
             )
     if held:
         held.close()

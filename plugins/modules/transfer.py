@@ -149,6 +149,7 @@ import zipfile
 import zlib
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.rented.gpu.plugins.module_utils import _stamps
 
 AGENT = "rented.gpu"
@@ -207,11 +208,16 @@ class Download:
                         return
                     self.forget()
                 elif error.code not in (429, 500, 502, 503, 504):
-                    raise Trouble("%s answers %d %s: is the address right, and may it be read without a login?" % (shown(self.url), error.code, error.reason))
+                    raise Trouble(
+                        "%s answers %d %s: is the address right, and may it be read without a login?"
+                        % (shown(self.url), error.code, error.reason)
+                    )
                 reason = "the server answers %d" % error.code
             except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
                 if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-                    raise Trouble("the disk is full after %s; what is there is kept and the next run goes on from it" % size_text(self.size()))
+                    raise Trouble(
+                        "the disk is full after %s; what is there is kept and the next run goes on from it" % size_text(self.size())
+                    )
                 reason = str(getattr(error, "reason", error))
                 if "CERTIFICATE_VERIFY_FAILED" in reason:
                     raise Trouble("the certificate of %s cannot be verified (%s)" % (server(self.url), reason))
@@ -273,7 +279,9 @@ def room(place, wanted, what):
     disk = os.statvfs(folder)
     free = disk.f_bavail * disk.f_frsize
     if wanted > free:
-        raise Trouble("%s needs %s and %s has %s free: free some space, or rent a larger disk" % (what, size_text(wanted), folder, size_text(free)))
+        raise Trouble(
+            "%s needs %s and %s has %s free: free some space, or rent a larger disk" % (what, size_text(wanted), folder, size_text(free))
+        )
 
 
 def leave_if_alone():
@@ -351,7 +359,14 @@ def inside(name):
 def kind_of(path):
     with open(path, "rb") as handle:
         head = handle.read(512)
-    for magic, kind in ((b"PK\x03\x04", "zip"), (b"PK\x05\x06", "zip"), (b"\x28\xb5\x2f\xfd", "zst"), (b"\x1f\x8b", "tar"), (b"\xfd7zXZ\0", "tar"), (b"BZh", "tar")):
+    for magic, kind in (
+        (b"PK\x03\x04", "zip"),
+        (b"PK\x05\x06", "zip"),
+        (b"\x28\xb5\x2f\xfd", "zst"),
+        (b"\x1f\x8b", "tar"),
+        (b"\xfd7zXZ\0", "tar"),
+        (b"BZh", "tar"),
+    ):
         if head.startswith(magic):
             return kind
     return "tar" if head[257:262] == b"ustar" else None
@@ -495,7 +510,9 @@ def merge(source, folder, ours):
 def alike(one, other):
     if os.path.islink(one) or os.path.islink(other):
         return os.path.islink(one) and os.path.islink(other) and os.readlink(one) == os.readlink(other)
-    return os.path.isfile(other) and os.path.getsize(one) == os.path.getsize(other) and _stamps.file_digest(one) == _stamps.file_digest(other)
+    return (
+        os.path.isfile(other) and os.path.getsize(one) == os.path.getsize(other) and _stamps.file_digest(one) == _stamps.file_digest(other)
+    )
 
 
 # --- one item ------------------------------------------------------------------------------------------------------
@@ -620,7 +637,7 @@ def lock(home):
     """One at a time: a run whose connection was cut may still be at work here. None when it does not end."""
     folder = os.path.join(home, _stamps.HOME)
     os.makedirs(folder, mode=0o700, exist_ok=True)
-    handle = open(os.path.join(folder, "transfer.lock"), "w")
+    handle = open(os.path.join(folder, "transfer.lock"), "w")  # noqa: SIM115
     for _second in range(WAIT):
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -15,7 +15,6 @@ import re
 import shlex
 import shutil
 import subprocess
-import tempfile
 import urllib.parse
 from dataclasses import dataclass, field
 
@@ -30,7 +29,7 @@ UNCOMMITTED = "refs/rented/incoming-uncommitted"
 POINTER = re.compile(rb"^version https://git-lfs\.github\.com/spec/v1\n(?:ext-[^\n]*\n)*oid sha256:([0-9a-f]{64})\nsize (\d+)\n", re.ASCII)
 POINTER_MAX = 1024
 
-# What the ssh session on the host runs to receive a push: makes the repository when there is none, and never touches a folder that is something else.
+# What the ssh session on the host runs to receive a push: makes the repository when there is none, and leaves any other folder alone.
 RECEIVE = """\
 command -v git >/dev/null 2>&1 || { echo "rented: no-git" >&2; exit 1; }
 if [ ! -e "$1/.git/HEAD" ] && [ ! -f "$1/.git" ]; then
@@ -95,8 +94,13 @@ class Repository:
         if found.returncode:
             reason = found.stderr.strip().splitlines()
             if any("dubious ownership" in line for line in reason):
-                raise Failure("git refuses %s, which belongs to another user: run `git config --global --add safe.directory %s`." % (said, path))
-            raise Failure("%s is not a git repository: give a checkout (git init and commit there), or feed a plain folder with data_sync_items." % said)
+                raise Failure(
+                    "git refuses %s, which belongs to another user: run `git config --global --add safe.directory %s`." % (said, path)
+                )
+            raise Failure(
+                "%s is not a git repository: give a checkout (git init and commit there), or feed a plain folder with data_sync_items."
+                % said
+            )
         lines = found.stdout.splitlines()
         self.bare = lines[0] == "true"
         if not self.bare and len(lines) > 1 and lines[1]:
@@ -132,7 +136,11 @@ class Repository:
                 raise Failure("%s has no commit yet: commit something, then run again." % self.said)
             found = Source(self.path, current or head, "branch" if current else "commit", head, current)
         else:
-            for kind, name in (("branch", "refs/heads/" + version), ("tag", "refs/tags/" + version), ("branch", "refs/remotes/origin/" + version)):
+            for kind, name in (
+                ("branch", "refs/heads/" + version),
+                ("tag", "refs/tags/" + version),
+                ("branch", "refs/remotes/origin/" + version),
+            ):
                 commit = self._commit(name)
                 if commit:
                     found = Source(self.path, version, kind, commit, version if kind == "branch" else None)
@@ -163,7 +171,10 @@ class Repository:
         Its objects lie in ``folder``; the repository, its index and its work tree are left as they are.
         """
         if not source.current:
-            raise Failure("%s: uncommitted work belongs to what is checked out, which is not '%s': check it out, or leave version out." % (self.said, source.version))
+            raise Failure(
+                "%s: uncommitted work belongs to what is checked out, which is not '%s': check it out, or leave version out."
+                % (self.said, source.version)
+            )
         if self.git("ls-files", "-u"):
             raise Failure("%s is in the middle of a merge with conflicts: finish it, then send uncommitted work." % self.said)
         index = os.path.join(folder, "index")
@@ -184,7 +195,9 @@ class Repository:
         stamp = self.git("log", "-1", "--format=%cI", source.commit)
         for who in ("AUTHOR", "COMMITTER"):
             environment.update({"GIT_%s_NAME" % who: "rented", "GIT_%s_EMAIL" % who: "rented@localhost", "GIT_%s_DATE" % who: stamp})
-        commit = self.git("-c", "commit.gpgSign=false", "commit-tree", tree, "-p", source.commit, "-m", "Uncommitted work", environment=environment)
+        commit = self.git(
+            "-c", "commit.gpgSign=false", "commit-tree", tree, "-p", source.commit, "-m", "Uncommitted work", environment=environment
+        )
         return commit, environment
 
     # --- LFS and submodules --------------------------------------------------------------------------------------
@@ -200,7 +213,9 @@ class Repository:
             parts = line.split("\t", 1)[0].split()
             if len(parts) == 4 and parts[1] == "blob" and int(parts[3]) < POINTER_MAX:
                 small.append(parts[2])
-        answer = self._run("cat-file", "--batch", stdin="\n".join(sorted(set(small))).encode() + b"\n", binary=True).stdout if small else b""
+        answer = (
+            self._run("cat-file", "--batch", stdin="\n".join(sorted(set(small))).encode() + b"\n", binary=True).stdout if small else b""
+        )
         folder = self.git("rev-parse", "--path-format=absolute", "--git-common-dir") + "/lfs/objects"
         names, missing, start = [], 0, 0
         while start < len(answer):
@@ -214,7 +229,10 @@ class Repository:
             names.append("%s/%s/%s" % (oid[:2], oid[2:4], oid))
             missing += not os.path.isfile(os.path.join(folder, names[-1]))
         if missing:
-            raise Failure("%s lacks %d of the %d LFS files of this version: run `git -C %s lfs pull` first." % (self.said, missing, len(names), self.path))
+            raise Failure(
+                "%s lacks %d of the %d LFS files of this version: run `git -C %s lfs pull` first."
+                % (self.said, missing, len(names), self.path)
+            )
         return folder, sorted(set(names))
 
     def submodules(self, commit: str, prefix: str = "", folder: str = "modules") -> list:
@@ -230,17 +248,23 @@ class Repository:
             names[path] = key[len("submodule.") : -len(".path")]
         for meta, path in entries:
             if path not in names:
-                raise Failure("%s has the submodule %s, which its .gitmodules does not name: mend it, or set submodules to false." % (self.said, prefix + path))
+                raise Failure(
+                    "%s has the submodule %s, which its .gitmodules does not name: mend it, or set submodules to false."
+                    % (self.said, prefix + path)
+                )
             wanted, local = meta.split()[2], os.path.join(self.path, path)
             said = posixpath.join(self.said, path)
             if not os.path.exists(os.path.join(local, ".git")):
                 raise Failure(
-                    "The submodule %s is not checked out here, so it cannot be sent: run `git -C %s submodule update --init --recursive`, or set submodules to false."
-                    % (said, self.path)
+                    "The submodule %s is not checked out here, so it cannot be sent: run"
+                    " `git -C %s submodule update --init --recursive`, or set submodules to false." % (said, self.path)
                 )
             module = Repository(local, said)
             if not module._commit(wanted):
-                raise Failure("The submodule %s lacks the commit %s that %s wants: run `git -C %s submodule update`." % (said, wanted[:12], self.said, self.path))
+                raise Failure(
+                    "The submodule %s lacks the commit %s that %s wants: run `git -C %s submodule update`."
+                    % (said, wanted[:12], self.said, self.path)
+                )
             below = posixpath.join(folder, names[path])
             found.append(Module(prefix + path, below, local, wanted))
             found += module.submodules(wanted, prefix + path + "/", posixpath.join(below, "modules"))
@@ -279,7 +303,8 @@ def push_error(said: str, dest: str, stderr: str) -> str:
     known = {
         "rented: no-git": "git is not on the host: the role `ready` installs it.",
         "rented: not-a-folder": "%s on the host is a file: choose another dest, or move it away." % dest,
-        "rented: not-a-repository": "%s on the host holds files but is no git repository: nothing was changed; choose another dest, or move it away." % dest,
+        "rented: not-a-repository": "%s on the host holds files but is no git repository:"
+        " nothing was changed; choose another dest, or move it away." % dest,
         "No space left on device": "the host's disk is full: free some space, or rent a larger one.",
         "Permission denied (publickey": "the host refused the ssh key.",
         "Host key verification failed": "the host's key is not the one that is known.",

@@ -20,7 +20,7 @@ def on_controller(path: str) -> str:
 
 
 def on_host(path: str, facts: dict) -> str:
-    """An absolute path on the host: ``~`` is the login user's home, a relative path lies below the workdir. ``facts``: ansible_facts.rented."""
+    """An absolute path on the host: ``~`` is the login user's home, a relative path lies below the workdir; both are in ``facts``."""
     if path == "~" or path.startswith("~/"):
         path = posixpath.join(facts["home"], path[2:])
     return posixpath.normpath(posixpath.join(facts["workdir"], path))
@@ -45,9 +45,9 @@ def stamp_name(role: str, dest: str) -> str:
 
 
 def check_items(variable: str, items, keys, required) -> list:
-    """The items as dicts with every key of ``keys`` (None when not said). Raises `Failure`, naming variable, item and the nearest known key.
+    """The items as dicts with every key of ``keys`` (None when not said).
 
-    ``required``: at least one of these keys has to be there.
+    ``required``: at least one of these keys has to be there. Raises `Failure`, naming variable, item and the nearest known key.
     """
     checked = []
     for number, item in enumerate(items or [], 1):

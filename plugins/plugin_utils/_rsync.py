@@ -122,9 +122,12 @@ def send(ssh, source: str, dest: str, exclude: list, delete: bool, dry: bool = F
         wrong, prepare = "[ -d %s ]" % where, "mkdir -p %s" % shlex.quote(posixpath.dirname(dest))
     if dry:
         prepare = "[ -e %s ] || { echo %s >&2; exit 9; }" % (where, shlex.quote(MISSING))
-    remote = (
-        'command -v rsync >/dev/null || { echo "rented: no-rsync" >&2; exit 9; }; if %s; then echo "rented: wrong-kind" >&2; exit 9; fi; %s && rsync'
-        % (wrong, "{ %s; }" % prepare)
+    remote = "; ".join(
+        (
+            'command -v rsync >/dev/null || { echo "rented: no-rsync" >&2; exit 9; }',
+            'if %s; then echo "rented: wrong-kind" >&2; exit 9; fi' % wrong,
+            "{ %s; } && rsync" % prepare,
+        )
     )
     command = _command(ssh, remote) + ["--stats", "--out-format=%i %n"]
     command += filters(exclude) if folder else []
@@ -201,7 +204,10 @@ def explain(source: str, dest: str, code: int, stderr: str) -> str:
     """What a failed rsync means, in one sentence."""
     known = (
         ("rented: no-rsync", "rsync is not on the host: the role `ready` installs it."),
-        ("rented: wrong-kind", "%s on the host is %s: choose another dest, or move it away." % (dest, "a folder" if os.path.isfile(source) else "a file")),
+        (
+            "rented: wrong-kind",
+            "%s on the host is %s: choose another dest, or move it away." % (dest, "a folder" if os.path.isfile(source) else "a file"),
+        ),
         ("No space left on device", "the host's disk is full: free some space there, or rent a larger one; what was sent is kept."),
         ("Permission denied (publickey", "the host refused the ssh key."),
         ("Host key verification failed", "the host's key is not the one that is known."),

@@ -56,7 +56,7 @@ class Ssh:
         return self.task_vars.get(OPTIONS[name]) if value is None else value
 
     def argv(self, settings: bool = True) -> list:
-        """The command without the host; ``settings=False`` leaves out what only serves to share Ansible's connection (to show to people)."""
+        """The command without the host; ``settings=False``: to show to people, without what serves to share Ansible's connection."""
         command = [str(self._option("ssh_executable") or "ssh")]
         if settings:
             # Never become the master: its background process would hold our pipes open.
@@ -111,9 +111,13 @@ class LentAgent:
         self.connection = connection
         host = task_vars.get("inventory_hostname")
         if getattr(connection, "transport", "") != "ssh" or not hasattr(connection, "set_option"):
-            raise Failure("Mode agent needs Ansible's own ssh connection, and %s is reached by '%s'." % (host, getattr(connection, "transport", "?")))
+            raise Failure(
+                "Mode agent needs Ansible's own ssh connection, and %s is reached by '%s'." % (host, getattr(connection, "transport", "?"))
+            )
         if not os.environ.get("SSH_AUTH_SOCK"):
-            raise Failure("Mode agent lends your ssh agent to %s, but none runs here (SSH_AUTH_SOCK is not set): eval $(ssh-agent); ssh-add." % host)
+            raise Failure(
+                "Mode agent lends your ssh agent to %s, but none runs here (SSH_AUTH_SOCK is not set): eval $(ssh-agent); ssh-add." % host
+            )
 
     def __enter__(self) -> LentAgent:
         self.before = self.connection.get_option("ssh_args")

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import pathlib
 import shutil
@@ -285,7 +286,7 @@ def test_large_files_come_along_without_an_lfs_server(run, box, repo):
     git(repo, "commit", "-q", "-m", "Add weights")
     item = {"src": str(repo), "dest": "large", "lfs": True}
     run(item).ok()
-    digest = subprocess.run(["sha256sum"], stdin=open(repo / "weights.bin"), capture_output=True, text=True, check=True).stdout.split()[0]
+    digest = hashlib.sha256((repo / "weights.bin").read_bytes()).hexdigest()
     assert box.ssh("sha256sum /workspace/large/weights.bin").split()[0] == digest
     assert there(box, "/workspace/large", "status", "--porcelain") == ""
     assert run(item).ok().run_facts("box")["repos"]["executions"] == 0
@@ -387,9 +388,13 @@ class Server:
         box.ssh("echo '%s' >> ~/.ssh/authorized_keys" % self.key.with_suffix(".pub").read_text().strip())
         self.host_key = "%s %s" % (self.address, " ".join(box.ssh("cat /etc/ssh/ssh_host_ed25519_key.pub").split()[:2]))
         box.ssh(
-            "git init -q --bare -b main /srv/git/project.git; git init -q -b main /srv/work; cd /srv/work; git config user.name S; git config user.email s@example.org;"
-            " git remote add origin /srv/git/project.git; printf '#!/bin/sh\\nexec git update-server-info\\n' > /srv/git/project.git/hooks/post-update;"
-            " chmod +x /srv/git/project.git/hooks/post-update"
+            """
+            git init -q --bare -b main /srv/git/project.git
+            printf '#!/bin/sh\\nexec git update-server-info\\n' > /srv/git/project.git/hooks/post-update
+            chmod +x /srv/git/project.git/hooks/post-update
+            git init -q -b main /srv/work && cd /srv/work
+            git config user.name Server && git config user.email server@example.org && git remote add origin /srv/git/project.git
+            """
         )
         self.commit("one")
         box.ssh("cd /srv/work && git tag v1 && git push -q origin v1")
@@ -397,7 +402,8 @@ class Server:
 
     def commit(self, text) -> str:
         return self.box.ssh(
-            "cd /srv/work && echo %s > file.txt && git add . && git commit -q -m %s && git push -q origin HEAD:main && git rev-parse HEAD" % (text, text)
+            "cd /srv/work && echo %s > file.txt && git add . && git commit -q -m %s && git push -q origin HEAD:main && git rev-parse HEAD"
+            % (text, text)
         ).strip()
 
     @property
