@@ -21,7 +21,7 @@ class ActionModule(RoleAction):
 
     def work(self, arguments):
         alive = set(self._task_vars["ansible_play_hosts"])
-        rows = [self._row(host, host in alive, arguments["before"].get(host)) for host in self._task_vars["ansible_play_hosts_all"]]
+        rows = [self._row(host, host in alive, arguments["before"]) for host in self._task_vars["ansible_play_hosts_all"]]
         table = _table.lines(rows, COLUMNS)
         display = Display()
         for line in ["", arguments["title"], *table, ""] if arguments["title"] else ["", *table, ""]:
@@ -35,7 +35,7 @@ class ActionModule(RoleAction):
         row = {"host": host, "GPU": _gpu(variables, facts), "$/hour": _price(variables)}
         row["ready"] = _verdict(facts, alive, self.check_mode)
         row["made ready"] = _made(facts)
-        first, again = (before, run) if before else (run, None)
+        first, again = (variables[before], run) if before else (run, None)
         row["changed"], row["seconds"] = _changed(first), _seconds(first)
         if again is not None:
             row["again: changed"], row["again: seconds"] = _changed(again), _seconds(again)

@@ -21,10 +21,10 @@ options:
     default: ''
   before:
     description:
-      - What the roles did in an earlier run, by host, as found in C(ansible_facts.rented_run).
+      - Name of a host variable that holds what the roles did in an earlier run, kept from C(ansible_facts.rented_run).
       - When given, the table shows both runs side by side.
-    type: dict
-    default: {}
+    type: str
+    default: ''
 attributes:
   check_mode:
     support: full
@@ -55,7 +55,7 @@ rows:
 
 from ansible.module_utils.basic import AnsibleModule
 
-ARGUMENT_SPEC = {"title": {"type": "str", "default": ""}, "before": {"type": "dict", "default": {}}}
+ARGUMENT_SPEC = {"title": {"type": "str", "default": ""}, "before": {"type": "str", "default": ""}}
 
 
 def main():
