@@ -20,7 +20,7 @@ class ActionModule(RoleAction):
 
     def work(self, arguments):
         # A playbook that runs us begins anew: what an earlier play of the same run did is no longer counted.
-        self._task_vars["ansible_facts"][RUN] = {}
+        self._new_facts[RUN] = {}
         options = {}
         for role in arguments["roles"]:
             options.update(_specs.options_of(role))

@@ -63,10 +63,12 @@ def _price(variables):
 def _verdict(facts, alive, check_mode):
     if not alive:
         return "FAILED"
-    failed = [gate["name"] for gate in facts.get("gates") or [] if gate["result"] == "fail"]
-    if failed:
-        return "but " + ", ".join(failed)
-    return "checked" if check_mode else "yes"
+    failed = [gate for gate in facts.get("gates") or [] if gate["result"] == "fail"]
+    broken = [gate["name"] for gate in failed if gate["required"]]
+    if broken:
+        return "NO: " + ", ".join(broken)
+    advice = ", but see " + ", ".join(gate["name"] for gate in failed) if failed else ""
+    return ("checked" if check_mode else "yes") + advice
 
 
 def _made(facts):

@@ -105,19 +105,21 @@ class RoleAction(ActionBase):
             self._remove_tmp_path(self._connection._shell.tmpdir)
         result.setdefault("changed", False)
         self._count(result, time.monotonic() - started)
-        facts = dict(result.get("ansible_facts") or {})
-        facts.update(self._new_facts)
-        result["ansible_facts"] = facts
+        facts = dict(result.get("ansible_facts") or {}, **self._new_facts)
+        if facts:
+            result["ansible_facts"] = facts
         return result
 
     def _count(self, result: dict, seconds: float) -> None:
+        # What is not counted returns no facts: those of a run_once task would become the facts of every host.
+        if not self.COUNTED:
+            return
         run = dict(self._task_vars["ansible_facts"].get(RUN) or {})
-        if self.COUNTED:
-            role = self._task._role.get_name(include_role_fqcn=False) if self._task._role else self._task.action.rsplit(".", 1)[-1]
-            before = run.get(role, {"seconds": 0, "executions": 0, "changed": False})
-            run[role] = {
-                "seconds": round(before["seconds"] + seconds, 2),
-                "executions": before["executions"] + self.executions,
-                "changed": before["changed"] or bool(result["changed"]),
-            }
+        role = self._task._role.get_name(include_role_fqcn=False) if self._task._role else self._task.action.rsplit(".", 1)[-1]
+        before = run.get(role, {"seconds": 0, "executions": 0, "changed": False})
+        run[role] = {
+            "seconds": round(before["seconds"] + seconds, 2),
+            "executions": before["executions"] + self.executions,
+            "changed": before["changed"] or bool(result["changed"]),
+        }
         self._new_facts[RUN] = run

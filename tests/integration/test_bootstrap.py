@@ -93,6 +93,12 @@ def test_the_summary_names_both_hosts_and_says_simulated(fresh):
         assert any(line.startswith(host) for line in fresh.stdout.splitlines())
 
 
+def test_the_summary_runs_once_and_leaves_the_facts_of_the_hosts_alone(fresh, two):
+    """Facts that a run_once task returns would become those of every host."""
+    assert [result for _host, task, result in fresh.results("ok") if task == "Show the summary" and "ansible_facts" in result] == []
+    assert len({json.dumps(json.loads(box.ssh("cat .rented/ready.json"))["roles"]) for box in two}) == len(two)
+
+
 def test_check_only_looks(repeated, play, settings, two):
     before = [box.ssh("ls -laR --time-style=full-iso .rented | sha256sum") for box in two]
     play("check", **settings).ok()
