@@ -58,7 +58,7 @@ KNOWN = re.compile(
 
 
 class GpuName(NamedTuple):
-    """``model`` is the family ("H100", "RTX 4090"), ``variant`` the board ("SXM", "PCIe", "NVL", "MIG 1g.24gb"), ``vram_mb`` MiB per GPU."""
+    """``model`` is the family ("H100", "RTX 4090"), ``variant`` the board ("SXM", "PCIe", "NVL", "MIG 1g.24gb"), ``vram_mb`` per GPU."""
 
     model: str | None
     variant: str | None

@@ -180,7 +180,10 @@ def test_a_provider_that_is_down(fake):
 
 def test_listing(fake):
     fake.rows.update({2: row(2, label="hw", actual_status="exited"), 3: row(3, label="hw", dph_total=2, instance=None)})
-    ids = lambda **arguments: [item["id"] for item in call(fake, "instance_info", **arguments)["instances"]]  # noqa: E731
+
+    def ids(**arguments):
+        return [item["id"] for item in call(fake, "instance_info", **arguments)["instances"]]
+
     assert ids() == ["1", "2", "3"]
     assert ids(name="hw") == ["2", "3"]
     assert ids(id="2") == ["2"]
