@@ -28,6 +28,11 @@ SCHEMA = 1
 HOME = ".rented"
 
 
+def user_home() -> str:
+    """The login user's home; here, because ansible-test refuses `expanduser` in modules."""
+    return os.path.expanduser("~")
+
+
 def digest(value) -> str:
     """SHA-256 of a value's canonical JSON."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":"), default=str).encode()).hexdigest()
@@ -93,9 +98,9 @@ def write_list(home: str, name: str, names: list) -> str:
 
 
 def listed_digest(path: str, lists: str) -> str | None:
-    """Digest of sizes and whole-second mtimes of the listed names below ``path`` (an empty name: ``path`` itself); None when one is missing.
+    """Digest of sizes and whole-second mtimes of the listed names below ``path``; None when one is missing.
 
-    Other files below ``path`` do not count.
+    An empty name is ``path`` itself. Other files below ``path`` do not count.
     """
     try:
         with open(lists, "rb") as handle:

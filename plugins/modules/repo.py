@@ -653,7 +653,7 @@ def main():
         },
         supports_check_mode=True,
     )
-    home = os.path.expanduser("~")
+    home = _stamps.user_home()
     if not module.get_bin_path("git"):
         module.fail_json(msg="git is not on the host: the role `ready` installs it.")
     if module.params["agent"] and not os.environ.get("SSH_AUTH_SOCK"):
