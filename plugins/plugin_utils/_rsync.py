@@ -32,7 +32,7 @@ SHOW_EVERY = 30  # seconds between two lines of progress
 KEPT = 200  # names kept for a diff
 NEVER = [".git"]  # excluded unless the user says "!.git"
 PROGRESS = re.compile(r"^\s*([\d,.]+)\s+(\d+)%\s+(\S+)\s+(\S+)")
-ITEM = re.compile(r"^(\*deleting|[<>ch.][fdLDS]\S{9}|[<>ch.][fdLDS]\S*) (.*)$")
+ITEM = re.compile(r"^(\*deleting  |[<>ch.][fdLDS]\S{9}|[<>ch.][fdLDS]\S*) (.*)$")
 MISSING = "rented: nothing-there"
 
 
@@ -70,14 +70,20 @@ def filters(exclude: list) -> list:
         rule = "-"
         if pattern.startswith("!"):
             rule, pattern = "+", pattern[1:]
-        pattern = pattern.rstrip()
-        if not pattern or pattern.startswith("#"):
+        elif pattern.startswith("#"):
             continue
+        pattern = pattern.rstrip()
+        if not pattern:
+            continue
+        if pattern.startswith(("\\#", "\\!")):
+            pattern = pattern[1:]
         if pattern.startswith("**/") and "/" not in pattern[3:].rstrip("/"):
             pattern = pattern[3:]
         elif "/" in pattern.rstrip("/") and not pattern.startswith(("/", "**/")):
             pattern = "/" + pattern
         options += ["--filter", "%s %s" % (rule, pattern)]
+        if "/**/" in pattern:  # which may stand for no folder at all
+            options += ["--filter", "%s %s" % (rule, pattern.replace("/**/", "/"))]
     return options
 
 
@@ -183,7 +189,7 @@ def _take(stats: Stats, line: str) -> None:
     item = ITEM.match(line)
     if item:
         stats.changes += 1
-        stats.deleted += item.group(1) == "*deleting"
+        stats.deleted += item.group(1).startswith("*deleting")
         if len(stats.names) < KEPT:
             stats.names.append("%s %s" % (item.group(1).strip(), item.group(2)))
         return

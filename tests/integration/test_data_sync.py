@@ -31,7 +31,9 @@ def steps() -> list:
 
 @pytest.fixture(scope="module")
 def box(boxes):
-    return boxes.rent("container", name="box")
+    found = boxes.rent("container", name="box")
+    found.wait_for_ssh()
+    return found
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,98 @@
+# Copyright (c) 2026, the rented.gpu contributors
+# GNU General Public License v3.0 or later (see LICENSE)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The ssh command for git and rsync, read back by ssh itself."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from ansible_collections.rented.gpu.plugins.plugin_utils import _ssh
+from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure
+
+
+class Connection:
+    """Only what is asked of a connection plugin: its options."""
+
+    transport = "ssh"
+
+    def __init__(self, **options):
+        self.options = options
+
+    def get_option(self, name):
+        return self.options[name]
+
+    def set_option(self, name, value):
+        self.options[name] = value
+
+
+def settings(argv: list, host: str = "192.0.2.1") -> dict:
+    """What `ssh -G` makes of a command."""
+    lines = subprocess.run([*argv, "-G", host], capture_output=True, text=True, check=True).stdout.splitlines()
+    return dict(line.split(" ", 1) for line in lines if " " in line)
+
+
+COMMON = "-o HostKeyAlias=vast-1 -o UserKnownHostsFile=/k/known -o ControlMaster=auto -o ControlPersist=60s -o 'ControlPath=/s/%C'"
+
+
+def test_it_is_what_ansible_would_use_and_shares_its_socket():
+    connection = Connection(
+        host="192.0.2.1", port=2222, remote_user="ubuntu", private_key_file="/keys/my key", ssh_args="-C", ssh_common_args=COMMON
+    )
+    read = settings(_ssh.Ssh(connection, {}).argv())
+    assert (read["port"], read["user"], read["hostkeyalias"], read["userknownhostsfile"]) == ("2222", "ubuntu", "vast-1", "/k/known")
+    assert read["identityfile"] == "/keys/my key"
+    assert read["batchmode"] == "yes" and read["controlmaster"] == "false" and read["controlpath"].startswith("/s/")
+
+
+def test_the_socket_that_ansible_chose_itself_is_found(monkeypatch, tmp_path):
+    class Own(Connection):
+        host = "192.0.2.1"
+
+        @staticmethod
+        def _create_control_path(host, port, user):
+            return "%(directory)s/" + "-".join((host, str(port), user))
+
+    connection = Own(
+        host="192.0.2.1",
+        port=22,
+        remote_user="root",
+        ssh_args="-C -o ControlMaster=auto -o ControlPersist=60s",
+        control_path_dir=str(tmp_path),
+    )
+    assert settings(_ssh.Ssh(connection, {}).argv())["controlpath"] == "%s/192.0.2.1-22-root" % tmp_path
+
+
+def test_without_options_the_host_variables_count():
+    variables = {"inventory_hostname": "box", "ansible_host": "2001:db8::1", "ansible_port": 2200, "ansible_user": "root"}
+    ssh = _ssh.Ssh(Connection(), variables)
+    assert (ssh.address, ssh.bracketed) == ("2001:db8::1", "[2001:db8::1]")
+    assert settings(ssh.argv())["port"] == "2200"
+
+
+def test_what_is_shown_to_people_works_without_our_socket():
+    connection = Connection(host="192.0.2.1", port=2222, remote_user="root", ssh_common_args=COMMON, ssh_args="-o ControlMaster=auto")
+    shown = _ssh.Ssh(connection, {}).command(settings=False)
+    assert "Control" not in shown and "HostKeyAlias=vast-1" in shown and "Port=2222" in shown
+
+
+def test_other_connections_are_refused():
+    connection = Connection()
+    connection.transport = "local"
+    with pytest.raises(Failure, match="reached by 'local'"):
+        _ssh.Ssh(connection, {"inventory_hostname": "here"})
+
+
+def test_the_agent_is_lent_on_a_connection_of_its_own_and_taken_back(monkeypatch):
+    monkeypatch.setenv("SSH_AUTH_SOCK", "/agent")
+    connection = Connection(ssh_args="-C -o ControlMaster=auto -o ControlPersist=60s")
+    with _ssh.LentAgent(connection, {}):
+        # ssh_args come first in Ansible's command, and the first value wins.
+        read = settings(["ssh", *connection.options["ssh_args"].split(), *["-o", "ControlPath=/s/%C", "-o", "ForwardAgent=no"]])
+        assert (read["forwardagent"], read.get("controlpath", "none"), read["controlmaster"]) == ("yes", "none", "false")
+    assert connection.options["ssh_args"] == "-C -o ControlMaster=auto -o ControlPersist=60s"
+    monkeypatch.delenv("SSH_AUTH_SOCK")
+    with pytest.raises(Failure, match="SSH_AUTH_SOCK"):
+        _ssh.LentAgent(connection, {})
