@@ -44,7 +44,7 @@ def test_items_are_completed_and_checked():
         {"src": "~/x", "dest": None},
         {"src": "y", "dest": "z"},
     ]
-    with pytest.raises(Failure, match="v, item 2 has the key 'dst', which does not exist. Did you mean 'dest'"):
+    with pytest.raises(Failure, match=r"v, item 2 has the key 'dst', which does not exist\. Did you mean 'dest'"):
         _paths.check_items("v", [{"src": "x"}, {"src": "y", "dst": "z"}], ("src", "dest"), ["src"])
     with pytest.raises(Failure, match="give src or url"):
         _paths.check_items("v", [{"dest": "z"}], ("src", "url", "dest"), ["src", "url"])
