@@ -174,21 +174,23 @@ def folder(home: str) -> str:
 
 def read_all(home: str) -> dict:
     """Every stamp of a home directory by name, with ``drift`` (a list) and ``intact`` added. A stamp that cannot be read is not there."""
-    stamps = {}
-    for name in sorted(_names(folder(home))):
-        if not name.endswith(".json"):
-            continue
-        try:
-            with open(os.path.join(folder(home), name), encoding="utf-8") as handle:
-                stamp = json.load(handle)
-        except (OSError, ValueError):
-            continue
-        if not isinstance(stamp, dict) or stamp.get("schema") != SCHEMA:
-            continue
-        stamp["drift"] = verify(stamp)
-        stamp["intact"] = not stamp["drift"]
-        stamps[name[: -len(".json")]] = stamp
-    return stamps
+    names = [name[: -len(".json")] for name in sorted(_names(folder(home))) if name.endswith(".json")]
+    found = {name: read(home, name) for name in names}
+    return {name: stamp for name, stamp in found.items() if stamp is not None}
+
+
+def read(home: str, name: str) -> dict | None:
+    """One stamp, as `read_all` gives it; None when there is none that can be read."""
+    try:
+        with open(os.path.join(folder(home), name + ".json"), encoding="utf-8") as handle:
+            stamp = json.load(handle)
+    except (OSError, ValueError):
+        return None
+    if not isinstance(stamp, dict) or stamp.get("schema") != SCHEMA:
+        return None
+    stamp["drift"] = verify(stamp)
+    stamp["intact"] = not stamp["drift"]
+    return stamp
 
 
 def write(home: str, name: str, wanted: str, watch: dict, data: dict | None = None) -> None:

@@ -228,7 +228,7 @@ def watched(home, stamp, folder, names):
 
 def earlier(home, stamp, wanted):
     """What an earlier run of the item put in place: ``paths``, ``names`` of unpacked files, and ``same`` when that is all that is wanted."""
-    found = _stamps.read_all(home).get(stamp) if stamp else None
+    found = _stamps.read(home, stamp) if stamp else None
     if not found:
         return {}
     names = set()
