@@ -242,6 +242,11 @@ class ActionModule(RoleAction):
 
     def _facts_of(self, result):
         facts = (result.get("ansible_facts") or {}).get(FACTS)
+        if not facts and '"ansible_facts"' in str(result.get("module_stdout")):
+            raise Failure(
+                "%s let us in, but what its login shell prints hides the answers: it begins with '%s'. Make ~/.bashrc print nothing in a "
+                "shell that is not interactive." % (self.host, result["module_stdout"].strip().splitlines()[0][:80])
+            )
         if not facts:
             words = _login.last_words(self._words_of(result))
             raise Failure("%s let us in, but could not be read: %s" % (self.host, words), rc=result.get("rc"))

@@ -87,8 +87,8 @@ def key_refused(host: str, user: str, said: str) -> str:
         tried = "ssh had no key to offer to %s" % host
     advice = (
         "Check that the public half of the right key is in your account at the provider (and was there when this instance was rented), "
-        "that the private half is named by ansible_ssh_private_key_file, --private-key or ~/.ssh/config, or loaded in the agent (ssh-add -l), "
-        "and that '%s' is the right user" % user
+        "that the private half is named by ansible_ssh_private_key_file, --private-key or ~/.ssh/config, or loaded in the agent "
+        "(ssh-add -l), and that '%s' is the right user" % user
     )
     trouble = " ssh also said: %s." % "; ".join(problems) if problems else ""
     return "%s as user '%s'.%s %s." % (tried, user, trouble, advice)
