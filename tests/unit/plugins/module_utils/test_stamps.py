@@ -121,7 +121,8 @@ def test_a_recorded_secret_has_path_and_digest_never_the_value(home, tmp_path):
     key.write_text("very secret")
     _stamps.record_secret(home, str(key))
     ledger = os.path.join(home, ".rented", "secrets.json")
-    text = open(ledger, encoding="utf-8").read()
+    with open(ledger, encoding="utf-8") as handle:
+        text = handle.read()
     assert "very secret" not in text
     assert json.loads(text) == {str(key): {"sha256": _stamps.file_digest(str(key))}}
     assert stat.S_IMODE(os.stat(ledger).st_mode) == 0o600
