@@ -3,6 +3,7 @@
 # scenarios.sh [NAME...]: the named Molecule scenarios, or all of them, one after the other, with a closing line.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+export PATH=$PWD/.venv/bin:$PATH ANSIBLE_HOME=$PWD/.cache/ansible
 if [ $# = 0 ]; then
     for file in molecule/*/molecule.yml; do set -- "$@" "$(basename "$(dirname "$file")")"; done
 fi
