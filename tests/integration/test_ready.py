@@ -100,6 +100,7 @@ def test_without_root_and_sudo_the_error_says_so(two, play):
 @pytest.mark.parametrize("kind", ["container", "vm"])
 def test_no_python(boxes, play, kind):
     box = boxes.rent(kind, name="no-python-" + kind, no_python=True)
+    box.wait_for_ssh()
     assert box.ssh("command -v python3 || echo none").strip() == "none"
     predicted = play(READY_AND_MORE, check=True, limit=box.name, ready_packages=SMALL).ok()
     assert predicted.changed(box.name) == 1
