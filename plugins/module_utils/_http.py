@@ -67,7 +67,11 @@ def retry_wait(retry_after: str | None, attempt: int, now: float | None = None) 
 
 
 class Pace:
-    """At least ``seconds`` between two calls of `wait`; providers publish such intervals per endpoint."""
+    """At least ``seconds`` between two requests; providers publish such intervals per endpoint.
+
+    ``with pace:`` around each request. The interval counts from the end of the one before: the first request also sets up
+    the connection, so by the server's clock it arrives later than it was begun.
+    """
 
     def __init__(self, seconds: float, clock=time.monotonic, sleep=time.sleep) -> None:
         self.seconds = seconds
@@ -75,12 +79,13 @@ class Pace:
         self._sleep = sleep
         self._last = None
 
-    def wait(self) -> None:
-        """Sleep until the next call may go out."""
+    def __enter__(self) -> None:
         if self._last is not None:
             left = self._last + self.seconds - self._clock()
             if left > 0:
                 self._sleep(left)
+
+    def __exit__(self, *unused) -> None:
         self._last = self._clock()
 
 
@@ -189,7 +194,7 @@ def failure(title: str, name: str, endpoint: str, status: int, sentence: str | N
 class JsonApi:
     """JSON over HTTP with a bearer key.
 
-    ``endpoint`` is the base URL without a trailing slash, ``timeout`` is in seconds per try, ``pace`` a `Pace` or None.
+    ``endpoint`` is the base URL without a trailing slash, ``timeout`` is in seconds per try.
     ``clock`` and ``sleep`` can be replaced, so that tests do not wait.
     """
 
@@ -210,7 +215,7 @@ class JsonApi:
         self.endpoint = endpoint.rstrip("/")
         self.timeout = timeout
         self.tries = tries
-        self.pace = pace
+        self.pace = pace or Pace(0)
         self.answer_limit = answer_limit
         check_key(title, name, api_key)
         self._api_key = api_key
@@ -243,10 +248,9 @@ class JsonApi:
         tries = self.tries if method in RETRY_METHODS else 1
         for attempt in range(1, tries + 1):
             last = attempt == tries
-            if self.pace:
-                self.pace.wait()
             try:
-                status, answer_headers, text = self._send(method, url, data, headers, what)
+                with self.pace:
+                    status, answer_headers, text = self._send(method, url, data, headers, what)
             except _NoAnswer as error:
                 if last:
                     raise self._unavailable("did not answer when asked to %s (%s)" % (what, error)) from None

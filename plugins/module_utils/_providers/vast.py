@@ -323,9 +323,9 @@ class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanRead
         pace = self._paces.setdefault(kind, _http.Pace(INTERVALS[kind], clock=self.clock, sleep=self.sleep))
         tries = _http.TRIES if repeat else 1
         for attempt in range(1, tries + 1):
-            pace.wait()
             try:
-                answer = function(vast)
+                with pace:
+                    answer = function(vast)
             except vast.errors.HTTPError as error:
                 response = error.response
                 refusal = self._refusal(response, what)

@@ -334,10 +334,14 @@ def test_pages_without_an_end():
 def test_pace():
     now, slept = [100.0], []
     pace = _http.Pace(1.0, clock=lambda: now[0], sleep=lambda seconds: (slept.append(seconds), now.__setitem__(0, now[0] + seconds)))
-    pace.wait()
-    pace.wait()
+    with pace:
+        now[0] += 0.5  # how long the first request takes does not count as a pause
+    with pace:
+        pass
     now[0] += 0.75
-    pace.wait()
+    with pace:
+        pass
     now[0] += 9
-    pace.wait()
+    with pace:
+        pass
     assert slept == [1.0, 0.25]
