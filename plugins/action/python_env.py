@@ -20,7 +20,6 @@ ASKED = ("manager", "python", "requirements", "extras", "packages", "torch")
 
 class ActionModule(RoleAction):
     ARGUMENT_SPEC = SPEC
-    TRANSFERS_FILES = True
 
     def work(self, arguments):
         self.check(arguments)
