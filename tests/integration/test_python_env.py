@@ -306,6 +306,27 @@ def test_venv_and_pip(root, role):
     assert role(root, project="hw", path="venv-pip", manager="venv", packages=["six"]).ok().changes() == []
 
 
+# Stands in for micromamba, whose packages lie on an index that is not everywhere: it makes the prefix and notes how it was called.
+MICROMAMBA = """#!/bin/sh
+echo "$@" >> ~/micromamba.log
+while [ "$1" != -p ]; do shift; done
+~/.rented/uv/*/uv venv -q --seed "$2" && mkdir -p "$2/conda-meta"
+"""
+
+
+def test_conda_is_used_when_the_host_has_it(vm, role):
+    write(vm, "bin-of-conda", micromamba=MICROMAMBA)
+    vm.ssh("mkdir -p .local/bin && install -m755 bin-of-conda/micromamba .local/bin/micromamba")
+    wanted = {"project": "hw", "path": "conda-env", "manager": "conda", "python": "3.11", "packages": ["six"]}
+    try:
+        role(vm, **wanted).ok()
+        assert vm.ssh("cat micromamba.log").strip() == "create -y -p %s/conda-env python=3.11 pip" % workdir(vm)
+        assert vm.ssh("python -c 'import six, os; print(os.environ[\"CONDA_PREFIX\"])'").strip() == workdir(vm) + "/conda-env"
+        assert role(vm, **wanted).ok().changes() == []
+    finally:
+        vm.ssh("rm -f .local/bin/micromamba")
+
+
 def test_the_controller_sends_uv_to_a_host_that_cannot_fetch_it(vm, role):
     vm.ssh("rm -rf .rented/uv sent; mkdir -p sent")
     write(vm, ".config/pip", pip__conf="[global]\nindex-url = http://127.0.0.1:9/simple\n")
