@@ -459,6 +459,30 @@ def test_no_agent_and_an_empty_agent_are_clear_errors(run, box, server, tmp_path
     assert box.ssh("test -e /workspace/agentless || echo nothing").strip() == "nothing"
 
 
+def test_the_key_that_git_keys_placed_is_used(box, play, server):
+    box.ssh("echo '%s' > ~/.ssh/known_hosts" % server.host_key)
+    names = ("ready", "git_keys", "repos")
+    plays = [
+        {
+            "hosts": "all",
+            "gather_facts": False,
+            "tasks": [{"ansible.builtin.import_role": {"name": "rented.gpu." + name}} for name in names],
+        }
+    ]
+    variables = {
+        "git_keys_mode": "private_key",
+        "git_keys_private_key": str(server.key),
+        "git_keys_hosts": [server.address],
+        "repos_list": [{"src": server.ssh_url, "dest": "keyed"}],
+        "ready_packages": ["git", "rsync"],
+    }
+    play(plays, limit="box", **variables).ok()
+    assert box.ssh("cat /workspace/keyed/file.txt") == server.box.ssh("cat /srv/work/file.txt")
+    assert play(plays, limit="box", **variables).ok().changed("box") == 0
+    play(plays, limit="box", **{**variables, "git_keys_mode": "push", "repos_list": []}).ok()
+    assert "rented_git_key" not in box.ssh("ls ~/.ssh")
+
+
 def test_a_branch_of_a_url_is_followed_and_a_tag_costs_nothing(run, box, server):
     items = [{"src": server.http_url, "dest": "branch"}, {"src": server.http_url, "dest": "tag", "version": "v1"}]
     first = run(*items).ok()
