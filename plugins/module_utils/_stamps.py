@@ -130,6 +130,11 @@ def _names(folder: str) -> list:
         return []
 
 
+def line_mark(line: str) -> str:
+    """A short digest of a line, for stamps that watch many long ones."""
+    return hashlib.sha256(line.encode(errors="replace")).hexdigest()[:16]
+
+
 # What a stamp can watch: kind -> function(path, value in the stamp) -> still so?
 WATCHERS = {
     "files": lambda path, seen: file_digest(path) == seen,
@@ -142,11 +147,6 @@ WATCHERS = {
     "repos": repo_contains,
     "exists": lambda path, seen: os.path.exists(path) == seen,
 }
-
-
-def line_mark(line: str) -> str:
-    """A short digest of a line, for stamps that watch many long ones."""
-    return hashlib.sha256(line.encode(errors="replace")).hexdigest()[:16]
 
 
 def _lines(path: str) -> list:
