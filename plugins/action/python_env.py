@@ -15,11 +15,13 @@ from ansible_collections.rented.gpu.plugins.modules.python_env import STAMP, TAG
 from ansible_collections.rented.gpu.plugins.plugin_utils import _paths, _uv_wheel
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import RUN, Failure, RoleAction
 
+TEXT = {"type": "str", "default": ""}
 ASKED = ("manager", "python", "requirements", "extras", "packages", "torch")
 
 
 class ActionModule(RoleAction):
-    ARGUMENT_SPEC = SPEC
+    # A path is one of the host: here '~' must not become the controller's home.
+    ARGUMENT_SPEC = dict(SPEC, project=TEXT, path=TEXT)
 
     def work(self, arguments):
         self.check(arguments)

@@ -16,7 +16,8 @@ from ansible_collections.rented.gpu.plugins.plugin_utils._action import RoleActi
 
 
 class ActionModule(RoleAction):
-    ARGUMENT_SPEC = SPEC
+    # A path is one of the host: here '~' must not become the controller's home.
+    ARGUMENT_SPEC = dict(SPEC, project={"type": "str", "default": ""})
 
     def work(self, arguments):
         if not self.facts.get("workdir"):

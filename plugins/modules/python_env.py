@@ -28,7 +28,7 @@ options:
     default: ''
   project:
     description: Folder of the project. When it is empty, the action takes the first of O(repos).
-    type: str
+    type: path
     default: ''
   repos:
     description: The variable C(repos_list). Only the action looks at it.
@@ -37,7 +37,7 @@ options:
     default: []
   path:
     description: Folder of the environment. The default is C(.venv) in the project.
-    type: str
+    type: path
     default: ''
   requirements:
     description:
@@ -188,9 +188,9 @@ PROJECT_FILES = ("pyproject.toml", "uv.lock", ".python-version")
 ARGUMENT_SPEC = {
     "manager": {"type": "str", "choices": ["uv", "venv", "conda"], "default": "uv"},
     "python": {"type": "str", "default": ""},
-    "project": {"type": "str", "default": ""},
+    "project": {"type": "path", "default": ""},
     "repos": {"type": "list", "elements": "raw", "default": []},
-    "path": {"type": "str", "default": ""},
+    "path": {"type": "path", "default": ""},
     "requirements": {"type": "list", "elements": "str", "default": []},
     "extras": {"type": "list", "elements": "str", "default": []},
     "packages": {"type": "list", "elements": "str", "default": []},
@@ -220,9 +220,9 @@ class Environment:
     def __init__(self, module):
         self.module = module
         self.wanted = module.params
-        self.home = os.path.expanduser("~")
-        self.project = os.path.expanduser(self.wanted["project"])
-        self.path = os.path.expanduser(self.wanted["path"] or os.path.join(self.project, ".venv"))
+        self.home = _stamps.user_home()
+        self.project = self.wanted["project"]
+        self.path = self.wanted["path"] or os.path.join(self.project, ".venv")
         if not os.path.isabs(self.path):
             raise Trouble("'project' or 'path' has to be an absolute path when python_env runs without its action plugin.")
         self.steps, self.warnings, self.diff = [], [], []
@@ -369,7 +369,7 @@ class Environment:
                 raise Trouble("The project %s is not on the host: name it in repos_list, or set python_env_project." % self.project)
             return False
         for name in wanted["requirements"]:
-            path = os.path.join(self.project, os.path.expanduser(name))
+            path = os.path.join(self.project, name)
             if not os.path.exists(path):
                 if wanted["pending"]:
                     return False
@@ -395,6 +395,12 @@ class Environment:
             raise Trouble(
                 "python_env_extras names %s, but the project %s has no pyproject.toml; it has: %s. Nothing was changed."
                 % (", ".join(wanted["extras"]), self.project, self.listing())
+            )
+        unread = [name for name in ("requirements.txt", "pyproject.toml") if os.path.exists(os.path.join(self.project, name))]
+        if unread and not any(wanted[name] for name in ("requirements", "extras", "packages")) and not self.syncs():
+            self.warnings.append(
+                "%s has %s, which nothing asks for: name it in python_env_requirements to install it."
+                % (self.project, " and ".join(unread))
             )
         if wanted["extras"] and wanted["manager"] == "conda":
             raise Trouble("python_env_extras needs python_env_manager uv or venv, not conda.")
@@ -676,7 +682,7 @@ class Environment:
     def install(self, conda, tag):
         """Install all that is asked. The tag of torch that was really used, or None."""
         names = [name for name in self.wanted["requirements"] if not (conda and name.endswith((".yml", ".yaml")))]
-        files = [os.path.join(self.project, os.path.expanduser(name)) for name in names]
+        files = [os.path.join(self.project, name) for name in names]
         locks = [path for path in files if _requirements.LOCKS.search(path)]
         files = [path for path in files if path not in locks]
         if self.wanted["manager"] == "venv":
@@ -752,7 +758,10 @@ class Environment:
 
         The second one is at the end, because images put their own environment in front there.
         """
-        inside = lambda name: os.path.join(self.home, name)  # noqa: E731
+
+        def inside(name):
+            return os.path.join(self.home, name)
+
         files = [(inside(".bashrc"), "python_env", True), (inside(".bashrc"), "python_env again", False)]
         login = [name for name in (".bash_profile", ".bash_login", ".profile") if os.path.exists(inside(name))]
         files += [(inside(name), "python_env", False) for name in login or [".profile"]]

@@ -22,7 +22,7 @@ options:
     default: ''
   project:
     description: Folder in which the session starts. When it is empty, the action takes the first of O(repos), else the workdir.
-    type: str
+    type: path
     default: ''
   repos:
     description: The variable C(repos_list). Only the action looks at it.
@@ -94,7 +94,7 @@ STAMP = "tmux"
 
 ARGUMENT_SPEC = {
     "name": {"type": "str", "default": ""},
-    "project": {"type": "str", "default": ""},
+    "project": {"type": "path", "default": ""},
     "repos": {"type": "list", "elements": "raw", "default": []},
     "config": {"type": "bool", "default": True},
     "pending": {"type": "bool", "default": False},
@@ -115,9 +115,9 @@ set -sg escape-time 20
 class Session:
     def __init__(self, module):
         self.module = module
-        self.home = os.path.expanduser("~")
+        self.home = _stamps.user_home()
         self.name = module.params["name"]
-        self.project = os.path.expanduser(module.params["project"] or self.home)
+        self.project = module.params["project"] or self.home
         self.tmux = _tools.which("tmux", _tools.folders(self.home))
         self.diff = []
 

@@ -166,6 +166,14 @@ def test_bad_input_gives_one_sentence(vm, role, wanted, files, sentence):
     assert len(message) < 700
 
 
+def test_a_requirements_file_that_nothing_names_is_mentioned(vm, role):
+    vm.ssh("rm -rf bad")
+    write(vm, "bad", requirements__txt="six\n")
+    made = role(vm, project="bad").ok()
+    assert any("which nothing asks for" in warning for warning in made.result["warnings"])
+    assert "six" not in made.result["diff"][-1]["after"]
+
+
 def test_a_refused_requirement_leaves_the_environment_in_use(vm, role):
     vm.ssh("rm -rf fix")
     write(vm, "fix", r__txt="six\n")
