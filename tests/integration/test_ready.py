@@ -57,9 +57,9 @@ def test_check_mode_predicts_then_a_run_installs_then_nothing_is_left_to_do(two,
 
 def test_a_removed_package_comes_back(two, play):
     box = two[0]
-    box.ssh("dpkg --remove --force-depends unzip")
+    box.ssh("dpkg --remove --force-depends rsync")
     assert play(READY, limit=box.name).ok().changed(box.name) == 1
-    assert box.ssh("unzip -v | head -n 1").startswith("UnZip")
+    assert box.ssh("rsync --version | head -n 1").startswith("rsync")
 
 
 def test_noise_and_auto_tmux_do_not_disturb(two, play):
