@@ -11,7 +11,7 @@ from ansible_collections.rented.gpu.plugins.modules.summary import ARGUMENT_SPEC
 from ansible_collections.rented.gpu.plugins.plugin_utils import _table
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import FACTS, RUN, RoleAction
 
-COLUMNS = ["host", "GPU", "$/hour", "ready", "made ready", "changed", "seconds", "again: changed", "again: seconds"]
+COLUMNS = ["host", "GPU", "$/hour", "ready", "changed", "seconds", "made ready"]
 
 
 class ActionModule(RoleAction):
@@ -38,7 +38,8 @@ class ActionModule(RoleAction):
         first, again = (variables[before], run) if before else (run, None)
         row["changed"], row["seconds"] = _changed(first), _seconds(first)
         if again is not None:
-            row["again: changed"], row["again: seconds"] = _changed(again), _seconds(again)
+            row["changed"] = "%s, then %s" % (row["changed"], _changed(again))
+            row["seconds"] = "%s, then %s" % (row["seconds"], _seconds(again))
         return row
 
 

@@ -838,7 +838,7 @@ class Environment:
             "digest": digest,
             "torch": about,
             "versions": versions,
-            "says": "Python %s with %d packages" % (python, packages),
+            "says": "Python %s, %d packages" % (python, packages),
         }
 
     def watch(self, digest):

@@ -568,7 +568,7 @@ class Checkout:
         )
         if not self.check_mode and item["stamp"]:
             data = dict(wanted, way="url" if item["url"] else "push", uncommitted=item["uncommitted"] or None)
-            data["says"] = "%s at %s" % (os.path.basename(self.dest), wanted["commit"][:7])
+            data["says"] = os.path.basename(self.dest)
             _stamps.write(self.home, item["stamp"], item["stamp_wanted"] or "", {"repos": {self.dest: wanted["commit"]}}, data)
         return result
 

@@ -156,7 +156,7 @@ class Session:
             "diff": self.diff,
         }
         if wanted["stamp_wanted"] and not dry:
-            data = {"name": self.name, "attach": result["attach"], "project": self.project, "config": config, "says": "tmux " + self.name}
+            data = {"name": self.name, "attach": result["attach"], "project": self.project, "config": config, "says": "tmux"}
             watch = self.watch(config)
             _stamps.write(self.home, STAMP, wanted["stamp_wanted"], watch, data)
             result["stamp"] = {"wanted": wanted["stamp_wanted"], "watch": watch, "data": data}
