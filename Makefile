@@ -58,7 +58,8 @@ package: .venv/.ready ## build the collection and check it as Galaxy does
 
 .PHONY: bench
 bench: engine ## the same work done four ways; ratios
-	python tests/bench/run.py
+	python tests/bench/inventory/run.py
+	python tests/bench/run.py --write docs/performance.md
 
 .PHONY: engine
 engine: .venv/.ready
