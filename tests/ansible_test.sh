@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # ansible-test wants to lie in ansible_collections/rented/gpu and does not follow our link: it gets a copy of the tracked files.
 set -euo pipefail
@@ -9,7 +9,7 @@ version=$("$root/.venv/bin/python" -c 'import sys; print("%d.%d" % sys.version_i
 
 rm -rf "$copy"
 mkdir -p "$copy" "$work/home/.ansible/test/cache"
-git -C "$root" ls-files -z | rsync -a --from0 --files-from=- "$root/" "$copy/"
+git -C "$root" ls-files -z -- ':!.collections' | rsync -a --from0 --files-from=- "$root/" "$copy/"
 git -C "$copy" init -q && git -C "$copy" add -A
 
 # ansible-test fetches pip's installer from a host that is not always reachable. This stand-in of the same name

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Builds the collection, checks it as Galaxy does, installs it in an empty folder, and looks whether Ansible finds what it needs there.
 set -euo pipefail

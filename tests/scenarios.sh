@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # scenarios.sh [NAME...]: the named Molecule scenarios, or all of them, one after the other, with a closing line.
 set -euo pipefail

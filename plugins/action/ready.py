@@ -72,7 +72,8 @@ apt() {
 }
 if command -v apt-get >/dev/null 2>&1; then
   ls /var/lib/apt/lists/*_Packages* >/dev/null 2>&1 || apt update -q -o Acquire::Languages=none
-  apt install -q -y --no-install-recommends python3 || { apt update -q -o Acquire::Languages=none; apt install -q -y --no-install-recommends python3; } ||
+  wanted="install -q -y --no-install-recommends python3"
+  apt $wanted || { apt update -q -o Acquire::Languages=none; apt $wanted; } ||
     stop "apt-get said:" $(echo "$said" | grep '^E:' | head -n 3)
 elif command -v dnf >/dev/null 2>&1 || command -v microdnf >/dev/null 2>&1; then
   tool=$(command -v dnf || command -v microdnf)

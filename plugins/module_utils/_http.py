@@ -11,6 +11,7 @@ anything else. A key is in a header, never in a URL, never in a message, and nev
 from __future__ import annotations
 
 import json
+import math
 import re
 import socket
 import ssl
@@ -61,7 +62,7 @@ def retry_wait(retry_after: str | None, attempt: int, now: float | None = None) 
                 wait = parsedate_to_datetime(text).timestamp() - (time.time() if now is None else now)
             except (TypeError, ValueError, IndexError, OverflowError):
                 wait = None
-    if wait is None or wait != wait:  # NaN
+    if wait is None or math.isnan(wait):
         wait = FIRST_WAIT * 2 ** (attempt - 1)
     return min(max(wait, FIRST_WAIT), LONGEST_WAIT)
 

@@ -66,7 +66,7 @@ class Instance:
         return {name: getattr(self, name) for name in FIELDS}
 
     @classmethod
-    def from_dict(cls, data: dict) -> "Instance":
+    def from_dict(cls, data: dict) -> Instance:
         """The instance that `as_dict` described; raises TypeError for unknown fields."""
         return cls(**data)
 

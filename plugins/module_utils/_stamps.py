@@ -224,7 +224,7 @@ def write_private(path: str, text: str, mode: int = 0o600) -> None:
 
 
 def record_secret(home: str, path: str) -> None:
-    """Note that ``path`` holds a secret: path and SHA-256 in ``~/.rented/secrets.json``, never the value, so that it can be scrubbed later."""
+    """Note that ``path`` holds a secret, so that it can be scrubbed later: path and SHA-256 in ``secrets.json``, never the value."""
     os.makedirs(os.path.join(home, HOME), mode=0o700, exist_ok=True)
     ledger = os.path.join(home, HOME, "secrets.json")
     try:

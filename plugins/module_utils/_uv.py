@@ -23,8 +23,9 @@ import subprocess
 import sys
 import tempfile
 import urllib.parse
-import urllib.request
 import zipfile
+
+from ansible.module_utils.urls import open_url
 
 from . import _cuda
 
@@ -144,7 +145,7 @@ def _from_index(index: str, version: str, target: str) -> str:
     page = urllib.parse.urljoin(index if index.endswith("/") else index + "/", "uv/")
     if not page.startswith(("http://", "https://")):
         raise ValueError("%s is no web address" % page)
-    with urllib.request.urlopen(urllib.request.Request(page, headers={"Accept": _ACCEPT}), timeout=_SECONDS) as answer:
+    with open_url(page, headers={"Accept": _ACCEPT}, timeout=_SECONDS) as answer:
         kind, text = answer.headers.get_content_type(), answer.read().decode("utf-8", "replace")
     if kind == _JSON:
         files = json.loads(text)["files"]
@@ -157,7 +158,7 @@ def _from_index(index: str, version: str, target: str) -> str:
     chosen = by_name[choose(sorted(by_name), version, platform.machine(), platform.libc_ver()[0] == "glibc")]
     with tempfile.NamedTemporaryFile(dir=os.path.dirname(target), suffix=".whl") as wheel:
         state = hashlib.sha256()
-        with urllib.request.urlopen(urllib.parse.urljoin(page, chosen["url"]), timeout=_SECONDS) as answer:
+        with open_url(urllib.parse.urljoin(page, chosen["url"]), timeout=_SECONDS) as answer:
             for block in iter(lambda: answer.read(1 << 20), b""):
                 state.update(block)
                 wheel.write(block)

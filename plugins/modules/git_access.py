@@ -119,7 +119,7 @@ def without_include(text: str) -> str:
 class Access:
     def __init__(self, module: AnsibleModule) -> None:
         self.module = module
-        self.home = os.path.expanduser("~")
+        self.home = _stamps.user_home()
         self.ssh = os.path.join(self.home, ".ssh")
         self.before = []
         self.after = []

@@ -89,7 +89,7 @@ FOLDERS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin"
 class Setup:
     def __init__(self, module: AnsibleModule) -> None:
         self.module = module
-        self.home = os.path.expanduser("~")
+        self.home = _stamps.user_home()
         self.path = os.pathsep.join([*os.environ.get("PATH", "").split(os.pathsep), *FOLDERS])
         self.made = []
 

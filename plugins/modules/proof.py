@@ -57,7 +57,7 @@ ARGUMENT_SPEC = {"content": {"type": "dict", "default": {}}}
 
 def main():
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
-    home = os.path.expanduser("~")
+    home = _stamps.user_home()
     proof = _proof.add_made(module.params["content"], _stamps.read_all(home))
     if not module.check_mode:
         os.makedirs(os.path.join(home, _stamps.HOME), mode=0o700, exist_ok=True)

@@ -138,7 +138,7 @@ def explain(conflict: _known_hosts.Conflict, path: str) -> str:
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
-    home = os.path.expanduser("~")
+    home = _stamps.user_home()
     folder = os.path.join(home, ".ssh")
     path = os.path.join(folder, "known_hosts")
     keys = []

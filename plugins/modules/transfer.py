@@ -214,7 +214,13 @@ def download(item, home, check_mode):
         watch.update(watched(home, item["stamp"] or "download", folder, names))
         paths.append(folder)
     if item["stamp"]:
-        _stamps.write(home, item["stamp"], item["stamp_wanted"] or "", watch, {"paths": paths, "source": shown(item["url"]), "says": "data in " + os.path.basename(item["dest"])})
+        _stamps.write(
+            home,
+            item["stamp"],
+            item["stamp_wanted"] or "",
+            watch,
+            {"paths": paths, "source": shown(item["url"]), "says": "data in " + os.path.basename(item["dest"])},
+        )
     result["seconds"] = round(time.monotonic() - started, 1)
     return result
 
@@ -248,7 +254,9 @@ def note_sent(item, home):
         watch = {"trees": {item["dest"]: _stamps.tree_digest(item["dest"])}}
     else:
         watch = watched(home, item["stamp"], item["dest"], names)
-    _stamps.write(home, item["stamp"], item["stamp_wanted"], watch, {"paths": [item["dest"]], "says": "data in " + os.path.basename(item["dest"])})
+    _stamps.write(
+        home, item["stamp"], item["stamp_wanted"], watch, {"paths": [item["dest"]], "says": "data in " + os.path.basename(item["dest"])}
+    )
 
 
 def lock(home):

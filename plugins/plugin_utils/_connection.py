@@ -57,8 +57,8 @@ class Connection:
             "ansible_user": instance.ssh_user,
             "ansible_ssh_pipelining": True,
             "ansible_ssh_common_args": self.ssh_arguments(instance, host, port, bool(private_key_file)),
-            # For ssh the first value of an option wins, and Ansible puts its ssh_args and "StrictHostKeyChecking=no" of
-            # host_key_checking=False before the common arguments: neither may undo what those say.
+            # For ssh the first value of an option wins, and Ansible puts its ssh_args, and what a switched-off
+            # host_key_checking adds, before the common arguments: neither may undo what those say.
             "ansible_ssh_args": "",
             "ansible_host_key_checking": True,
         }

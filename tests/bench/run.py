@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # Copyright (c) 2026, the rented.gpu contributors
 # GNU General Public License v3.0 or later (see LICENSE)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -95,7 +94,7 @@ class Bench:
         """Fresh hosts; destroyed afterwards, come what may."""
         rented: list = []
         try:
-            for _ in range(count):
+            for _unused in range(count):
                 rented.append(Box(self.provider, "bench-" + uuid.uuid4().hex[:6], self.work, self.options.image, rtt))
             yield rented
         finally:
@@ -159,7 +158,7 @@ class Bench:
         row = {"rival": rival, "rtt": rtt, "hosts": len(boxes), "phase": phase, "seconds": [], "problems": []}
         row.update(executions=None, memory_mib=None)
         argv, stdin, env = self.command(rival, boxes)
-        for _ in range(times):
+        for _unused in range(times):
             for box in boxes:
                 box.proxy.drop()
             before = boxes[0].executions()
@@ -197,18 +196,18 @@ class Bench:
         with self.boxes(1, 0) as boxes:
             inventory = self.command("ours", boxes)[0][2]
         empty = [BIN / "ansible-playbook", "-i", inventory, "empty.yml"]
-        startup = [self.run("empty play", empty)[0] for _ in range(options.repeats)]
+        startup = [self.run("empty play", empty)[0] for _unused in range(options.repeats)]
         for rtt in options.rtt:
             print("%g ms" % rtt, flush=True)
             for rival in options.rivals:
                 fresh: list = []
-                for _ in range(options.fresh):
+                for _unused in range(options.fresh):
                     with self.boxes(1, rtt) as boxes:
                         fresh.append(self.one(rival, boxes, rtt, "fresh", 1))
                         if len(fresh) == options.fresh and fresh[-1]["seconds"]:
                             rows.append(self.one(rival, boxes, rtt, "repeat", options.repeats))
                         if rtt not in login:
-                            login[rtt] = [self.run("one login", boxes[0].ssh("true"))[0] for _ in range(options.repeats)]
+                            login[rtt] = [self.run("one login", boxes[0].ssh("true"))[0] for _unused in range(options.repeats)]
                 rows.append({**fresh[-1], **{what: [each for row in fresh for each in row[what]] for what in ("seconds", "problems")}})
         # Memory and the cost per host do not hang on the size of what is installed.
         self.make_repository(options.fleet_requirements)

@@ -24,9 +24,9 @@ import yaml
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / ".collections"))
 
-from ansible_collections.rented.gpu.plugins.module_utils import _state  # noqa: E402
-from ansible_collections.rented.gpu.plugins.module_utils._models import LaunchRequest  # noqa: E402
-from ansible_collections.rented.gpu.plugins.module_utils._providers.rehearsal import RehearsalProvider  # noqa: E402
+from ansible_collections.rented.gpu.plugins.module_utils import _state
+from ansible_collections.rented.gpu.plugins.module_utils._models import LaunchRequest
+from ansible_collections.rented.gpu.plugins.module_utils._providers.rehearsal import RehearsalProvider
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -198,8 +198,13 @@ class Player:
         self.boxes = boxes
         self.folder = folder
 
-    def __call__(self, playbook, check: bool = False, limit: str | None = None, cwd=None, env: dict | None = None, on_event=None, **variables) -> Outcome:
-        """``playbook`` is the name of one of ours, or a list of plays. ``variables`` become extra vars; ``on_event`` sees each event as it comes."""
+    def __call__(
+        self, playbook, check: bool = False, limit: str | None = None, env: dict | None = None, on_event=None, **variables
+    ) -> Outcome:
+        """``playbook`` is the name of one of ours, or a list of plays; ``variables`` become extra vars.
+
+        ``on_event`` sees each event as it comes.
+        """
         folder = self.folder / uuid.uuid4().hex[:8]
         (folder / "project").mkdir(parents=True)
         if isinstance(playbook, str):
@@ -207,9 +212,6 @@ class Player:
         else:
             path = folder / "project" / "play.yml"
             path.write_text(yaml.safe_dump(playbook, sort_keys=False))
-        if cwd:
-            (folder / "project").rmdir()
-            (folder / "project").symlink_to(cwd)
         options = ["--diff"] + (["--check"] if check else [])
         run = ansible_runner.run(
             private_data_dir=str(folder),

@@ -48,7 +48,9 @@ def outcome(crowd, play, settings):
 
 
 def test_a_wrong_key_names_what_was_offered_and_what_to_check(outcome, crowd):
-    fingerprint = subprocess.run(["ssh-keygen", "-lf", str(crowd["locked"].key)], capture_output=True, text=True, check=True).stdout.split()[1]
+    fingerprint = subprocess.run(
+        ["ssh-keygen", "-lf", str(crowd["locked"].key)], capture_output=True, text=True, check=True
+    ).stdout.split()[1]
     message = outcome.message("locked")
     assert fingerprint in message
     assert "does not take" in message and "provider" in message
@@ -72,7 +74,11 @@ def test_the_healthy_host_is_ready_all_the_same(outcome, crowd):
 
 def test_the_summary_marks_the_failed_hosts_and_the_run_fails(outcome):
     assert outcome.rc != 0
-    lines = {line.split()[0]: line for line in outcome.stdout.splitlines() if line.split()[:1] and line.split()[0] in ("good", "locked", "tiny", "gone")}
+    lines = {
+        line.split()[0]: line
+        for line in outcome.stdout.splitlines()
+        if line.split()[:1] and line.split()[0] in ("good", "locked", "tiny", "gone")
+    }
     for host in ("locked", "tiny", "gone"):
         assert any("FAILED" in line for line in outcome.stdout.splitlines() if line.startswith(host)), lines
 

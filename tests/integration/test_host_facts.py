@@ -135,9 +135,9 @@ def test_it_is_quick(box, play):
     ).stdout
     subprocess.run([*box.ssh_command(), "mkdir -p /tmp/c && tar -x -C /tmp/c"], input=packed, check=True)
     box.ssh("nvidia-smi -q -x > /dev/null")
-    seconds = min(float(box.ssh("python3 -c %s" % json.dumps(code))) for _ in range(3))
+    seconds = min(float(box.ssh("python3 -c %s" % json.dumps(code))) for _unused in range(3))
     smi = min(float(box.ssh("python3 -c \"import subprocess as s, time; t = time.time(); s.run(['nvidia-smi', '-q', '-x'], stdout=-3); "
-                            "print(time.time() - t)\"")) for _ in range(3))  # fmt: skip
+                            "print(time.time() - t)\"")) for _unused in range(3))  # fmt: skip
     assert seconds - smi < 0.5, "host_facts took %.3f s, of them nvidia-smi %.3f s" % (seconds, smi)
 
 

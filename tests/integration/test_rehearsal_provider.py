@@ -10,7 +10,7 @@ import re
 import subprocess
 import time
 import uuid
-import xml.etree.ElementTree as ElementTree
+from xml.etree import ElementTree
 
 import pytest
 

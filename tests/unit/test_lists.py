@@ -43,7 +43,7 @@ def test_both_playbooks_run_the_roles_in_the_same_order():
 @pytest.mark.parametrize("role", ROLES)
 def test_defaults_and_argument_specs_agree(role):
     defaults = load("roles", role, "defaults", "main.yml") or {}
-    options = load("roles", role, "meta", "argument_specs.yml")["argument_specs"]["main"].get("options", {})
+    options = options_of(role)
     public = {name for name in defaults if not name.startswith("__")}
     # Collection-wide settings, and those whose absence means something, have no default.
     optional = {name for name, option in options.items() if "default" not in option}
@@ -54,15 +54,23 @@ def test_defaults_and_argument_specs_agree(role):
             assert options[name]["default"] == defaults[name], "roles/%s: two defaults of %s" % (role, name)
 
 
+def options_of(role):
+    return load("roles", role, "meta", "argument_specs.yml")["argument_specs"]["main"].get("options", {})
+
+
 @pytest.mark.parametrize("role", ROLES)
 def test_every_variable_has_the_prefix_of_its_role(role):
-    options = load("roles", role, "meta", "argument_specs.yml")["argument_specs"]["main"].get("options", {})
-    assert [name for name in options if not name.startswith((role + "_", "rented_"))] == []
+    """A role may also read another role's variable, and then says the same of it as its owner."""
+    foreign = {name: option for name, option in options_of(role).items() if not name.startswith((role + "_", "rented_"))}
+    for name, option in foreign.items():
+        owner = next(other for other in ROLES if name.startswith(other + "_"))
+        theirs = options_of(owner)[name]
+        assert {key: option.get(key) for key in ("type", "choices")} == {key: theirs.get(key) for key in ("type", "choices")}, name
 
 
 @pytest.mark.parametrize("role", ROLES)
 def test_the_role_readme_names_every_variable(role):
-    options = load("roles", role, "meta", "argument_specs.yml")["argument_specs"]["main"].get("options", {})
+    options = options_of(role)
     readme = (ROOT / "roles" / role / "README.md").read_text()
     assert [name for name in options if name not in readme] == []
 

@@ -25,7 +25,9 @@ _SECRET_NAMES = re.compile(
     r"|^env|_env$|_env_|environ|onstart|on_start|startup|user_?data|cmd|command|entrypoint|(^|_)args?($|_)",
     re.IGNORECASE,
 )
-_SECRET_IN_TEXT = re.compile(r"(?i)((?:token|key|secret|password|passwd|pwd)=)[^&\s'\"]+|(?<=://)[^/\s@]+:[^/\s@]+(?=@)|\b(?:hf|ghp|gho|ghs)_\w{8,}")
+_SECRET_IN_TEXT = re.compile(
+    r"(?i)((?:token|key|secret|password|passwd|pwd)=)[^&\s'\"]+|(?<=://)[^/\s@]+:[^/\s@]+(?=@)|\b(?:hf|ghp|gho|ghs)_\w{8,}"
+)
 
 
 def scrub(value, known=()):

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # What every rival has to leave behind: prints what is missing, nothing when all is there. check.sh COMMIT
 project=/workspace/homework

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # The script that many people keep and edit for each rental, made to work, also a second time: ssh host bash -s < prepare.sh
 # Left out: the private key and its agent (the repository of the bench needs none), and ssh-keyscan, which would add its lines again.

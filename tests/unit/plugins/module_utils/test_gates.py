@@ -48,7 +48,8 @@ def proof_of(version="2.9.0+cu126", cuda="12.6", devices=2, **changes) -> dict:
     return dict({"torch": torch, "devices": made, "error": None, "visible": None, "seconds": 3.5, "at": "2026-03-02T10:00:00Z"}, **changes)
 
 
-def judge(facts=None, rented=SOLD, limits=LIMITS, proof=None, required=_gates.REQUIRED) -> dict:
+def judge(facts=None, rented=None, limits=None, proof=None, required=_gates.REQUIRED) -> dict:
+    rented, limits = SOLD if rented is None else rented, LIMITS if limits is None else limits
     facts = facts_with([gpu(0), gpu(1)]) if facts is None else facts
     gates = _gates.evaluate(facts, rented, limits, proof_of() if proof is None else proof, list(required))
     assert [gate["name"] for gate in gates] == list(_gates.NAMES)

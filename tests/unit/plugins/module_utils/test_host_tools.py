@@ -117,12 +117,12 @@ def test_interpreters(program, tmp_path, monkeypatch):
 CONFIG = """
 # a comment
 [core]
-	name = wrong
+\tname = wrong
 [User]
-	name = "Ada \\"the first\\" Lovelace" ; not Byron
-	email = ada@example.org # at home
+\tname = "Ada \\"the first\\" Lovelace" ; not Byron
+\temail = ada@example.org # at home
 [includeIf "gitdir:~/work/"]
-	path = other
+\tpath = other
 """
 
 

@@ -16,7 +16,9 @@ VARIABLES = {"inventory_hostname": "box", "rented_provider": "rehearsal", "rente
 
 def build(**changes):
     facts = dict(FACTS, **changes)
-    return _proof.build(VARIABLES, facts, {"ready": {"seconds": 1.0, "executions": 1, "changed": True}}, {"ansible-core": "2.19.14"}, "2026-11-21T05:00:00Z")
+    return _proof.build(
+        VARIABLES, facts, {"ready": {"seconds": 1.0, "executions": 1, "changed": True}}, {"ansible-core": "2.19.14"}, "2026-11-21T05:00:00Z"
+    )
 
 
 def gate(result, required=True):

@@ -11,7 +11,7 @@ import pathlib
 import shutil
 import stat
 import subprocess
-import xml.etree.ElementTree as ElementTree
+from xml.etree import ElementTree
 
 import pytest
 

@@ -38,12 +38,16 @@ class Listing(Provider):
 
     def list_instances(self):
         self.did.append("list")
-        step = self.script.pop(0) if self.script else None
+        if self.script:
+            self.happen(self.script.pop(0))
+        return list(self.there.values())
+
+    @staticmethod
+    def happen(step):
         if isinstance(step, Exception):
             raise step
         if step:
             step()
-        return list(self.there.values())
 
     def put(self, number, **changes):
         there = self.there.get(str(number))
@@ -229,14 +233,14 @@ def test_one_without_an_address():
 
 def test_it_vanishes_while_it_is_awaited():
     provider = Renting()
-    provider.script = [None, None, lambda: provider.there.clear()]
+    provider.script = [None, None, provider.there.clear]
     with pytest.raises(NotReached, match="vanished"):
         resource(provider).reach("present")
 
 
 def test_a_new_one_may_be_listed_late():
     provider = Renting()
-    provider.script = [None, lambda: provider.there.clear(), lambda: provider.put(9)]
+    provider.script = [None, provider.there.clear, lambda: provider.put(9)]
     assert resource(provider).reach("present").instance.state == "running"
 
 
@@ -334,7 +338,7 @@ def test_one_that_is_on_its_way_is_only_awaited():
 
 def test_absent_means_listed_no_more():
     provider = Renting(box(1))
-    provider.script = [None, None, DOWN, DOWN, lambda: provider.there.clear()]
+    provider.script = [None, None, DOWN, DOWN, provider.there.clear]
     outcome = resource(provider).reach("absent")
     assert outcome.changed and outcome.instance is None and outcome.after == {"state": "absent"}
     assert provider.did == ["list", "destroy", "list", "list", "list", "list"]

@@ -328,10 +328,7 @@ def test_recorded_shapes(name):
 
 
 def test_the_cheapest_offer_that_fits_is_rented(fake, provider):
-    fake.offers = {
-        number: item
-        for number, item in ((1, offer(1, dph_total=0.5)), (2, offer(2, dph_total=0.3)), (3, offer(3, dph_total=0.1, gpu_name="RTX 3090")))
-    }
+    fake.offers = {1: offer(1, dph_total=0.5), 2: offer(2, dph_total=0.3), 3: offer(3, dph_total=0.1, gpu_name="RTX 3090")}
     found = provider.launch(
         LaunchRequest(name="hw", gpu="rtx_4090", disk_gb=40, max_price_per_hour=0.6, region="no", ssh_public_key="ssh-ed25519 AAAA me")
     )

@@ -73,7 +73,7 @@ def test_ssh_understands_every_argument(home):
     "environment",
     [
         {},
-        {"ANSIBLE_HOST_KEY_CHECKING": "False"},
+        {"ANSIBLE_HOST_KEY_CHECKING": str(False)},
         {"ANSIBLE_SSH_ARGS": "-o ControlPersist=1s -o ControlPath=none -o UserKnownHostsFile=/dev/null"},
     ],
 )

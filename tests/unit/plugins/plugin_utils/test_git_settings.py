@@ -179,7 +179,7 @@ def test_mode_agent_needs_an_agent_that_answers_and_holds_a_key(tmp_path, monkey
     agent = subprocess.Popen(["ssh-agent", "-D", "-a", str(tmp_path / "sock")], stdout=subprocess.DEVNULL)
     try:
         monkeypatch.setenv("SSH_AUTH_SOCK", str(tmp_path / "sock"))
-        for _ in range(100):
+        for _unused in range(100):
             if (tmp_path / "sock").exists():
                 break
             subprocess.run(["sleep", "0.05"], check=True)
