@@ -6,9 +6,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import posixpath
-import re
 import shlex
 import shutil
 import subprocess
@@ -16,33 +14,25 @@ import tempfile
 import urllib.parse
 
 from ansible_collections.rented.gpu.plugins.module_utils import _stamps
-from ansible_collections.rented.gpu.plugins.module_utils._errors import nearest
-from ansible_collections.rented.gpu.plugins.plugin_utils import _git, _paths, _rsync, _ssh
+from ansible_collections.rented.gpu.plugins.plugin_utils import _git, _items, _paths, _rsync, _ssh
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure, RoleAction
-
-VARIABLE = "repos_list"
-KEYS = ("src", "dest", "version", "mode", "lfs", "submodules", "uncommitted")
-MODES = ("push", "agent", "private_key")
-SHA = re.compile(r"^[0-9a-f]{40}([0-9a-f]{24})?$")
-# git's own rule: a URL has a scheme, or is [user@]host:path where no slash stands before the colon.
-URL = re.compile(r"^(\w[\w+.-]*://|[^/\s:]+:(?!//))")
 
 
 class ActionModule(RoleAction):
     ARGUMENT_SPEC = {
         "items": {"type": "list", "elements": "raw", "default": []},
-        "mode": {"type": "str", "choices": list(MODES), "default": "push"},
+        "mode": {"type": "str", "choices": list(_items.MODES), "default": "push"},
     }
 
     def work(self, arguments: dict) -> dict:
-        items = self.read(arguments["items"] or [], arguments["mode"])
+        items = _items.read_repos(arguments["items"], arguments["mode"])
         if not items:
             return {"changed": False, "repos": []}
         self.learn()
         for item in items:
             item["path"] = _paths.on_host(item["dest"], self.facts)
             item["stamp"] = _paths.stamp_name("repos", item["dest"])
-        _paths.check_dests(VARIABLE, items)
+        _paths.check_dests(_items.REPOS, items)
         with contextlib.ExitStack() as stack:
             for item in items:
                 if not item["url"]:
@@ -67,48 +57,6 @@ class ActionModule(RoleAction):
         }
 
     # --- the request ---------------------------------------------------------------------------------------------
-
-    def read(self, raw: list, mode: str) -> list:
-        items = _paths.check_items(VARIABLE, raw, KEYS, ["src"])
-        for number, item in enumerate(items, 1):
-            where = "%s, item %d" % (VARIABLE, number)
-            for key in ("lfs", "submodules", "uncommitted"):
-                if item[key] not in (None, True, False):
-                    raise Failure("%s: %s has to be true or false; it is %r." % (where, key, item[key]))
-            if item["mode"] not in (None, *MODES):
-                raise Failure("%s: there is no mode '%s'. %s" % (where, item["mode"], nearest(str(item["mode"]), MODES)))
-            item["src"] = str(item["src"])
-            item["version"] = None if item["version"] in (None, "") else str(item["version"])
-            here = _paths.on_controller(item["src"])
-            item["url"] = item["src"] if URL.match(item["src"]) and not os.path.exists(here) else None
-            item["submodules"] = item["submodules"] is not False
-            if item["url"]:
-                self.check_url(item, where, mode)
-            else:
-                if item["mode"] not in (None, "push"):
-                    raise Failure(
-                        "%s: src %s is a local checkout, which is sent by mode push; mode %s is for URLs."
-                        % (where, item["src"], item["mode"])
-                    )
-                item["mode"] = "push"
-            name = posixpath.basename((item["url"] or here).rstrip("/").replace(":", "/"))
-            item["dest"] = str(item["dest"] or (name[: -len(".git")] if name.endswith(".git") else name))
-        return items
-
-    def check_url(self, item: dict, where: str, mode: str) -> None:
-        parts = urllib.parse.urlsplit(item["url"]) if "://" in item["url"] else None
-        if parts and parts.password:
-            raise Failure("%s: the URL holds a password, which would stay on the host: leave it out, and use mode push or agent." % where)
-        if item["mode"] == "push":
-            raise Failure(
-                "%s: mode push sends a local checkout, and src is a URL: clone it here and give its path, or use mode agent." % where
-            )
-        if item["uncommitted"]:
-            raise Failure("%s: uncommitted work can be sent of a local checkout only, and src is a URL." % where)
-        # Without a word, the agent is lent only where mode says so; a public URL needs none.
-        item["mode"] = item["mode"] or (mode if mode != "push" else "private_key")
-        if parts and parts.scheme not in ("ssh", "git+ssh"):
-            item["mode"] = "private_key"
 
     def learn(self) -> None:
         """Facts, when this role is used without `ready` before it."""

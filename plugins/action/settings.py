@@ -39,6 +39,6 @@ class ActionModule(RoleAction):
         for check in _preflight.CHECKS:
             try:
                 check(values)
-            except RentedError as error:
-                wrong.append(error.message)
+            except (RentedError, Failure) as error:
+                wrong.append(str(error))
         return wrong

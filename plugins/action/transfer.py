@@ -8,31 +8,26 @@ from __future__ import annotations
 import base64
 import os
 import posixpath
-import re
 import urllib.parse
 import zlib
 
 from ansible_collections.rented.gpu.plugins.module_utils import _stamps
-from ansible_collections.rented.gpu.plugins.plugin_utils import _paths, _rsync, _ssh
+from ansible_collections.rented.gpu.plugins.plugin_utils import _items, _paths, _rsync, _ssh
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure, RoleAction
-
-VARIABLE = "data_sync_items"
-KEYS = ("src", "dest", "url", "checksum", "unpack", "exclude", "delete")
-DIGITS = {"md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128}
 
 
 class ActionModule(RoleAction):
     ARGUMENT_SPEC = {"items": {"type": "list", "elements": "raw", "default": []}}
 
     def work(self, arguments: dict) -> dict:
-        items = self.read(arguments["items"] or [])
+        items = _items.read_data(arguments["items"])
         if not items:
             return {"changed": False, "items": []}
         if not self.facts.get("workdir"):
             self.set_facts(**self.remote("host_facts", {})["ansible_facts"]["rented"])
         for item in items:
             self.place(item)
-        _paths.check_dests(VARIABLE, items)
+        _paths.check_dests(_items.DATA, items)
         for item in items:
             item["wanted"] = self.request(item)
         todo = [item for item in items if not self.settled(item["stamp"], item["wanted"])]
@@ -63,55 +58,6 @@ class ActionModule(RoleAction):
         return result
 
     # --- the request ---------------------------------------------------------------------------------------------
-
-    def read(self, raw: list) -> list:
-        items = _paths.check_items(VARIABLE, raw, KEYS, ["src", "url"])
-        for number, item in enumerate(items, 1):
-            where = "%s, item %d" % (VARIABLE, number)
-            if item["src"] and item["url"]:
-                raise Failure("%s has both src and url: data comes from one place; make two items of it." % where)
-            wrong = [
-                key for key in (("checksum", "unpack") if item["src"] else ("exclude", "delete")) if item[key] not in (None, False, [])
-            ]
-            if wrong:
-                raise Failure("%s: %s goes with %s only." % (where, wrong[0], "url" if item["src"] else "src"))
-            if isinstance(item["exclude"], str):
-                item["exclude"] = [item["exclude"]]
-            if not isinstance(item["exclude"] or [], list):
-                raise Failure("%s: exclude has to be a list of patterns; it is %r." % (where, item["exclude"]))
-            if item["delete"] not in (None, True, False):
-                raise Failure("%s: delete has to be true or false; it is %r." % (where, item["delete"]))
-            if item["src"]:
-                self.check_source(item, where)
-            else:
-                self.check_url(item, where)
-        return items
-
-    def check_source(self, item: dict, where: str) -> None:
-        item["here"] = _paths.on_controller(str(item["src"]))
-        if not os.path.exists(item["here"]):
-            raise Failure("%s: the data %s does not exist on this machine (looked for %s)." % (where, item["src"], item["here"]))
-        if not os.access(item["here"], os.R_OK):
-            raise Failure("%s: the data %s may not be read by this user." % (where, item["here"]))
-        item["dest"] = str(item["dest"] or os.path.basename(item["here"]))
-
-    def check_url(self, item: dict, where: str) -> None:
-        parts = urllib.parse.urlsplit(str(item["url"]))
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise Failure("%s: url has to begin with https:// or http://; it is '%s'." % (where, item["url"]))
-        if not item["dest"]:
-            raise Failure("%s: give dest, the place of %s on the host." % (where, "its content" if item["unpack"] else "the file"))
-        item["dest"] = str(item["dest"])
-        if item["checksum"]:
-            algorithm, _colon, value = str(item["checksum"]).partition(":")
-            if algorithm not in DIGITS:
-                raise Failure(
-                    "%s: a checksum is written <algorithm>:<hex digits>, e.g. sha256:9f86…; it is '%s'." % (where, item["checksum"])
-                )
-            if not re.match(r"^https?://", value) and not re.match(r"^[0-9a-fA-F]{%d}$" % DIGITS[algorithm], value):
-                raise Failure("%s: a %s has %d hex digits; '%s' has not." % (where, algorithm, DIGITS[algorithm], value))
-        if not isinstance(item["unpack"], (bool, str, type(None))):
-            raise Failure("%s: unpack has to be true, false or a folder; it is %r." % (where, item["unpack"]))
 
     def place(self, item: dict) -> None:
         """Where it goes on the host. ``dest`` is the place itself; a slash at its end, for a single file, means the folder around it."""

@@ -128,7 +128,15 @@ class Repository:
         return ran.stdout.strip() if ran.returncode == 0 else None
 
     def source(self, version: str | None) -> Source:
-        """What ``version`` (a branch, a tag, a commit; None: what is checked out) means here."""
+        """What ``version`` means here, and what of the work here no commit has."""
+        found = self.resolve(version)
+        if not self.bare:
+            status = self._run("status", "--porcelain", "-z", "--untracked-files=normal", "--ignore-submodules=untracked")
+            found.uncommitted = status_paths(status.stdout)
+        return found
+
+    def resolve(self, version: str | None) -> Source:
+        """What ``version`` (a branch, a tag, a commit; None: what is checked out) means here; the work tree is not looked at."""
         current = self._run("symbolic-ref", "-q", "--short", "HEAD", check=False).stdout.strip() or None
         head = self._commit("HEAD")
         if version is None:
@@ -154,9 +162,6 @@ class Repository:
                     raise Failure("%s has no branch, tag or commit '%s'. %s" % (self.said, version, nearest(version, known)))
                 found = Source(self.path, version, "commit", commit)
         found.current = head == found.commit and (found.branch is None or found.branch == current)
-        if not self.bare:
-            status = self._run("status", "--porcelain", "-z", "--untracked-files=normal", "--ignore-submodules=untracked")
-            found.uncommitted = status_paths(status.stdout)
         return found
 
     def contains(self, commit: str, ancestor: str) -> bool | None:

@@ -54,3 +54,9 @@ def test_items_are_completed_and_checked():
 
 def test_sizes_are_for_people():
     assert [_paths.size(number) for number in (0, 999, 1500, 2_500_000, 3e12)] == ["0 B", "999 B", "1.5 kB", "2.5 MB", "3.0 TB"]
+
+
+def test_two_items_with_one_place_on_the_host_are_refused():
+    _paths.check_dests("v", [{"path": "/a"}, {"path": "/a/b"}])
+    with pytest.raises(Failure, match=r"v, items 1 and 3 have the same dest, /a"):
+        _paths.check_dests("v", [{"path": "/a"}, {"path": "/b"}, {"path": "/a"}])
