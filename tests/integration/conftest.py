@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import os
 import pathlib
 import shlex
@@ -27,6 +28,8 @@ sys.path.insert(0, str(ROOT / ".collections"))
 from ansible_collections.rented.gpu.plugins.module_utils import _state
 from ansible_collections.rented.gpu.plugins.module_utils._models import LaunchRequest
 from ansible_collections.rented.gpu.plugins.module_utils._providers.rehearsal import RehearsalProvider
+from ansible_collections.rented.gpu.plugins.module_utils._rehearsal import engine as engines
+from ansible_collections.rented.gpu.plugins.module_utils._rehearsal import images
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -43,6 +46,12 @@ def _own_state(tmp_path_factory):
         # The ansible-playbook beside this Python, whether or not the environment is activated.
         PATH=os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"],
     )
+    # Built before the first test, by one worker: each has a state directory of its own, and with it a build lock of its own.
+    shared = tmp_path_factory.getbasetemp().parent if "PYTEST_XDIST_WORKER" in os.environ else state
+    with open(shared / "images.lock", "w", encoding="utf-8") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        for name in images.IMAGES:
+            images.ensure(engines.need_engine(), name)
 
 
 @pytest.fixture(scope="session")

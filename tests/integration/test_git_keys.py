@@ -19,7 +19,7 @@ WHO = {"git_keys_name": "Ada Lovelace", "git_keys_email": "ada@example.org"}
 
 @pytest.fixture(scope="module", params=["container", "vm"])
 def box(request, boxes, play):
-    box = boxes.rent(request.param, name="keys-" + request.param)
+    box = boxes.rent(request.param, name="keys-" + request.param, image="debian-12-tools")
     play([dict(ROLES[0], roles=["rented.gpu.ready"])], limit=box.name, **SMALL).ok()
     return box
 

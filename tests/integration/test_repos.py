@@ -29,14 +29,14 @@ def steps(*more) -> list:
 
 @pytest.fixture(scope="module")
 def box(boxes):
-    found = boxes.rent("container", name="box")
+    found = boxes.rent("container", name="box", image="debian-12-tools")
     found.wait_for_ssh()
     return found
 
 
 @pytest.fixture(scope="module")
 def vm(boxes):
-    return boxes.rent("vm", name="vm")
+    return boxes.rent("vm", name="vm", image="debian-12-tools")
 
 
 @pytest.fixture(scope="module")
@@ -335,40 +335,18 @@ def test_a_folder_that_is_no_repository_is_left_alone(run, box, repo):
     assert box.ssh("cd /workspace/folder; ls -A; cat train.py").split() == ["train.py", "mine"]
 
 
-@pytest.fixture
-def bad(tmp_path, repo):
-    (tmp_path / "plain").mkdir()
-    (tmp_path / "plain" / "file").write_text("x")
-    (tmp_path / "empty").mkdir()
-    git(tmp_path / "empty", "init", "-q")
-    commit(repo, "train.py", "print('two')\n")
-    subprocess.run(["git", "clone", "-q", "--depth", "1", "file://%s" % repo, str(tmp_path / "shallow")], check=True)
-    (repo / "sub").mkdir()
-    return tmp_path
-
-
+# All other bad input is in unit/plugins/plugin_utils/test_items.py.
 @pytest.mark.parametrize(
     ("items", "said"),
     [
         ([{"src": "{}/missing"}], "does not exist"),
-        ([{"src": "{}/plain"}], "is not a git repository"),
-        ([{"src": "{}/plain/file"}], "is a file"),
-        ([{"src": "{}/empty"}], "has no commit yet"),
-        ([{"src": "{}/shallow"}], "shallow"),
-        ([{"src": "{}/work/sub"}], "inside the repository"),
-        ([{"src": "{}/work", "version": "mian"}], "Did you mean 'main'?"),
-        ([{"src": "{}/work", "verison": "main"}], "Did you mean 'version'?"),
-        ([{"src": "{}/work", "mode": "agnet"}], "Did you mean 'agent'?"),
-        ([{"src": "{}/work", "mode": "agent"}], "mode agent is for URLs"),
-        ([{"dest": "x"}], "give src"),
         ([{"src": "{}/work"}, {"src": "{}/work"}], "items 1 and 2 have the same dest"),
         ([{"src": "https://ada:secret@example.org/x.git"}], "holds a password"),
-        ([{"src": "https://example.org/x.git", "mode": "push"}], "clone it here"),
     ],
 )
-def test_bad_input_is_refused_before_anything_changes(run, box, bad, items, said):
+def test_bad_input_is_refused_before_anything_changes(run, box, repo, items, said):
     before = box.ssh("find /workspace | sort")
-    result = run(*[{key: value.replace("{}", str(bad)) for key, value in item.items()} for item in items])
+    result = run(*[{key: value.replace("{}", str(repo.parent)) for key, value in item.items()} for item in items])
     assert result.rc != 0
     assert said in result.message()
     assert "secret" not in result.message()
@@ -383,7 +361,6 @@ class Server:
 
     def __init__(self, box, folder):
         self.box = box
-        box.ssh("command -v git >/dev/null || (apt-get -qq update && apt-get -qq install -y --no-install-recommends git) >/dev/null 2>&1")
         self.address = box.ssh("hostname -I").split()[0]
         self.key = folder / "deploy"
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.key)], check=True)
@@ -419,7 +396,7 @@ class Server:
 
 @pytest.fixture(scope="module")
 def server(boxes, play, tmp_path_factory):
-    server_box = boxes.rent("container", name="server")
+    server_box = boxes.rent("container", name="server", image="debian-12-tools")
     server_box.wait_for_ssh()
     return Server(server_box, tmp_path_factory.mktemp("server"))
 
