@@ -182,7 +182,9 @@ from ansible_collections.rented.gpu.plugins.module_utils._host import _tools
 STAMP = "python_env"
 TAGS = re.compile(r"^(auto|none|cpu|cu\d{2,3})$")
 # Free disk before a new environment: a plain one; torch for CPUs; torch with CUDA (5.9 GB measured, and room to unpack).
-DISK_MB, DISK_TORCH_CPU_MB, DISK_TORCH_MB = 300, 2500, 9000
+DISK_MB = 300
+DISK_TORCH_CPU_MB = 2500
+DISK_TORCH_MB = 9000
 PROJECT_FILES = ("pyproject.toml", "uv.lock", ".python-version")
 
 ARGUMENT_SPEC = {

@@ -10,4 +10,4 @@ ssh-keygen -F github.com > /dev/null || missing "github.com is not in known_host
 [ -e ~/.no_auto_tmux ] || missing "automatic tmux is on"
 tmux has-session -t homework || missing "no tmux session"
 [ "$(bash -lc 'command -v python')" = $project/.venv/bin/python ] || missing "the environment is not active at login"
-cd $project && .venv/bin/python train.py || missing "train.py fails"
+(cd $project && .venv/bin/python train.py) || missing "train.py fails"

@@ -30,6 +30,7 @@ source .venv/bin/activate
 pip install -q --upgrade pip
 pip install -q -r requirements.txt
 
+# shellcheck disable=SC2016  # the login shell expands it
 active='export VIRTUAL_ENV=/workspace/homework/.venv PATH=/workspace/homework/.venv/bin:$PATH'
 grep -qsxF "$active" ~/.profile || echo "$active" >> ~/.profile
 printf 'set -g history-limit 50000\nset -g mouse on\n' > ~/.tmux.conf
