@@ -12,6 +12,12 @@ from ansible_collections.rented.gpu.plugins.modules.settings import ARGUMENT_SPE
 from ansible_collections.rented.gpu.plugins.plugin_utils import _preflight, _specs
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import RUN, Failure, RoleAction
 
+NOBODY = (
+    "There is no instance: the inventory has no host in the group 'rented'. Give the inventory file with -i, for example -i rented.yml. "
+    "If it was given, the warnings above say why it could not be read; without warnings, no instance is running. "
+    "Hosts of your own inventory are chosen with -e rented_hosts=GROUP."
+)
+
 
 class ActionModule(RoleAction):
     ARGUMENT_SPEC = SPEC
@@ -19,6 +25,8 @@ class ActionModule(RoleAction):
     _requires_connection = False
 
     def work(self, arguments):
+        if self._nobody():
+            raise Failure(NOBODY)
         # A playbook that runs us begins anew: what an earlier play of the same run did is no longer counted.
         self._new_facts[RUN] = {}
         options = {}
@@ -33,6 +41,11 @@ class ActionModule(RoleAction):
         if wrong:
             raise Failure("Nothing was changed. " + " ".join(wrong), settings_errors=wrong)
         return {"changed": False}
+
+    def _nobody(self):
+        """Whether a playbook of ours took localhost because the inventory has no instance."""
+        here = self._task_vars
+        return here.get("inventory_hostname") == "localhost" and "rented_hosts" not in here and not here.get("groups", {}).get("rented")
 
     def _preflight(self, values):
         wrong = []

@@ -76,3 +76,20 @@ def test_one_playbook_makes_it_ready_and_a_second_run_changes_nothing(run, box, 
 def test_no_key_of_the_controller_or_the_account_came_to_the_host(run, box, vast):
     found = box.ssh("grep -rlE 'BEGIN [A-Z ]*PRIVATE KEY|%s' /root /workspace --include='*' 2>/dev/null || true" % vast.key)
     assert found == ""
+
+
+@pytest.mark.parametrize("playbook", ["bootstrap", "check"])
+def test_without_an_instance_the_run_fails_and_says_what_to_do(run, playbook):
+    missing = run("ansible-playbook", "rented.gpu." + playbook)
+    assert missing.returncode != 0
+    assert "There is no instance" in missing.stdout + missing.stderr and "-i rented.yml" in missing.stdout + missing.stderr
+    # Nor does a later start bring the roles to this computer.
+    later = run("ansible-playbook", "rented.gpu." + playbook, "--start-at-task", "Prepare git")
+    assert "ok=0    changed=0" in later.stdout and "failed=0" in later.stdout
+
+
+def test_the_rehearsal_without_an_inventory_rents_nothing(run):
+    missing = run("ansible-playbook", "rented.gpu.rehearse")
+    assert missing.returncode != 0
+    assert "Nothing was rented" in missing.stdout + missing.stderr and "-i inventory/rehearsal.rented.yml" in missing.stdout + missing.stderr
+    assert "changed=0" in missing.stdout

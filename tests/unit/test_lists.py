@@ -21,7 +21,8 @@ def load(*parts):
 
 
 def tasks_of(playbook):
-    return [task for play in load("playbooks", playbook + ".yml") for task in play["tasks"]]
+    tasks = [task for play in load("playbooks", playbook + ".yml") for task in play["tasks"]]
+    return [inner for task in tasks for inner in task.get("block", [task])]
 
 
 def imported_by(playbook):
