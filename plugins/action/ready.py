@@ -170,7 +170,7 @@ class ActionModule(RoleAction):
             try:
                 return self._read(request)
             except AnsibleConnectionFailure as error:
-                text = str(error)
+                text = _login.cause(str(error), self._ask_ssh)
             now = time.monotonic()
             why = _login.classify(text)
             if why == _login.KEY:

@@ -43,9 +43,10 @@ class ActionModule(RoleAction):
             todo = [item for item in items if not item["settled"]]
             if todo and not self.has_git():
                 return self.predicted(todo)
-            for item in todo:
-                if not item["url"]:
-                    self.send(item)
+            with _ssh.program("git push", self._connection, self._task_vars):
+                for item in todo:
+                    if not item["url"]:
+                        self.send(item)
         results = self.settle_all(todo)
         notes = self.tell(items, results)
         return {

@@ -37,7 +37,8 @@ class ActionModule(RoleAction):
         results, failures, diffs = [], [], []
         for item in sending:
             try:
-                results.append(self.send(item, diffs))
+                with _ssh.program("rsync", self._connection, self._task_vars):
+                    results.append(self.send(item, diffs))
                 item["done"] = True
             except Failure as failure:
                 failures.append(str(failure))

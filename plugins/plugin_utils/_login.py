@@ -42,6 +42,14 @@ def classify(text: str) -> str:
     return OTHER
 
 
+def cause(text: str, ask_again) -> str:
+    """What ssh said. Where Ansible only noticed that ssh hung up, before ssh had said why, ``ask_again()`` asks it for the words."""
+    if "Data could not be sent" not in text or classify(text) != DOWN:
+        return text
+    said = ask_again()
+    return text if classify(said) == OTHER else said
+
+
 def last_words(text: str) -> str:
     """What ssh said, in one line, without Ansible's preamble, banners and debug lines."""
     text = re.sub(r"^.*?(?:Failed to connect to the host via ssh:|Make sure this host can be reached over ssh:)", "", text, flags=re.S)

@@ -6,11 +6,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shlex
+import subprocess
 
-from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure
+from ansible.errors import AnsibleConnectionFailure
+
+from ansible_collections.rented.gpu.plugins.plugin_utils import _login
+from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure, vanished
 
 # Settings of the ssh connection plugin by name, and the host variable that says the same where another plugin (Mitogen's) is in use.
 OPTIONS = {
@@ -99,6 +104,26 @@ class Ssh:
     def bracketed(self) -> str:
         """The address as it stands before a colon or in a URL."""
         return "[%s]" % self.address if ":" in self.address else self.address
+
+
+@contextlib.contextmanager
+def program(name: str, connection, task_vars: dict):
+    """Around git or rsync: when it fails and the host does not answer either, the host is unreachable, told as for any module.
+
+    What they print does not tell: ssh says nothing when the connection that it shares is lost.
+    """
+    try:
+        yield
+    except Failure as failure:
+        if "stderr" not in failure.details:
+            raise
+        ssh = Ssh(connection, task_vars)
+        asked = [*ssh.argv(), ssh.address, "true"]
+        answer = subprocess.run(asked, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False)
+        if answer.returncode != 255:  # ssh's own; `true` has none
+            raise
+        words = _login.last_words(answer.stderr)
+        raise AnsibleConnectionFailure(vanished(task_vars.get("inventory_hostname"), name, words)) from None
 
 
 class LentAgent:

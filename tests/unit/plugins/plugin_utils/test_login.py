@@ -47,6 +47,16 @@ def test_why_a_login_failed(text, why):
     assert _login.classify("Failed to connect to the host via ssh: " + text) == why
 
 
+def test_ssh_is_asked_again_where_ansible_lost_its_words():
+    """On a busy controller Ansible notices that ssh hung up before ssh has said why."""
+    mute = 'Data could not be sent to remote host "1.2.3.4". Make sure this host can be reached over ssh: '
+    refused = "debug1: Authentications that can continue: publickey\nroot@1.2.3.4: Permission denied (publickey)."
+    assert _login.cause(mute, lambda: refused) == refused
+    assert _login.cause(mute, lambda: "debug1: Exit status 0") == mute
+    for told in (mute + refused, "ssh: connect to host 1.2.3.4 port 22: Connection refused"):
+        assert _login.cause(told, lambda: pytest.fail("asked without need")) == told
+
+
 def test_a_changed_key_is_explained_with_the_command_that_forgets_it():
     said = _login.host_key_changed("box", CHANGED)
     assert "ssh-keygen -R 'vast-1234' -f '/state/known hosts'" in said
