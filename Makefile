@@ -46,7 +46,7 @@ sanity: .venv/.ready ## ansible-test sanity and units
 
 .PHONY: integration
 integration: engine ## roles and playbooks over real ssh to real containers
-	python -m pytest tests/integration
+	python -m pytest -n 3 --dist loadfile tests/integration
 
 .PHONY: scenarios
 scenarios: engine ## molecule: every kind of instance

@@ -65,7 +65,7 @@ def test_a_removed_package_comes_back(two, play):
 def test_noise_and_auto_tmux_do_not_disturb(two, play):
     """What Vast.ai's images do: a message of the day in every shell, and tmux at login unless a file forbids it."""
     box = two[0]
-    box.ssh("cp .bashrc kept")
+    box.ssh("cp .bashrc kept && rm -f .no_auto_tmux")
     noise = """echo 'Welcome: {user}'; echo Have fun\n[ -e ~/.no_auto_tmux ] || [ -z "$SSH_TTY" ] || exec tmux attach\n"""
     box.ssh("printf %s | cat - kept > .bashrc" % shlex.quote(noise))
     assert play(READY, check=True, limit=box.name).ok().changed(box.name) == 1
@@ -128,7 +128,7 @@ def test_a_wrong_interpreter_setting_is_not_overruled(two, play):
 
 
 def test_unattended_upgrades_is_waited_for_named_and_never_killed(boxes, play):
-    box = boxes.rent("container", name="locked", apt_lock_seconds=40)
+    box = boxes.rent("container", name="locked", apt_lock_seconds=25)
     # The mirror's lists are not asked for while the lock is held, so the time is that of the lock.
     ran = play(READY, limit=box.name, ready_packages=["git"], ready_timeout=3)
     assert "unattended-upgr (process " in ran.message() and "Nothing was killed" in ran.message()
@@ -138,7 +138,7 @@ def test_unattended_upgrades_is_waited_for_named_and_never_killed(boxes, play):
 
 
 def test_a_host_whose_sshd_is_late_is_waited_for(boxes, play):
-    box = boxes.rent("container", name="late", ssh_delay=8)
+    box = boxes.rent("container", name="late", ssh_delay=5)
     play(READY, limit=box.name, ready_packages=[]).ok()
 
 
