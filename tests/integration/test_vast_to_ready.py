@@ -91,7 +91,6 @@ def test_without_an_instance_the_run_fails_and_says_what_to_do(run, playbook):
 def test_the_rehearsal_without_an_inventory_rents_nothing(run):
     missing = run("ansible-playbook", "rented.gpu.rehearse")
     assert missing.returncode != 0
-    assert (
-        "Nothing was rented" in missing.stdout + missing.stderr and "-i inventory/rehearsal.rented.yml" in missing.stdout + missing.stderr
-    )
+    said = missing.stdout + missing.stderr
+    assert "Nothing was rented" in said and "-i inventory/rehearsal.rented.yml" in said
     assert "changed=0" in missing.stdout
