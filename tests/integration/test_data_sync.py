@@ -44,9 +44,9 @@ def small(boxes):
 
 @pytest.fixture(scope="module")
 def run(box, play):
-    def run(*items, limit="box", check=False, cwd=None):
+    def run(*items, limit="box", check=False):
         packages = ["rsync", "zstd"] if limit == "box" else ["rsync"]
-        return play(steps(), limit=limit, check=check, cwd=cwd, data_sync_items=list(items), ready_packages=packages)
+        return play(steps(), limit=limit, check=check, data_sync_items=list(items), ready_packages=packages)
 
     return run
 
@@ -163,9 +163,11 @@ def test_exclude_means_what_it_means_in_a_gitignore(run, box, tmp_path):
     assert sorted(set(names[:-1]) - set(asked)) == [name[2:] for name in found(box, "/workspace/ignored") if ".git/" not in name]
 
 
-def test_a_single_file_and_paths_below_the_folder_of_the_run(run, box, data):
+def test_a_single_file_and_paths_below_the_folder_of_the_run(run, box, start, data):
     items = [{"src": "labels.csv", "dest": "single/renamed.csv"}, {"src": "labels.csv", "dest": "single/"}, {"src": "train"}]
-    run(*items, cwd=data).ok()
+    process = start(items, cwd=data)
+    said = process.communicate()[0]
+    assert process.returncode == 0, said
     assert found(box, "/workspace/single") == ["./labels.csv", "./renamed.csv"]
     assert len(found(box, "/workspace/train")) == 2
     wrong = run({"src": str(data / "labels.csv"), "dest": "train"})
