@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
+import sys
 import time
 
 import pytest
@@ -102,6 +104,53 @@ def test_a_private_key_is_placed_works_and_is_taken_back(box, play, key):
     assert box.ssh("cat .ssh/config") == own
     assert json.loads(box.ssh("cat .rented/secrets.json")) == {}
     assert play(ROLES, limit=box.name, **WHO, **SMALL).ok().changes() == []
+
+
+# Looks at all processes for the words given on stdin until it gets a second line, then prints which of them it saw.
+WATCHER = """
+import glob, select, sys
+words, seen = sys.stdin.readline().split("|"), set()
+print("ready", flush=True)
+while not select.select([sys.stdin], [], [], 0.01)[0]:
+    for path in glob.glob("/proc/[0-9]*/cmdline") + glob.glob("/proc/[0-9]*/environ"):
+        try:
+            with open(path, encoding="utf-8", errors="replace") as handle:
+                text = handle.read()
+        except OSError:
+            continue
+        seen.update(number for number, word in enumerate(words) if word.strip() in text)
+print(sorted(seen))
+"""
+
+
+@contextlib.contextmanager
+def watched(command, words):
+    """Yields a function that ends the watch and returns the numbers of the words that were seen."""
+    watcher = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+    try:
+        watcher.stdin.write("|".join(words) + "\n")
+        assert watcher.stdout.readline() == "ready\n"
+        yield lambda: json.loads(watcher.communicate("enough\n", timeout=60)[0])
+    finally:
+        watcher.kill()
+        watcher.wait()
+
+
+def test_a_key_is_in_no_argument_and_no_environment(box, play, key):
+    """D17: every process of the host, and of the controller, while the key is placed."""
+    words = [secret_of(key), "seen-in-an-argument", "seen-in-an-environment"]
+    given = {"git_keys_mode": "private_key", "git_keys_private_key": str(key), **WHO, **SMALL}
+    box.ssh("cat > .watcher.py", input=WATCHER)
+    become = [] if box.instance.ssh_user == "root" else ["sudo", "-n"]
+    there = [*box.ssh_command(), *become, "python3", ".watcher.py"]
+    with watched(there, words) as on_host, watched([sys.executable, "-c", WATCHER], words) as here:
+        assert play(ROLES, limit=box.name, **given).ok().changed(box.name) == 1
+        # The watch works: it sees what is in one of the two.
+        box.ssh("sh -c 'sleep 1; : seen-in-an-argument'; A=seen-in-an-environment sleep 1")
+        subprocess.run(["sleep", "1"], env={**os.environ, "A": words[2]}, check=True)
+        assert (on_host(), here()) == ([1, 2], [1, 2])
+    box.ssh("rm .watcher.py")
+    play(ROLES, limit=box.name, **WHO, **SMALL).ok()
 
 
 @pytest.mark.parametrize(
