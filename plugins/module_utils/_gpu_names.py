@@ -65,15 +65,6 @@ class GpuName(NamedTuple):
     vram_mb: int | None
 
 
-def snap_gb(vram_mb) -> int | None:
-    """The size in GiB that such a GPU is sold with, when one is within 7 %; the size rounded down otherwise. None for nothing known."""
-    if not vram_mb or vram_mb <= 0:
-        return None
-    size = vram_mb / 1024.0
-    best = min(SIZES_GB, key=lambda known: abs(known - size))
-    return best if abs(best - size) <= TOLERANCE * best else int(size)
-
-
 def same_size(one_mb, other_mb) -> bool:
     """Whether two sizes are of one model: within 7 % of the larger."""
     return abs(one_mb - other_mb) <= TOLERANCE * max(one_mb, other_mb)

@@ -12,8 +12,6 @@ import dataclasses
 SCHEMA = 1
 
 STATES = ("pending", "running", "paused", "stopping", "stopped", "terminated", "error", "unknown")
-KINDS = ("container", "vm")
-TRUST = ("marketplace", "verified", "datacenter", "own")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +28,7 @@ class Instance:
     label: str | None = None
     state: str = "unknown"
     state_raw: str | None = None
-    kind: str | None = None
+    kind: str | None = None  # container, vm
     ssh_host: str | None = None
     ssh_port: int | None = None
     ssh_user: str | None = None
@@ -51,7 +49,7 @@ class Instance:
     price_per_hour: float | None = None
     storage_price_per_hour: float | None = None
     interruptible: bool | None = None
-    trust: str | None = None
+    trust: str | None = None  # marketplace, verified, datacenter, own
     machine_id: str | None = None
     image: str | None = None
     started_at: str | None = None

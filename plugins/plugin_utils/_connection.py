@@ -16,8 +16,6 @@ from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedEr
 from ansible_collections.rented.gpu.plugins.module_utils._models import Instance
 from ansible_collections.rented.gpu.plugins.plugin_utils._names import default_name
 
-VIA = ("auto", "direct", "proxy")
-
 # An idle connection stays for the rest of a run and the run after it, seconds.
 CONTROL_PERSIST = 300
 # A dead connection is noticed after 15 s x 4.
