@@ -180,10 +180,12 @@ class Checkout:
         command = ["git", "-c", "safe.directory=*", "-c", "advice.detachedHead=false"]
         if folder:
             command += ["-C", folder]
+        # Bytes: text mode would turn the line ends of Windows into others, in patches and names.
+        given = {"input": os.fsencode(options.pop("input"))} if "input" in options else {"stdin": subprocess.DEVNULL}
         ran = subprocess.run(
-            command + list(arguments), env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False,
-            stdin=None if "input" in options else subprocess.DEVNULL, universal_newlines=True, errors="surrogateescape", **options
-        )  # fmt: skip
+            command + list(arguments), env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, **given, **options
+        )
+        ran.stdout, ran.stderr = os.fsdecode(ran.stdout), os.fsdecode(ran.stderr)
         return ran
 
     def git(self, *arguments, **options):

@@ -181,14 +181,15 @@ def download(item, home, check_mode):
     if check_mode:
         result["changed"] = there != "right" or bool(folder)
         return result
-    if item["stamp"]:
-        _stamps.remove(home, item["stamp"])
+    unfinished(home, item, before)
     if there != "right":
         fetched = Download(item["url"], place)
         ready = place + ".complete"
         if not (folder and not item["keep"] and os.path.isfile(ready) and (not wanted or checksum_of(ready, wanted[0]) == wanted[1])):
             verified(fetched, wanted)
             result.update(bytes=os.path.getsize(fetched.part), resumed=fetched.resumed)
+            if item["keep"] or not folder:
+                unfinished(home, item, before, [place])
             os.replace(fetched.part, place if item["keep"] or not folder else ready)
             fetched.forget()
         archive = place if item["keep"] or not folder else ready
@@ -233,7 +234,7 @@ def watched(home, stamp, folder, names):
 
 
 def earlier(home, stamp, wanted):
-    """What an earlier run of the item put in place: ``paths``, ``names`` of unpacked files, and ``same`` when that is all that is wanted."""
+    """What an earlier run of the item put in place: ``paths``, ``names`` of unpacked files, ``watch``, and ``same`` when that is all."""
     found = _stamps.read(home, stamp) if stamp else None
     if not found:
         return {}
@@ -244,7 +245,18 @@ def earlier(home, stamp, wanted):
                 names.update(zlib.decompress(handle.read()).decode("utf-8", "surrogateescape").split("\0"))
         except (OSError, zlib.error):
             continue
-    return {"paths": found["data"].get("paths", []), "names": names, "same": found["intact"] and found["wanted"] == wanted}
+    return {
+        "paths": found["data"].get("paths", []),
+        "names": names,
+        "watch": found["watch"],
+        "same": found["intact"] and found["wanted"] == wanted,
+    }
+
+
+def unfinished(home, item, before, more=()):
+    """From here until the end an interrupted run is seen; what it and earlier runs put in place may still be replaced by the next one."""
+    if item["stamp"]:
+        _stamps.write(home, item["stamp"], "unfinished", before.get("watch", {}), {"paths": [*before.get("paths", []), *more]})
 
 
 def note_sent(item, home):
