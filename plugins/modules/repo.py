@@ -594,7 +594,7 @@ def last_lines(text):
 
 def shown(url):
     """A URL without what may be a credential in it."""
-    return re.sub(r"^(\w+://)[^/@]*:[^/@]*@", r"\1", url)
+    return re.sub(r"^(https?://|\w+://(?=[^/@]*:))[^/]*@", r"\1", url)
 
 
 def plain(url):

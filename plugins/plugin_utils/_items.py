@@ -56,8 +56,10 @@ def read_repos(raw, mode: str) -> list:
 
 def _check_repo_url(item: dict, where: str, mode: str) -> None:
     parts = urllib.parse.urlsplit(item["url"]) if "://" in item["url"] else None
-    if parts and parts.password:
-        raise Failure("%s: the URL holds a password, which would stay on the host: leave it out, and use mode push or agent." % where)
+    if parts and (parts.password or (parts.username and parts.scheme in ("http", "https"))):
+        raise Failure(
+            "%s: the URL holds a password or a token, which would stay on the host: leave it out, and use mode push or agent." % where
+        )
     if item["mode"] == "push":
         raise Failure("%s: mode push sends a local checkout, and src is a URL: clone it here and give its path, or use mode agent." % where)
     if item["uncommitted"]:

@@ -41,3 +41,18 @@ def test_uncommitted_work_arrives_byte_by_byte(tmp_path, before, after):
     checkout.work()
     assert checkout.changed
     assert (work / "file.bat").read_bytes() == after
+
+
+@pytest.mark.parametrize(
+    "url, said",
+    [
+        ("https://ada:secret@example.org/x", "https://example.org/x"),
+        ("https://ghp_token@example.org/x", "https://example.org/x"),
+        ("https://ada:p@ss@example.org/x", "https://example.org/x"),
+        ("ssh://git@example.org/x@y", "ssh://git@example.org/x@y"),
+        ("ssh://git:secret@example.org/x", "ssh://example.org/x"),
+        ("git@example.org:x", "git@example.org:x"),
+    ],
+)
+def test_credentials_of_a_url_are_not_shown(url, said):
+    assert repo.shown(url) == said

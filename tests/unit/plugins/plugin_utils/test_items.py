@@ -58,6 +58,7 @@ def written(items, folder) -> list:
         ([{"src": "{}/work", "lfs": "maybe"}], "lfs has to be true or false"),
         ([{"dest": "x"}], "give src"),
         ([{"src": "https://ada:secret@example.org/x.git"}], "holds a password"),
+        ([{"src": "https://ghp_token@example.org/x.git", "mode": "private_key"}], "holds a password or a token"),
         ([{"src": "https://example.org/x.git", "mode": "push"}], "clone it here"),
         ([{"src": "https://example.org/x.git", "uncommitted": True}], "of a local checkout only"),
     ],
