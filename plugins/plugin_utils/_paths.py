@@ -10,8 +10,11 @@ import os
 import posixpath
 import urllib.parse
 
+from ansible_collections.rented.gpu.plugins.module_utils import _stamps
 from ansible_collections.rented.gpu.plugins.module_utils._errors import nearest
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure
+
+LONGEST_STAMP = 200
 
 
 def on_controller(path: str) -> str:
@@ -41,7 +44,9 @@ def first_repository(repos) -> str:
 
 def stamp_name(role: str, dest: str) -> str:
     """The name of the stamp of one item; ``dest`` as the user wrote it."""
-    return "%s.%s" % (role, urllib.parse.quote(posixpath.normpath(dest), safe=""))
+    name = "%s.%s" % (role, urllib.parse.quote(posixpath.normpath(dest), safe=""))
+    # A name of a file has 255 bytes at most, and a letter that is not Latin takes six or nine of them here.
+    return name if len(name) <= LONGEST_STAMP else name[: LONGEST_STAMP - 17] + "." + _stamps.digest(name)[:16]
 
 
 def check_items(variable: str, items, keys, required) -> list:

@@ -9,6 +9,7 @@ import os
 
 import pytest
 
+from ansible_collections.rented.gpu.plugins.module_utils import _stamps
 from ansible_collections.rented.gpu.plugins.plugin_utils import _paths
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure
 
@@ -37,6 +38,14 @@ def test_paths_on_the_controller(monkeypatch, tmp_path):
 
 def test_a_stamp_has_one_name_per_place_and_no_slash():
     assert _paths.stamp_name("repos", "code/x/") == _paths.stamp_name("repos", "code//x") == "repos.code%2Fx"
+
+
+def test_the_stamp_of_a_long_place_is_the_name_of_a_file(tmp_path):
+    places = ["数据/" * 20 + name for name in ("训练", "测试")]
+    names = [_paths.stamp_name("data_sync", place) for place in places]
+    for name in names:
+        _stamps.write(str(tmp_path), name, "w", {})
+    assert sorted(_stamps.read_all(str(tmp_path))) == sorted(names) and len(set(names)) == 2
 
 
 def test_items_are_completed_and_checked():
