@@ -5,12 +5,10 @@
 
 from __future__ import annotations
 
-from ansible.utils.display import Display
-
 from ansible_collections.rented.gpu.plugins.module_utils import _gates, _stamps
 from ansible_collections.rented.gpu.plugins.modules.gpu_check import ARGUMENT_SPEC as SPEC
 from ansible_collections.rented.gpu.plugins.modules.gpu_check import STAMP
-from ansible_collections.rented.gpu.plugins.plugin_utils import _paths, _table
+from ansible_collections.rented.gpu.plugins.plugin_utils import _paths, _table, _terminal
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure, RoleAction
 
 COLUMNS = ["gate", "result", "found", "wanted", "remark"]
@@ -40,7 +38,7 @@ class ActionModule(RoleAction):
             title = "%d gate%s failed:" % (len(failed), "" if len(failed) == 1 else "s")
             raise Failure("\n".join([title, table, *_gates.sentences(gates)]), gates=gates, table=table, proof=proof)
         for sentence in _gates.sentences(gates):
-            Display().warning("%s: %s" % (self._task_vars.get("inventory_hostname"), sentence))
+            self._display.warning(_terminal.plain("%s: %s" % (self._task_vars.get("inventory_hostname"), sentence)))
         return {"changed": False, "gates": gates, "table": table, "proof": proof}
 
     def _rented(self):

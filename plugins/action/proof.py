@@ -31,7 +31,9 @@ class ActionModule(RoleAction):
             return {"changed": False, "proof": self.facts["ready"]}
         if not self.facts or self.check_mode:
             return {"changed": not self.facts.get("ready"), "proof": proof}
-        proof = self.remote("proof", {"content": content})["proof"]
+        told = self.remote("proof", {"content": content})["proof"]
+        # Of what the host tells, only what it was asked; otherwise it could write the proof of another one.
+        proof = dict(told, **{name: value for name, value in content.items() if name != "versions"})
         self.set_facts(ready=proof)
         return {"changed": True, "proof": proof, "path": self._keep(proof)}
 

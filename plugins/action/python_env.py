@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import posixpath
 
-from ansible.utils.display import Display
-
 from ansible_collections.rented.gpu.plugins.module_utils import _requirements, _stamps
 from ansible_collections.rented.gpu.plugins.modules.python_env import ARGUMENT_SPEC as SPEC
 from ansible_collections.rented.gpu.plugins.modules.python_env import STAMP, TAGS
@@ -28,8 +26,7 @@ class ActionModule(RoleAction):
         project = arguments["project"] or _paths.first_repository(arguments["repos"])
         if not project and not any(arguments[name] for name in ("requirements", "extras", "packages", "path")):
             return {"changed": False, "msg": "Nothing asks for an environment: no repository, requirements, extras or packages."}
-        if not self.facts.get("workdir"):
-            self.set_facts(**self.remote("host_facts", {})["ansible_facts"]["rented"])
+        self.know_host()
         request = self.request(arguments, project)
         if self.settled(STAMP, request) and not self.pending():
             return {"changed": False, "env": self.facts["stamps"][STAMP]["data"]}
@@ -106,4 +103,4 @@ class ActionModule(RoleAction):
             stamps[STAMP] = dict(stamp, drift=[], intact=True)
             self.set_facts(stamps=stamps)
         if result.get("torch"):
-            Display().display("%s: %s" % (self._task_vars.get("inventory_hostname"), result["torch"]))
+            self.say(result["torch"])

@@ -117,6 +117,8 @@ class ActionModule(RoleAction):
             need["workdir"] = facts["workdir"]
         if not any(need.values()):
             return {"changed": changed}
+        if arguments["workdir"]:  # the stamp is written anew, and watches it
+            need["workdir"] = facts["workdir"]
         need["stamp_wanted"] = _stamps.digest(wanted)
         done = self.remote("host_setup", dict(need, lock_timeout=self.timeout))
         answer = {key: done[key] for key in ("installed", "made", "diff") if key in done}

@@ -28,7 +28,7 @@ class ActionModule(RoleAction):
         items = _items.read_repos(arguments["items"], arguments["mode"])
         if not items:
             return {"changed": False, "repos": []}
-        self.learn()
+        self.know_host()
         for item in items:
             item["path"] = _paths.on_host(item["dest"], self.facts)
             item["stamp"] = _paths.stamp_name("repos", item["dest"])
@@ -58,11 +58,6 @@ class ActionModule(RoleAction):
         }
 
     # --- the request ---------------------------------------------------------------------------------------------
-
-    def learn(self) -> None:
-        """Facts, when this role is used without `ready` before it."""
-        if not self.facts.get("workdir"):
-            self.set_facts(**self.remote("host_facts", {})["ansible_facts"]["rented"])
 
     def prepare(self, item: dict, stack) -> None:
         """Look at a local checkout; nothing has been changed anywhere if this fails."""
@@ -226,5 +221,5 @@ class ActionModule(RoleAction):
                     % item["src"]
                 )
         for note in notes:
-            self._display.display("%s: %s" % (self._task_vars.get("inventory_hostname"), note))
+            self.say(note)
         return notes

@@ -20,8 +20,7 @@ class ActionModule(RoleAction):
     ARGUMENT_SPEC = dict(SPEC, project={"type": "str", "default": ""})
 
     def work(self, arguments):
-        if not self.facts.get("workdir"):
-            self.set_facts(**self.remote("host_facts", {})["ansible_facts"]["rented"])
+        self.know_host()
         project = arguments["project"] or _paths.first_repository(arguments["repos"])
         folder = _paths.on_host(project or ".", self.facts)
         # tmux itself turns ':' and '.' into '_': they separate session, window and pane.

@@ -23,8 +23,7 @@ class ActionModule(RoleAction):
         items = _items.read_data(arguments["items"])
         if not items:
             return {"changed": False, "items": []}
-        if not self.facts.get("workdir"):
-            self.set_facts(**self.remote("host_facts", {})["ansible_facts"]["rented"])
+        self.know_host()
         for item in items:
             self.place(item)
         _paths.check_dests(_items.DATA, items)
@@ -127,13 +126,12 @@ class ActionModule(RoleAction):
         return _ssh.Ssh(self._connection, self._task_vars)
 
     def send(self, item: dict, diffs: list) -> dict:
-        host = self._task_vars.get("inventory_hostname")
         stats = None
         if self.tool("rsync"):
             self.executions += 1
             stats = _rsync.send(
                 self.ssh(), item["here"], item["path"], item["exclude"], bool(item["delete"]), dry=self.check_mode,
-                show=lambda text: self._display.display("%s: %s: %s" % (host, item["dest"], text)),
+                show=lambda text: self.say("%s: %s" % (item["dest"], text)),
             )  # fmt: skip
         if stats is None:  # check mode, and there is nothing at its place yet
             stats = _rsync.Stats(files=len(item["listing"]), bytes=self.bytes_of(item), changes=len(item["listing"]) + 1)

@@ -16,6 +16,7 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.rented.gpu.plugins.module_utils import _stamps
+from ansible_collections.rented.gpu.plugins.plugin_utils import _terminal
 
 FACTS = "rented"  # ansible_facts.rented: what host_facts read
 RUN = "rented_run"  # ansible_facts.rented_run: what each role did in this run
@@ -34,7 +35,7 @@ def vanished(host, doing: str, text: str) -> str:
     said = "; ".join(line.strip() for line in text.splitlines() if line.strip() and not line.startswith(("debug", "@")))[-300:]
     return (
         "%s was lost while %s ran there: %s. Check at the provider whether it was stopped, preempted or outbid. When it runs again, run "
-        "the same command again: what was interrupted is mended." % (host, doing, said.rstrip("."))
+        "the same command again: what was interrupted is mended." % (host, doing, _terminal.plain(said).rstrip("."))
     )
 
 
@@ -69,14 +70,26 @@ class RoleAction(ActionBase):
     def remote(self, module: str, arguments: dict, **options) -> dict:
         """Run one of our modules on the host, and count it. A failure of the module is a `Failure`."""
         self.executions += 1
+        # Without a line in the log of the host: it would have all arguments, signed URLs too.
+        variables = dict(self._task_vars, ansible_no_target_syslog=True)
         try:
-            result = self._execute_module(module_name="rented.gpu." + module, module_args=arguments, task_vars=self._task_vars, **options)
+            result = self._execute_module(module_name="rented.gpu." + module, module_args=arguments, task_vars=variables, **options)
         except AnsibleConnectionFailure as error:
             raise AnsibleConnectionFailure(vanished(self._task_vars.get("inventory_hostname"), module, str(error))) from None
         if result.get("failed"):
             details = {key: value for key, value in result.items() if key not in ("failed", "msg", "invocation", "ansible_facts")}
             raise Failure(str(result.get("msg", "The module %s failed." % module)), **details)
         return result
+
+    def know_host(self) -> None:
+        """Facts, when a role is used without `ready` before it; the workdir is the one that `ready` would take."""
+        if not self.facts.get("workdir"):
+            workdir = self._templar.template(self._task_vars.get("rented_workdir")) or None
+            self.set_facts(**self.remote("host_facts", {"workdir": workdir})["ansible_facts"][FACTS])
+
+    def say(self, text: str) -> None:
+        """A line for people, outside of the result."""
+        self._display.display(_terminal.plain("%s: %s" % (self._task_vars.get("inventory_hostname"), text)))
 
     def set_facts(self, **changes) -> None:
         """Change what the following roles see in ``ansible_facts.rented``."""
@@ -98,7 +111,7 @@ class RoleAction(ActionBase):
             arguments = self.validate_argument_spec(argument_spec=self.ARGUMENT_SPEC)[1] if self.ARGUMENT_SPEC else dict(self._task.args)
             result = self.work(arguments)
         except Failure as failure:
-            result = dict(failure.details, failed=True, msg=str(failure))
+            result = dict(failure.details, failed=True, msg=_terminal.plain(failure))
             # Ansible prints the whole result of a failed task; the sentence must not drown in facts.
             self._new_facts.pop(FACTS, None)
         finally:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 import subprocess
 
+from ansible_collections.rented.gpu.plugins.plugin_utils import _terminal
+
 DOWN = "down"  # nobody answers yet
 KEY = "key"  # sshd answers and takes none of our keys
 CHANGED = "changed"  # the host key is not the one we know
@@ -55,7 +57,7 @@ def last_words(text: str) -> str:
     text = re.sub(r"^.*?(?:Failed to connect to the host via ssh:|Make sure this host can be reached over ssh:)", "", text, flags=re.S)
     noise = ("debug", "@", "OpenSSH_", "Warning: Perm")
     lines = [line for line in map(str.strip, text.splitlines()) if line and not line.startswith(noise)]
-    return "; ".join(lines[-2:])[:400] or "ssh said nothing"
+    return _terminal.plain("; ".join(lines[-2:])[:400]) or "ssh said nothing"
 
 
 def ask(command: list, seconds: float = 30) -> str:
@@ -66,7 +68,7 @@ def ask(command: list, seconds: float = 30) -> str:
         )
     except (OSError, subprocess.SubprocessError):
         return ""
-    return ran.stderr.decode(errors="replace")
+    return _terminal.plain(ran.stderr.decode(errors="replace"))
 
 
 def offered(said: str) -> tuple:

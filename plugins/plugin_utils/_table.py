@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from ansible_collections.rented.gpu.plugins.plugin_utils import _terminal
+
 
 def lines(rows: list, columns: list) -> list:
     """The lines of a table. ``rows`` are dicts; a column that is empty in every row is left out."""
@@ -30,4 +32,4 @@ def _text(value):
         return ""
     if isinstance(value, float):
         return "%.1f" % value
-    return str(value)
+    return " ".join(_terminal.plain(value).split("\n"))

@@ -23,3 +23,8 @@ def test_a_column_without_any_value_is_left_out():
 def test_a_missing_value_is_blank_and_the_line_has_no_trailing_blanks():
     rows = [{"host": "a", "GPU": "x"}, {"host": "b"}]
     assert _table.lines(rows, ["host", "GPU"])[-1] == "b"
+
+
+def test_what_a_terminal_would_obey_is_shown_instead():
+    rows = [{"host": "a", "GPU": "H100\x1b[2J\x9b31m\u202e\r\nb  yes"}]
+    assert _table.lines(rows, ["host", "GPU"])[2:] == ["a     H100\\x1b[2J\\x9b31m\\u202e b  yes"]

@@ -1,0 +1,93 @@
+# Copyright (c) 2026, the rented.gpu contributors
+# GNU General Public License v3.0 or later (see LICENSE)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the actions of the roles ask a host, and what they believe of its answers; the host is played, and may lie."""
+
+from __future__ import annotations
+
+import json
+import types
+
+import pytest
+
+from ansible_collections.rented.gpu.plugins.action import proof, ready, session
+from ansible_collections.rented.gpu.plugins.module_utils import _stamps
+from ansible_collections.rented.gpu.plugins.plugin_utils import _action
+
+FACTS = {"workdir": "/data", "home": "/root", "tools": {}, "packages": {}, "stamps": {}, "auto_tmux": {"present": False, "off": False}}
+
+
+class Templar:
+    def template(self, value):
+        return value
+
+
+@pytest.fixture
+def play(monkeypatch):
+    """``play(plugin, answers, …)``: the result; ``asked`` has what the host was asked, ``shown`` what people saw."""
+    asked, shown = [], []
+
+    def run(plugin, answers, arguments=None, facts=None, check=False, **variables):
+        action = plugin.ActionModule.__new__(plugin.ActionModule)
+        action._task = types.SimpleNamespace(check_mode=check, args=dict(arguments or {}), _role=None, action="rented.gpu.x", async_val=0)
+        action._connection = types.SimpleNamespace(_shell=types.SimpleNamespace(tmpdir=None))
+        action._templar = Templar()
+        action._display = types.SimpleNamespace(display=shown.append, warning=shown.append)
+
+        def execute(module_name=None, module_args=None, task_vars=None, **options):
+            asked.append((module_name.split(".")[-1], module_args, task_vars))
+            return dict(answers[module_name.split(".")[-1]])
+
+        monkeypatch.setattr(action, "_execute_module", execute, raising=False)
+        monkeypatch.setattr(action, "_remove_tmp_path", lambda path: None, raising=False)
+        monkeypatch.setattr(
+            action, "validate_argument_spec", lambda argument_spec: (None, dict(_defaults(argument_spec), **arguments or {})), raising=False
+        )
+        monkeypatch.setattr(_action.ActionBase, "run", lambda self, tmp, task_vars: {})
+        known = {"rented": facts} if facts else {}
+        return action.run(task_vars=dict(variables, inventory_hostname="vast-1", ansible_facts=known))
+
+    run.asked, run.shown = asked, shown
+    return run
+
+
+def _defaults(spec):
+    return {name: option.get("default") for name, option in spec.items()}
+
+
+def test_a_role_alone_works_in_the_workdir_of_the_user(play):
+    answers = {"host_facts": {"ansible_facts": {"rented": FACTS}}, "session": {"changed": True}}
+    play(session, answers, rented_workdir="/data")
+    assert play.asked[0][:2] == ("host_facts", {"workdir": "/data"})
+    assert play.asked[1][1]["project"] == "/data"
+
+
+def test_nothing_of_the_arguments_goes_to_the_log_of_the_host(play):
+    play(session, {"session": {"changed": True}}, facts=FACTS)
+    assert play.asked[0][2]["ansible_no_target_syslog"] is True
+
+
+def test_what_a_host_says_cannot_command_the_terminal(play):
+    result = play(session, {"session": {"failed": True, "msg": "no\x1b]0;owned\x07\r\nline two\ttab"}}, facts=FACTS)
+    assert result["failed"] and result["msg"] == "no\\x1b]0;owned\\x07\nline two\ttab"
+
+
+def test_the_stamp_of_ready_keeps_watching_the_workdir_when_only_a_package_is_missing(play):
+    stamp = {"wanted": _stamps.digest({"workdir": "/data"}), "intact": True, "watch": {"exists": {"/data": True}}}
+    facts = dict(FACTS, stamps={"ready": stamp}, package_manager="apt", packages={"htop": None})
+    answers = {"host_facts": {"ansible_facts": {"rented": facts}}, "host_setup": {"changed": False}}
+    play(ready, answers, {"workdir": "/data", "packages": ["htop"], "timeout": 1}, ansible_python_interpreter="/usr/bin/python3")
+    assert [name for name, *_rest in play.asked] == ["host_facts", "host_setup"]
+    assert play.asked[1][1]["packages"] == ["htop"] and play.asked[1][1]["workdir"] == "/data"
+
+
+def test_a_host_cannot_write_the_proof_of_another_one(play, tmp_path, monkeypatch):
+    monkeypatch.setenv("RENTED_GPU_HOME", str(tmp_path / "state"))
+    lie = {"host": "vast-2", "ready": True, "gates": [], "made": {}, "instance": {"id": "2"}}
+    facts = dict(FACTS, gates=[{"name": "gpu_count", "result": "fail", "required": True}])
+    result = play(proof, {"proof": {"changed": True, "proof": lie}}, facts=facts, rented_id="1")
+    kept = sorted(path.name for path in (tmp_path / "state" / "ready").iterdir())
+    assert kept == ["vast-1.json"]
+    written = json.loads((tmp_path / "state" / "ready" / "vast-1.json").read_text())
+    assert (written["host"], written["ready"], written["instance"]["id"]) == ("vast-1", False, "1")
+    assert result["changed"]
