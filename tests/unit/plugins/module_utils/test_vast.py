@@ -317,9 +317,9 @@ def test_no_secret_comes_out(fake, provider):
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in FIXTURES.glob("list_*.json")))
-def test_recorded_shapes(name):
-    recorded = json.loads((FIXTURES / (name + ".json")).read_text())
-    for given, expected in zip(recorded["answer"]["instances"], recorded["expected"], strict=True):
+def test_answers_of_the_fixtures(name):
+    fixture = json.loads((FIXTURES / (name + ".json")).read_text())
+    for given, expected in zip(fixture["answer"]["instances"], fixture["expected"], strict=True):
         found = vast.instance(given, "vast").as_dict()
         assert {field: found[field] for field in expected} == expected
 
