@@ -24,7 +24,10 @@ class ActionModule(RoleAction):
         run = self._task_vars["ansible_facts"].get(RUN) or {}
         now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         versions = {"rented.gpu": _collection.version(), "ansible-core": ansible_version}
-        content = _proof.build(self._task_vars, self.facts, run, versions, now)
+        # Variables that the user set himself may be templates; what an API or a host said is none, and is left as it is.
+        names = ["inventory_hostname", *("rented_" + name for name in _proof.RENTED)]
+        variables = {name: self._templar.template(self._task_vars.get(name)) for name in names}
+        content = _proof.build(variables, self.facts, run, versions, now)
         proof = _proof.add_made(content, self.facts.get("stamps") or {})
         worked = any(role["changed"] for role in run.values())
         if not worked and _proof.same(self.facts.get("ready"), proof):

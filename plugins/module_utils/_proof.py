@@ -11,6 +11,7 @@ from __future__ import annotations
 
 SCHEMA = 1
 NAME = "ready.json"
+RENTED = ("provider", "account", "id", "label", "price_per_hour")  # what of the instance is kept
 VOLATILE = ("at", "roles")  # differ from run to run without anything having changed
 GATE_VOLATILE = ("seconds", "value")  # free disk and temperature move by themselves; the verdict does not
 
@@ -26,7 +27,7 @@ def build(variables: dict, facts: dict, run: dict, versions: dict, now: str) -> 
         "schema": SCHEMA,
         "at": now,
         "host": variables.get("inventory_hostname"),
-        "instance": {name: variables.get("rented_" + name) for name in ("provider", "account", "id", "label", "price_per_hour")},
+        "instance": {name: variables.get("rented_" + name) for name in RENTED},
         "simulated": bool(gpu.get("simulated")),
         "ready": not any(gate["result"] == "fail" and gate.get("required", True) for gate in gates),
         "gates": gates,

@@ -19,7 +19,7 @@ FACTS = {"workdir": "/data", "home": "/root", "tools": {}, "packages": {}, "stam
 
 class Templar:
     def template(self, value):
-        return value
+        return "rendered" if value == "{{ mine }}" else value
 
 
 @pytest.fixture
@@ -85,9 +85,10 @@ def test_a_host_cannot_write_the_proof_of_another_one(play, tmp_path, monkeypatc
     monkeypatch.setenv("RENTED_GPU_HOME", str(tmp_path / "state"))
     lie = {"host": "vast-2", "ready": True, "gates": [], "made": {}, "instance": {"id": "2"}}
     facts = dict(FACTS, gates=[{"name": "gpu_count", "result": "fail", "required": True}])
-    result = play(proof, {"proof": {"changed": True, "proof": lie}}, facts=facts, rented_id="1")
+    result = play(proof, {"proof": {"changed": True, "proof": lie}}, facts=facts, rented_id="1", rented_label="{{ mine }}")
     kept = sorted(path.name for path in (tmp_path / "state" / "ready").iterdir())
     assert kept == ["vast-1.json"]
     written = json.loads((tmp_path / "state" / "ready" / "vast-1.json").read_text())
     assert (written["host"], written["ready"], written["instance"]["id"]) == ("vast-1", False, "1")
+    assert written["instance"]["label"] == "rendered"
     assert result["changed"]
