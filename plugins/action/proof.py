@@ -6,14 +6,12 @@
 from __future__ import annotations
 
 import datetime
-import json
-import os
 
 from ansible.release import __version__ as ansible_version
 
-from ansible_collections.rented.gpu.plugins.module_utils import _proof, _stamps, _state
+from ansible_collections.rented.gpu.plugins.module_utils import _proof
 from ansible_collections.rented.gpu.plugins.modules.proof import ARGUMENT_SPEC as SPEC
-from ansible_collections.rented.gpu.plugins.plugin_utils import _collection
+from ansible_collections.rented.gpu.plugins.plugin_utils import _collection, _kept
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import RUN, RoleAction
 
 
@@ -33,16 +31,9 @@ class ActionModule(RoleAction):
         if not worked and _proof.same(self.facts.get("ready"), proof):
             return {"changed": False, "proof": self.facts["ready"]}
         if not self.facts or self.check_mode:
-            return {"changed": not self.facts.get("ready"), "proof": proof}
+            return {"changed": True, "proof": proof}
         told = self.remote("proof", {"content": content})["proof"]
         # Of what the host tells, only what it was asked; otherwise it could write the proof of another one.
         proof = dict(told, **{name: value for name, value in content.items() if name != "versions"})
         self.set_facts(ready=proof)
-        return {"changed": True, "proof": proof, "path": self._keep(proof)}
-
-    def _keep(self, proof):
-        folder = os.path.join(_state.home(), "ready")
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-        path = os.path.join(folder, proof["host"].replace(os.sep, "_") + ".json")
-        _stamps.write_private(path, json.dumps(proof, indent=1, sort_keys=True) + "\n")
-        return path
+        return {"changed": True, "proof": proof, "path": _kept.keep(proof["host"], proof)}

@@ -52,5 +52,7 @@ def same(old: dict | None, new: dict) -> bool:
 
 def _lasting(proof: dict) -> dict:
     kept = {key: value for key, value in proof.items() if key not in VOLATILE}
+    # The price of an interruptible instance moves by the minute.
+    kept["instance"] = {key: value for key, value in (proof.get("instance") or {}).items() if key != "price_per_hour"}
     kept["gates"] = [{key: value for key, value in gate.items() if key not in GATE_VOLATILE} for gate in proof.get("gates", [])]
     return kept

@@ -103,3 +103,13 @@ def test_check_only_looks(repeated, play, settings, two):
     before = [box.ssh("ls -laR --time-style=full-iso .rented | sha256sum") for box in two]
     play("check", **settings).ok()
     assert [box.ssh("ls -laR --time-style=full-iso .rented | sha256sum") for box in two] == before
+
+
+def test_a_gate_that_fails_later_withdraws_the_proof_until_it_passes(repeated, play, settings, two):
+    box = two[0]
+    failed = play("bootstrap", limit=box.name, cuda_check_required=["disk"], cuda_check_disk_free_gb=1000000, **settings)
+    assert failed.rc != 0 and "disk" in failed.message(box.name)
+    for proof in (json.loads(box.ssh("cat .rented/ready.json")), json.loads(_ready_copy(box).read_text())):
+        assert proof["ready"] is False
+    play("bootstrap", limit=box.name, **settings).ok()
+    assert json.loads(box.ssh("cat .rented/ready.json"))["ready"] is True

@@ -51,6 +51,12 @@ def test_clocks_and_moving_readings_are_no_change():
     assert _proof.same(old, new)
 
 
+def test_a_price_that_moves_is_no_change():
+    cheaper = dict(build(), instance=dict(build()["instance"], price_per_hour=0.1))
+    assert _proof.same(build(), cheaper)
+    assert not _proof.same(build(), dict(build(), instance=dict(build()["instance"], id="8")))
+
+
 def test_another_verdict_or_version_is_a_change():
     assert not _proof.same(build(), build(gates=gate("fail")))
     assert not _proof.same(build(), build(gpu={"driver": "580.1", "simulated": True}))

@@ -1,0 +1,21 @@
+# Copyright (c) 2026, the rented.gpu contributors
+# GNU General Public License v3.0 or later (see LICENSE)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection; it may change without notice.
+"""The controller's copies of the hosts' proofs: ``ready/<host>.json`` below the state directory."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from ansible_collections.rented.gpu.plugins.module_utils import _stamps, _state
+
+
+def keep(host: str, proof: dict) -> str:
+    """Write the copy, 0600; the path. ``host`` is the inventory's name: what a host calls itself names no file here."""
+    folder = os.path.join(_state.home(), "ready")
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    path = os.path.join(folder, host.replace(os.sep, "_") + ".json")
+    _stamps.write_private(path, json.dumps(dict(proof, host=host), indent=1, sort_keys=True) + "\n")
+    return path
