@@ -19,6 +19,11 @@ if [ "${1:-python}" = engine ]; then
     if ! command -v docker >/dev/null 2>&1 || ! docker info >/dev/null 2>&1; then
         need podman podman runc netavark aardvark-dns
         need iptables iptables
+        # Containers of a user who is not root.
+        if [ "$(id -u)" != 0 ]; then
+            need newuidmap uidmap
+            need slirp4netns slirp4netns
+        fi
     fi
     need debootstrap debootstrap
 fi
