@@ -251,8 +251,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         named = self.get_option("accounts") is not None
         accounts = _accounts.given(self._rendered("accounts"), timeout) if named else _accounts.found(timeout)
         for account in accounts:
-            if account.provider.api_key:
-                register_secret(account.provider.api_key)
+            for secret in account.provider.secrets():
+                register_secret(secret)
             self.display.vv("Using the %s at %s" % (account.title, account.provider.endpoint or "its usual place"))
         return accounts
 

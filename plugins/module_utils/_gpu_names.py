@@ -51,6 +51,57 @@ NOISE = {
 }
 WRITTEN = {"TI": "Ti", "ADA": "Ada", "LAPTOP": "Laptop"}
 
+# GiB per GPU of models that come in one size, or in one size per variant: for APIs that name the GPU and not its memory.
+# From the makers' data sheets. A model that is sold in several sizes and is not told apart by its variant is not here.
+USUAL_GB = {
+    ("A2", None): 16,
+    ("A10", None): 24,
+    ("A10G", None): 24,
+    ("A16", None): 16,
+    ("A30", None): 24,
+    ("A40", None): 48,
+    ("B200", None): 180,
+    ("B300", None): 288,
+    ("GH200", None): 96,
+    ("H100", "SXM"): 80,
+    ("H100", "PCIe"): 80,
+    ("H100", "NVL"): 94,
+    ("H200", None): 141,
+    ("L4", None): 24,
+    ("L40", None): 48,
+    ("L40S", None): 48,
+    ("M60", None): 8,
+    ("MI300X", None): 192,
+    ("P4", None): 8,
+    ("P100", None): 16,
+    ("RTX 3070", None): 8,
+    ("RTX 3080 Ti", None): 12,
+    ("RTX 3090", None): 24,
+    ("RTX 3090 Ti", None): 24,
+    ("RTX 4070 Ti", None): 12,
+    ("RTX 4080", None): 16,
+    ("RTX 4080 SUPER", None): 16,
+    ("RTX 4090", None): 24,
+    ("RTX 5080", None): 16,
+    ("RTX 5090", None): 32,
+    ("RTX 2000 Ada", None): 16,
+    ("RTX 4000 Ada", None): 20,
+    ("RTX 5000 Ada", None): 32,
+    ("RTX 6000 Ada", None): 48,
+    ("RTX 4000", None): 8,
+    ("RTX 5000", None): 16,
+    ("RTX 6000", None): 24,
+    ("RTX 8000", None): 48,
+    ("RTX A2000", None): 6,
+    ("RTX A4000", None): 16,
+    ("RTX A4500", None): 20,
+    ("RTX A5000", None): 24,
+    ("RTX A6000", None): 48,
+    ("RTX PRO 6000", None): 96,
+    ("T4", None): 16,
+    ("T4G", None): 16,
+}
+
 KNOWN = re.compile(
     r"^(?:(?:RTX|GTX) \d{3,4}(?: (?:Ti|SUPER|Ada|SFF|Laptop|D|Max-Q))*|RTX A\d{3,4}|RTX PRO \d{4}|TITAN (?:X|XP|V|RTX)"
     r"|(?:A|B|H|K|L|M|P|T|V|GB|GH|CMP )\d{1,4}[A-Z]?|MI\d{2,3}[A-Z]?)$"
@@ -68,6 +119,22 @@ class GpuName(NamedTuple):
 def same_size(one_mb, other_mb) -> bool:
     """Whether two sizes are of one model: within 7 % of the larger."""
     return abs(one_mb - other_mb) <= TOLERANCE * max(one_mb, other_mb)
+
+
+def sold_gb(vram_mb) -> int | None:
+    """The size that a GPU is sold with, in GB: the nearest of `SIZES_GB` within 7 %; None where there is none."""
+    if not vram_mb:
+        return None
+    near = min(SIZES_GB, key=lambda size: abs(size * 1024 - vram_mb))
+    return near if same_size(near * 1024, vram_mb) else None
+
+
+def usual_vram_mb(name: GpuName) -> int | None:
+    """MiB per GPU by the model alone, for APIs that do not say it; None where one model comes in several sizes."""
+    if name.vram_mb or (name.variant or "").startswith("MIG"):
+        return name.vram_mb
+    gigabytes = USUAL_GB.get((name.model, name.variant)) or USUAL_GB.get((name.model, None))
+    return gigabytes * 1024 if gigabytes else None
 
 
 def normalise(raw: str | None, vram_mb=None) -> GpuName:

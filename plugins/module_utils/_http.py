@@ -18,6 +18,7 @@ import ssl
 import time
 import urllib.error
 import urllib.parse
+from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 
@@ -195,7 +196,8 @@ def failure(title: str, name: str, endpoint: str, status: int, sentence: str | N
 class JsonApi:
     """JSON over HTTP with a bearer key.
 
-    ``endpoint`` is the base URL without a trailing slash, ``timeout`` is in seconds per try.
+    ``endpoint`` is the base URL without a trailing slash, ``timeout`` is in seconds per try. ``api_key`` may be a function that gives
+    the key of the moment: tokens that are good for an hour.
     ``clock`` and ``sleep`` can be replaced, so that tests do not wait.
     """
 
@@ -204,7 +206,7 @@ class JsonApi:
         title: str,
         name: str,
         endpoint: str,
-        api_key: str | None = None,
+        api_key: str | Callable[[], str] | None = None,
         timeout: float = 30,
         tries: int = TRIES,
         pace: Pace | None = None,
@@ -218,8 +220,10 @@ class JsonApi:
         self.tries = tries
         self.pace = pace or Pace(0)
         self.answer_limit = answer_limit
-        check_key(title, name, api_key)
-        self._api_key = api_key
+        if not callable(api_key):
+            check_key(title, name, api_key)
+        self._give_key = api_key if callable(api_key) else lambda: api_key
+        self._api_key = None
         self._sleep = sleep
         # Redirects are followed here, by hand: Ansible's handler would send the key along to any host.
         self._request = Request(follow_redirects="none", use_netrc=False, http_agent=USER_AGENT)
@@ -240,6 +244,7 @@ class JsonApi:
             pairs = [(key, value) for key, value in query.items() if value is not None]
             url += "?" + urllib.parse.urlencode(pairs, doseq=True)
         headers = {"Accept": "application/json"}
+        self._api_key = self._give_key()
         if self._api_key:
             headers["Authorization"] = "Bearer " + self._api_key
         data = None

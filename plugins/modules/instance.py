@@ -67,6 +67,16 @@ options:
       - Whether to rent what the provider may take back at any time, for a lower price.
     type: bool
     default: false
+  bid_per_hour:
+    description:
+      - What to bid for an interruptible instance, in USD per hour, where the provider takes bids. What is bid is paid.
+      - The bid of an instance that exists is changed when it differs.
+    type: float
+  startup_script:
+    description:
+      - A script that runs once, as root, when a new instance boots, by whatever way the provider has for it.
+      - The provider, and whoever can read its web page, can read it, so it must not hold a secret.
+    type: str
   ssh_public_key:
     description:
       - The SSH public key that may log in, as its text or as the path of its file. Left out, the keys of the account at the provider count.
@@ -166,6 +176,8 @@ def argument_spec():
         region={"type": "str"},
         max_price_per_hour={"type": "float"},
         interruptible={"type": "bool", "default": False},
+        bid_per_hour={"type": "float"},
+        startup_script={"type": "str"},
         ssh_public_key={"type": "str", "no_log": False},
         options={"type": "dict", "default": {}},
         wait={"type": "bool", "default": True},
@@ -184,6 +196,8 @@ def launch_request(params):
         region=params["region"] or None,
         max_price_per_hour=params["max_price_per_hour"],
         interruptible=params["interruptible"],
+        bid_per_hour=params["bid_per_hour"],
+        startup_script=params["startup_script"] or None,
         ssh_public_key=read_public_key(params["ssh_public_key"]),
         options=params["options"] or {},
     )
@@ -194,8 +208,7 @@ def main():
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True, required_one_of=[("name", "id")])
     try:
         provider = build(module.params)
-        if provider.api_key:
-            module.no_log_values.add(provider.api_key)
+        module.no_log_values.update(provider.secrets())
         resource = Resource(
             provider,
             name=module.params["name"],

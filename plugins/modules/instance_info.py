@@ -130,8 +130,7 @@ def main():
         expression = compiled(wanted["query"])
         found = []
         for provider in build_all(wanted):
-            if provider.api_key:
-                module.no_log_values.add(provider.api_key)
+            module.no_log_values.update(provider.secrets())
             found.extend(provider.list_instances())
         rows = [
             instance.as_dict()

@@ -60,6 +60,13 @@ def given(entries, timeout: float) -> list:
                 "Accounts %d and %d are both '%s' at %s: give each its own 'name'." % (seen[who], number, who[1], account.provider.NAME)
             )
         seen[who] = number
+    for number, account in enumerate(accounts, 1):
+        for other, earlier in enumerate(accounts[: number - 1], 1):
+            if account.provider.same_account(earlier.provider):
+                raise RentedError(
+                    "Accounts %d ('%s') and %d ('%s') are one and the same at %s: leave one out."
+                    % (other, earlier.provider.account, number, account.provider.account, account.provider.TITLE)
+                )
     return accounts
 
 
@@ -135,7 +142,9 @@ def _ask(account: Account, keep_raw: bool) -> Answer:
 
 
 def _without_key(text: str, provider: Provider) -> str:
-    return text.replace(provider.api_key, "REMOVED") if provider.api_key else text
+    for secret in provider.secrets():
+        text = text.replace(secret, "REMOVED")
+    return text
 
 
 def to_cache(answers: list) -> list:

@@ -16,8 +16,8 @@ import hashlib
 import os
 import re
 
-from ansible_collections.rented.gpu.plugins.module_utils._errors import MissingCredentials
-from ansible_collections.rented.gpu.plugins.module_utils._models import SCHEMA, Instance, LaunchRequest
+from ansible_collections.rented.gpu.plugins.module_utils._errors import MissingCredentials, RentedError
+from ansible_collections.rented.gpu.plugins.module_utils._models import SCHEMA, Instance, LaunchRequest, Wish
 
 # Names under which APIs put secrets, and free text of the user that may hold one (start scripts, environments, commands).
 _SECRET_NAMES = re.compile(
@@ -54,6 +54,9 @@ class Provider(abc.ABC):
     KEY_FILES: tuple = ()  # files that hold the key; "~" and "$VARIABLES" are expanded
     SSH_USER: str = "root"
     OPTIONS: tuple = ()  # further keys that an account of this provider takes
+    SECRET_OPTIONS: tuple = ()  # those of OPTIONS whose values are secrets
+    NAMES_MATTER: bool = False  # whether the account's name says which instances are meant; else it is only a word of the user
+    NO_PRICES: str | None = None  # where offers have no price: the sentence that says so, and where a person finds the prices
 
     def __init__(
         self,
@@ -66,7 +69,9 @@ class Provider(abc.ABC):
         self.account = account or self.NAME
         self.endpoint = (endpoint or self._first_env(self.ENDPOINT_ENV) or self.ENDPOINT).rstrip("/")
         self.timeout = timeout
-        self.options = options
+        self.options = {name: value for name, value in options.items() if value is not None}
+        if api_key and not self.needs_key():
+            raise RentedError("%s takes no api_key: it looks at %s." % (self.TITLE, ", ".join(self.places_looked_at())), self.NAME)
         self.keep_raw = False  # whether `list_instances` also keeps the API's own answers, for `scrubbed_raw`
         self._raw: dict = {}
         self.api_key = api_key or self.find_api_key()
@@ -124,17 +129,27 @@ class Provider(abc.ABC):
                 return value
         return None
 
+    def secrets(self) -> list:
+        """Every secret of the account, to be masked wherever text is shown. A subclass adds what it finds elsewhere."""
+        return [value for value in (self.api_key, *(self.options.get(name) for name in self.SECRET_OPTIONS)) if value]
+
     def identity(self) -> str:
         """A digest of who is asked, and where: part of the cache key. The key enters only as input of the hash."""
-        parts = (SCHEMA, self.NAME, self.account, self.endpoint, self.api_key, sorted(self.options.items()))
-        return hashlib.sha256(repr(parts).encode()).hexdigest()
+        return hashlib.sha256(repr((SCHEMA, self.account, self._asked())).encode()).hexdigest()
+
+    def same_account(self, other: Provider) -> bool:
+        """Whether both would list the same instances, whatever the user calls them."""
+        return self._asked() == other._asked() and not (self.NAMES_MATTER and self.account != other.account)
+
+    def _asked(self) -> tuple:
+        return (self.NAME, self.endpoint, self.api_key, sorted(self.options.items()))
 
     # --- the API's own words, for those who ask ------------------------------------------------------------------
 
     def remember_raw(self, instance_id, answer) -> None:
         """Called by `list_instances` for each instance; keeps the answer, secrets removed, when `keep_raw` is set."""
         if self.keep_raw:
-            self._raw[str(instance_id)] = scrub(answer, known=(self.api_key,))
+            self._raw[str(instance_id)] = scrub(answer, known=self.secrets())
 
     def scrubbed_raw(self, instance_id: str):
         """What the API answered about an instance in the last `list_instances`, secrets removed; None where it was not kept."""
@@ -205,7 +220,43 @@ class CanReadConsole(abc.ABC):
         """The last output of the instance."""
 
 
-MIXINS = (CanLaunch, CanStop, CanLabel, CanAttachKey, CanReadConsole)
+class CanListOffers(abc.ABC):
+    """The provider says what can be rented now."""
+
+    @abc.abstractmethod
+    def list_offers(self, wish: Wish) -> list:
+        """What can be rented now, as `Offer`: at least everything that fits the wish; more does no harm. Unavailable ones are left out."""
+
+
+class CanRegisterKey(abc.ABC):
+    """The account keeps SSH public keys for instances that are rented later."""
+
+    @abc.abstractmethod
+    def list_keys(self) -> list:
+        """Every key of the account, as `SshKey`."""
+
+    @abc.abstractmethod
+    def add_key(self, name: str, public_key: str) -> str:
+        """Register a key that is not there yet and return its id; the other keys stay."""
+
+    @abc.abstractmethod
+    def remove_key(self, key_id: str) -> None:
+        """Forget a key; one that is already gone is success."""
+
+
+class CanBid(abc.ABC):
+    """The price of an interruptible instance is a bid that can be changed while it exists."""
+
+    @abc.abstractmethod
+    def get_bid(self, instance_id: str) -> float | None:
+        """The bid of an instance in USD per hour; None for one that is not rented by a bid."""
+
+    @abc.abstractmethod
+    def set_bid(self, instance_id: str, price_per_hour: float) -> None:
+        """Bid this much, in USD per hour for the whole instance. What is bid is paid."""
+
+
+MIXINS = (CanLaunch, CanStop, CanLabel, CanAttachKey, CanReadConsole, CanListOffers, CanRegisterKey, CanBid)
 
 
 def can(provider, mixin) -> bool:

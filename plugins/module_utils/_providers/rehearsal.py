@@ -102,6 +102,7 @@ class RehearsalProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, Ca
     NAME = "rehearsal"
     TITLE = "Rehearsal"
     OPTIONS = ("engine",)
+    NAMES_MATTER = True
 
     @classmethod
     def available(cls) -> bool:

@@ -11,15 +11,13 @@ Facts: the OpenAPI file of vast-ai/docs, and ``vastai`` 1.9.1 (``SKILL.md`` for 
 
 from __future__ import annotations
 
-import datetime
 import json
 import logging
-import math
 import re
 import sys
 import time
 
-from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names, _http
+from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names, _http, _values
 from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     AuthenticationError,
     MissingLibrary,
@@ -474,11 +472,11 @@ def instance(row: dict, account: str) -> Instance:
     direct = direct_endpoint(text.get("public_ipaddr"), row.get("ports"))
     proxy = proxy_endpoint(text.get("ssh_host"), row.get("ssh_port"), text.get("image_runtype", ""))
     best = direct or proxy or (None, None)
-    gpu = _gpu_names.normalise(text.get("gpu_name"), _float(row.get("gpu_ram")))
-    disk = _float(row.get("disk_space"))
-    storage = _float(row.get("storage_cost"))
+    gpu = _gpu_names.normalise(text.get("gpu_name"), _values.number(row.get("gpu_ram")))
+    disk = _values.number(row.get("disk_space"))
+    storage = _values.number(row.get("storage_cost"))
     now = row.get("instance") if isinstance(row.get("instance"), dict) else {}
-    price = _float(now.get("totalHour"))
+    price = _values.number(now.get("totalHour"))
     return Instance(
         provider=VastProvider.NAME,
         account=account,
@@ -496,25 +494,25 @@ def instance(row: dict, account: str) -> Instance:
         gpu_name_raw=text.get("gpu_name") or None,
         gpu_model=gpu.model,
         gpu_variant=gpu.variant,
-        gpu_count=_int(row.get("num_gpus")),
+        gpu_count=_values.whole(row.get("num_gpus")),
         gpu_vram_mb=gpu.vram_mb,
-        cpu_cores=_float(row.get("cpu_cores_effective")),
+        cpu_cores=_values.number(row.get("cpu_cores_effective")),
         ram_gb=ram_share(row),
         disk_gb=disk,
-        cuda_max=_version(row.get("cuda_max_good")),
-        driver=_version(row.get("driver_version")),
+        cuda_max=_values.text(row.get("cuda_max_good")),
+        driver=_values.text(row.get("driver_version")),
         region=text.get("geolocation") or row.get("country_code") or None,
-        price_per_hour=price if price is not None else _float(row.get("dph_total")),
+        price_per_hour=price if price is not None else _values.number(row.get("dph_total")),
         storage_price_per_hour=round(storage * disk / HOURS_PER_MONTH, 6) if storage is not None and disk is not None else None,
         interruptible=row["is_bid"] if isinstance(row.get("is_bid"), bool) else None,
         trust=trust(row),
         machine_id=str(row["machine_id"]) if row.get("machine_id") is not None else None,
         image=text.get("image_uuid") or None,
-        started_at=_time(row.get("start_date")),
-        ends_at=_time(row.get("end_date")),
-        reliability=_float(row.get("reliability2", row.get("reliability"))),
-        inet_down_mbps=_float(row.get("inet_down")),
-        inet_up_mbps=_float(row.get("inet_up")),
+        started_at=_values.moment(row.get("start_date")),
+        ends_at=_values.moment(row.get("end_date")),
+        reliability=_values.number(row.get("reliability2", row.get("reliability"))),
+        inet_down_mbps=_values.number(row.get("inet_down")),
+        inet_up_mbps=_values.number(row.get("inet_up")),
     )
 
 
@@ -539,7 +537,7 @@ def direct_endpoint(host: str | None, ports) -> tuple | None:
     """(host, port) of port 22, mapped on the machine's own address; None while it is not mapped. ``HostPort`` is a string."""
     mapped = ports.get("22/tcp") if isinstance(ports, dict) else None
     for entry in mapped if isinstance(mapped, list) else ():
-        port = _port(entry.get("HostPort")) if isinstance(entry, dict) else None
+        port = _values.port(entry.get("HostPort")) if isinstance(entry, dict) else None
         if host and port:
             return host, port
     return None
@@ -549,7 +547,7 @@ def proxy_endpoint(host: str | None, port, runtype: str) -> tuple | None:
     """(host, port) of Vast's SSH proxy; one higher for instances with Jupyter. None where the image runs without either."""
     if runtype and "ssh" not in runtype and "jupyter" not in runtype:
         return None
-    number = _port(port)
+    number = _values.port(port)
     if not host or not number:
         return None
     return host, number + (1 if "jupyter" in runtype else 0)
@@ -557,7 +555,7 @@ def proxy_endpoint(host: str | None, port, runtype: str) -> tuple | None:
 
 def ram_share(row: dict) -> float | None:
     """GB of memory: ``cpu_ram`` is the whole machine's, of which the instance has the share of its cores."""
-    memory, cores, mine = (_float(row.get(key)) for key in ("cpu_ram", "cpu_cores", "cpu_cores_effective"))
+    memory, cores, mine = (_values.number(row.get(key)) for key in ("cpu_ram", "cpu_cores", "cpu_cores_effective"))
     if memory is None:
         return None
     share = mine / cores if mine and cores and mine <= cores else 1.0
@@ -644,11 +642,11 @@ def fits(offer: dict, request: LaunchRequest) -> bool:
     """What the search cannot be trusted with is looked at again: model, board, price and place."""
     if request.gpu:
         asked = _gpu_names.normalise(request.gpu)
-        got = _gpu_names.normalise(str(offer.get("gpu_name") or ""), _float(offer.get("gpu_ram")))
+        got = _gpu_names.normalise(str(offer.get("gpu_name") or ""), _values.number(offer.get("gpu_ram")))
         if got.model != asked.model or (asked.variant and got.variant != asked.variant):
             return False
     limit = request.max_price_per_hour
-    price = _float(offer.get("min_bid" if request.interruptible else "dph_total"))
+    price = _values.number(offer.get("min_bid" if request.interruptible else "dph_total"))
     if limit is not None and (price is None or price > limit):
         return False
     if request.region and not re.match(r"^[A-Za-z]{2}$", request.region):
@@ -658,8 +656,8 @@ def fits(offer: dict, request: LaunchRequest) -> bool:
 
 def bid(offer: dict, request: LaunchRequest, options: dict) -> float:
     """USD per hour to bid: what was asked for, else 5 % above the least bid, never above the limit. What is bid is paid."""
-    least, limit = _float(offer.get("min_bid")), request.max_price_per_hour
-    wanted = _float(options.get("bid"))
+    least, limit = _values.number(offer.get("min_bid")), request.max_price_per_hour
+    wanted = _values.number(options.get("bid"))
     if wanted is None:
         wanted = round(least * 1.05, 4) if least is not None else limit
     if wanted is None:
@@ -685,40 +683,3 @@ def _number(instance_id) -> int:
         return int(str(instance_id))
     except ValueError:
         raise NotFound("Vast.ai's ids are numbers; '%s' is none." % instance_id, VastProvider.NAME)
-
-
-def _float(value) -> float | None:
-    if isinstance(value, bool):
-        return None
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return None
-    return number if math.isfinite(number) else None
-
-
-def _int(value) -> int | None:
-    number = _float(value)
-    return int(number) if number is not None else None
-
-
-def _port(value) -> int | None:
-    try:
-        number = int(str(value).strip())
-    except ValueError:
-        return None
-    return number if 0 < number < 65536 else None
-
-
-def _version(value) -> str | None:
-    return str(value).strip() or None if value is not None and not isinstance(value, (dict, list)) else None
-
-
-def _time(value) -> str | None:
-    seconds = _float(value)
-    if not seconds or seconds <= 0:
-        return None
-    try:
-        return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    except (OverflowError, OSError, ValueError):
-        return None
