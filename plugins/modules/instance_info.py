@@ -11,6 +11,7 @@ short_description: List GPU instances
 version_added: 0.1.0
 description:
   - Lists the instances of an account, in every state, all pages, or fails; never a part of them.
+  - Several accounts are asked at once; one that fails fails the task.
   - Runs on the controller. Use it with C(hosts) set to V(localhost), or delegate it there.
 author:
   - The rented.gpu contributors (@rented-gpu)
@@ -81,6 +82,7 @@ import sys
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.rented.gpu.plugins.module_utils import _ask
 from ansible_collections.rented.gpu.plugins.module_utils._arguments import account_spec, build_all
 from ansible_collections.rented.gpu.plugins.module_utils._errors import MissingLibrary, RentedError
 from ansible_collections.rented.gpu.plugins.module_utils._models import STATES
@@ -129,9 +131,15 @@ def main():
     try:
         expression = compiled(wanted["query"])
         found = []
-        for provider in build_all(wanted):
+        providers = build_all(wanted)
+        for provider in providers:
             module.no_log_values.update(provider.secrets())
-            found.extend(provider.list_instances())
+        answers = _ask.ask(providers, lambda provider: provider.list_instances())
+        failures = [answer.failure for answer in answers if answer.failure]
+        if failures:
+            raise RentedError(" ".join(failures))
+        for answer in answers:
+            found.extend(answer.value)
         rows = [
             instance.as_dict()
             for instance in found
