@@ -14,8 +14,8 @@ import re
 
 from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names
 from ansible_collections.rented.gpu.plugins.module_utils._models import Offer, Wish
+from ansible_collections.rented.gpu.plugins.module_utils._providers._base import Provider
 
-HOURS_PER_MONTH = 730.0  # 8760 / 12; a provider that counts otherwise says so itself
 IMAGE_GB = 6.0  # a container image with CUDA and torch has 4 to 10 GB on the wire
 VM_BOOT_HOURS = 5 / 60  # from the request to the first login; a figure of ours, VMs usually take two to five minutes
 SECONDS_PER_GB = 8000.0  # at one Mbit/s: 10^9 bytes are 8000 Mbit
@@ -187,7 +187,7 @@ def is_in(region: str | None, place: str) -> bool:
 # --- what a job costs ------------------------------------------------------------------------------------------------
 
 
-def cost(offer: Offer, wish: Wish, image_gb: float = IMAGE_GB, hours_per_month: float = HOURS_PER_MONTH) -> Cost:
+def cost(offer: Offer, wish: Wish, image_gb: float = IMAGE_GB, hours_per_month: float = Provider.HOURS_PER_MONTH) -> Cost:
     """The whole job on this offer.
 
     Hours: the work, the boot (``image_gb`` over the offer's link for a container, `VM_BOOT_HOURS` for a VM), the data in and the results
@@ -245,10 +245,10 @@ def _rounded(value):
 def rank(offers, wish: Wish, image_gb: float = IMAGE_GB, months=None) -> list:
     """``(offer, cost)``, the cheapest total first, those without a price last. Offers that fit less are not left out here.
 
-    ``months`` gives the hours of a month by provider, where they are not `HOURS_PER_MONTH`. The order of ``offers`` does not matter.
+    ``months`` gives the hours of a month by provider, where they are not the usual ones. The order of ``offers`` does not matter.
     """
     months = months or {}
-    priced = [(offer, cost(offer, wish, image_gb, months.get(offer.provider, HOURS_PER_MONTH))) for offer in offers]
+    priced = [(offer, cost(offer, wish, image_gb, months.get(offer.provider, Provider.HOURS_PER_MONTH))) for offer in offers]
     return sorted(priced, key=_order)
 
 
