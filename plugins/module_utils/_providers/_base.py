@@ -15,6 +15,7 @@ import abc
 import hashlib
 import os
 import re
+import time
 
 from ansible_collections.rented.gpu.plugins.module_utils._errors import MissingCredentials, RentedError
 from ansible_collections.rented.gpu.plugins.module_utils._models import SCHEMA, Instance, LaunchRequest, Wish
@@ -57,6 +58,10 @@ class Provider(abc.ABC):
     SECRET_OPTIONS: tuple = ()  # those of OPTIONS whose values are secrets
     NAMES_MATTER: bool = False  # whether the account's name says which instances are meant; else it is only a word of the user
     NO_PRICES: str | None = None  # where offers have no price: the sentence that says so, and where a person finds the prices
+
+    # Replaced by tests, which do not wait.
+    clock = staticmethod(time.monotonic)
+    sleep = staticmethod(time.sleep)
 
     def __init__(
         self,
