@@ -15,6 +15,7 @@ import abc
 import hashlib
 import os
 import re
+import time
 
 from ansible_collections.rented.gpu.plugins.module_utils._errors import MissingCredentials, RentedError
 from ansible_collections.rented.gpu.plugins.module_utils._models import SCHEMA, Instance, LaunchRequest, Wish
@@ -58,6 +59,10 @@ class Provider(abc.ABC):
     NAMES_MATTER: bool = False  # whether the account's name says which instances are meant; else it is only a word of the user
     HOURS_PER_MONTH: float = 730.0  # what a price per month is divided by; 8760 / 12
     NO_PRICES: str | None = None  # where offers have no price: the sentence that says so, and where a person finds the prices
+
+    # Replaced by tests, which do not wait.
+    clock = staticmethod(time.monotonic)
+    sleep = staticmethod(time.sleep)
 
     def __init__(
         self,
