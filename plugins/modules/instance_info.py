@@ -78,13 +78,12 @@ result:
   returned: when O(query) is given
 """
 
-import sys
-
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.rented.gpu.plugins.module_utils import _ask
 from ansible_collections.rented.gpu.plugins.module_utils._arguments import account_spec, build_all
-from ansible_collections.rented.gpu.plugins.module_utils._errors import MissingLibrary, RentedError
+from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
+from ansible_collections.rented.gpu.plugins.module_utils._jmespath import compiled, searched
 from ansible_collections.rented.gpu.plugins.module_utils._models import STATES
 
 
@@ -97,31 +96,6 @@ def argument_spec():
         states={"type": "list", "elements": "str", "choices": list(STATES)},
         query={"type": "str"},
     )
-
-
-def compiled(query):
-    """The JMESPath expression; raises `RentedError` before anybody is asked."""
-    if not query:
-        return None
-    try:
-        import jmespath
-    except ImportError:
-        raise MissingLibrary(
-            "'query' needs the Python package 'jmespath' for %s. Install it with: %s -m pip install jmespath"
-            % (sys.executable, sys.executable)
-        )
-    try:
-        return jmespath.compile(query)
-    except jmespath.exceptions.JMESPathError as error:
-        raise RentedError("The query is not JMESPath: %s" % " ".join(str(error).split()))
-
-
-def searched(expression, rows):
-    """What the expression gives; raises `RentedError` when it does not fit the data."""
-    try:
-        return expression.search(rows)
-    except ValueError as error:  # jmespath's errors at run time are ValueErrors
-        raise RentedError("The query does not fit the list of instances: %s" % " ".join(str(error).split()))
 
 
 def main():

@@ -54,7 +54,7 @@ RUNTYPE = "ssh_direc ssh_proxy"  # what the official client sends for SSH by bot
 SEARCHES = 3
 OFFERS_PER_SEARCH = 64
 OFFERS_PER_PAGE = 1000  # of a price list; dearer ones are asked for by their price, since a search has no pages
-BIDS = (0.001, 32.0)  # USD per hour: the limits of the request that changes a bid
+LEAST_BID, MOST_BID, MOST_FIRST_BID = 0.001, 32.0, 128.0  # USD per hour: of a change, and the most when renting
 BID_MARGIN = 1.05  # what is bid when no bid is given: a bit above the least
 ONSTART_LIMIT = 4048  # characters
 
@@ -735,7 +735,7 @@ def check_options(request: LaunchRequest) -> dict:
     if request.bid_per_hour is not None:
         if not request.interruptible:
             raise RentedError("'bid_per_hour' is for what is rented interruptibly: say 'interruptible: true' too.", VastProvider.NAME)
-        check_bid(request.bid_per_hour)
+        check_bid(request.bid_per_hour, MOST_FIRST_BID)
     if request.interruptible and options.get("offer_id") and request.bid_per_hour is None and not request.max_price_per_hour:
         raise RentedError(
             "To rent offer %s interruptibly, give bid_per_hour or max_price_per_hour." % options["offer_id"], VastProvider.NAME
@@ -829,11 +829,11 @@ def bid(offer: dict, request: LaunchRequest) -> float:
     return min(wanted, limit) if limit is not None else wanted
 
 
-def check_bid(price_per_hour: float) -> None:
+def check_bid(price_per_hour: float, most: float = MOST_BID) -> None:
     """Raises `RentedError` for a bid that Vast does not take."""
-    if not BIDS[0] <= price_per_hour <= BIDS[1]:
+    if not LEAST_BID <= price_per_hour <= most:
         raise RentedError(
-            "A bid at %s is between %s and %.0f USD per hour, not %s." % (VastProvider.TITLE, BIDS[0], BIDS[1], price_per_hour),
+            "A bid at %s is between %s and %.0f USD per hour, not %s." % (VastProvider.TITLE, LEAST_BID, most, price_per_hour),
             VastProvider.NAME,
         )
 

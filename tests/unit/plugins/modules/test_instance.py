@@ -110,7 +110,7 @@ def test_absent_waits_until_it_is_listed_no_more(fake):
 
 
 def test_half_a_rental_is_named(fake):
-    failed = call(fake, name="hw", gpu="RTX 4090", interruptible=True, options={"bid": 0.01})
+    failed = call(fake, name="hw", gpu="RTX 4090", interruptible=True, bid_per_hour=0.01)
     assert failed["failed"] and failed["instance_id"] == "3000001" and "was destroyed again" in failed["msg"]
 
 
