@@ -56,20 +56,17 @@ class AccountKeys:
         self.changed = True
         name = name or default_name(public_key)
         key = SshKey("", name, public_key)
-        if not self.check:
-            key = SshKey(self._add(name, public_key), name, public_key)
         self._after = [*self._before, key]
+        if not self.check:
+            number = self._add(name, public_key)
+            self._after = list(self.provider.list_keys())
+            key = next((there for there in self._after if there.id == number), SshKey(number, name, public_key))
         return key
 
     def absent(self, name: str | None, public_key: str | None) -> list:
         """The keys that were removed: all copies of ``public_key``, or the one called ``name``."""
         self._list()
-        gone = [
-            key
-            for key in self._before
-            if (public_key is None or same(key.public_key, public_key))
-            and (name is None or key.name == name or key.name is None and public_key)
-        ]
+        gone = [key for key in self._before if meant(key, name, public_key)]
         if public_key is None and not gone and self._before and all(key.name is None for key in self._before):
             raise RentedError(
                 "The keys of an account at %s have no names: say which one with 'public_key'." % self.provider.TITLE, self.provider.NAME
@@ -107,6 +104,13 @@ class AccountKeys:
 def same(one: str | None, other: str | None) -> bool:
     """Whether two public keys are the same: by type and content."""
     return bool(one and other) and one.split()[:2] == other.split()[:2]
+
+
+def meant(key: SshKey, name: str | None, public_key: str | None) -> bool:
+    """Whether a key is the one to remove. Where keys have no names, a name beside the key itself says nothing."""
+    if public_key is not None and not same(key.public_key, public_key):
+        return False
+    return name in (None, key.name) or (public_key is not None and key.name is None)
 
 
 def default_name(public_key: str) -> str:
