@@ -62,11 +62,8 @@ class ActionModule(RoleAction):
         if not prefix:
             return
         known = [prefix + name for name in SPEC if name != "prefix"]
-        wrong = [
-            "'%s' is not a setting. %s" % (name, nearest(name, known))
-            for name in sorted(self._task_vars)
-            if name.startswith(prefix) and name not in known
-        ]
+        unknown = [name for name in sorted(self._task_vars) if name.startswith(prefix) and name not in known]
+        wrong = ["'%s' is not a setting. %s" % (name, nearest(name, known)) for name in unknown]
         if wrong:
             raise Failure("Nobody was asked. " + " ".join(wrong), settings_errors=wrong)
 

@@ -13,7 +13,7 @@ import dataclasses
 import re
 
 from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names
-from ansible_collections.rented.gpu.plugins.module_utils._models import Offer, Wish
+from ansible_collections.rented.gpu.plugins.module_utils._models import OFFER_FIELDS, Offer, Wish
 from ansible_collections.rented.gpu.plugins.module_utils._providers._base import Provider
 
 IMAGE_GB = 6.0  # a container image with CUDA and torch has 4 to 10 GB on the wire
@@ -109,8 +109,11 @@ class Cost:
 
     def as_dict(self) -> dict:
         """A plain dict, rounded for people."""
-        rounded = {field.name: _rounded(getattr(self, field.name)) for field in dataclasses.fields(self) if field.name not in ("unknown",)}
-        return dict(rounded, not_counted=list(self.unknown))
+        return dict({name: _rounded(getattr(self, name)) for name in COST_FIELDS}, not_counted=list(self.unknown))
+
+
+COST_FIELDS = tuple(field.name for field in dataclasses.fields(Cost) if field.name != "unknown")
+ROW_FIELDS = ("rank", *OFFER_FIELDS, *COST_FIELDS, "not_counted")  # of a ranked offer
 
 
 # --- which offers fit ------------------------------------------------------------------------------------------------

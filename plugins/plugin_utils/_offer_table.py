@@ -11,15 +11,15 @@ import io
 import json
 import textwrap
 
-from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names
+from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names, _offers
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
 from ansible_collections.rented.gpu.plugins.plugin_utils import _table, _terminal
 
-COLUMNS = ["#", "provider", "offer", "GPU", "$/hour", "hours", "total $", "place", "trust", "reliable", "taken back"]
+COLUMNS = ["#", "provider", "offer", "GPU", "$/hour", "hours", "total $", "place", "trust", "reliable", "spot"]
 NUMBERS = ("#", "$/hour", "hours", "total $", "reliable")
 # What a narrow terminal does without, first things first.
-DISPENSABLE = ("reliable", "trust", "offer", "place", "hours")
-LONGEST = 28  # characters of a place or an id
+DISPENSABLE = ("reliable", "trust", "offer", "hours", "place")
+LENGTHS = (28, 13)  # characters of a place or an id: where there is room, and where there is little
 NARROWEST = 40  # columns; below it lines are broken by the terminal
 
 
@@ -42,30 +42,30 @@ def text(answer: dict, width: int) -> list:
 
 def offers_table(rows: list, width: int) -> list:
     """The ranked offers, without the columns that do not fit in."""
-    shown = [_shown(row) for row in rows]
-    columns = [name for name in COLUMNS if name != "taken back" or any(row.get("interruptible") for row in rows)]
+    columns = list(COLUMNS)
     for name in (None, *DISPENSABLE):
         columns = [column for column in columns if column != name]
-        table = _table.lines(shown, columns, NUMBERS)
-        if max(map(len, table)) <= width:
-            break
+        for length in LENGTHS:
+            table = _table.lines([_shown(row, length) for row in rows], columns, NUMBERS)
+            if max(map(len, table)) <= width:
+                return table
     return table
 
 
-def _shown(row: dict) -> dict:
+def _shown(row: dict, length: int) -> dict:
     total = row.get("total_usd")
     return {
         "#": row.get("rank"),
         "provider": row.get("provider"),
-        "offer": _short(row.get("id")),
+        "offer": _short(row.get("id"), length),
         "GPU": gpu(row),
         "$/hour": _money(row.get("price_per_hour"), 3),
         "hours": _money(row.get("billed_hours"), 1),
         "total $": "unknown" if total is None else _money(total, 2) + ("+" if row.get("not_counted") else " "),
-        "place": _short(row.get("region")),
+        "place": _short(row.get("region"), length, keep_end=True),
         "trust": row.get("trust"),
         "reliable": _money(row.get("reliability"), 3),
-        "taken back": "may be" if row.get("interruptible") else None,
+        "spot": "yes" if row.get("interruptible") else None,
     }
 
 
@@ -74,7 +74,7 @@ def gpu(row: dict) -> str:
     words = [row.get("gpu_model") or row.get("gpu_name_raw") or "?"]
     if row.get("gpu_variant"):
         words.append(row["gpu_variant"])
-    size = _gpu_names.sold_gb(row.get("gpu_vram_mb"))
+    size = sold_gb(row)
     if size and "MIG" not in words[-1]:
         words.append("%d GB" % size)
     if (row.get("gpu_count") or 1) > 1:
@@ -82,6 +82,15 @@ def gpu(row: dict) -> str:
     if "(simulated)" in (row.get("gpu_name_raw") or ""):
         words.append("(simulated)")
     return " ".join(words)
+
+
+def sold_gb(row: dict) -> int | None:
+    """GB per GPU as the model is sold: an L40S has 48, though its driver says 44.99."""
+    found = row.get("gpu_vram_mb")
+    usual = _gpu_names.usual_vram_mb(_gpu_names.GpuName(row.get("gpu_model"), row.get("gpu_variant"), None))
+    if usual and (not found or _gpu_names.same_size(usual, found)):
+        return usual // 1024
+    return _gpu_names.sold_gb(found)
 
 
 def below(answer: dict, width: int) -> list:
@@ -99,10 +108,8 @@ def below(answer: dict, width: int) -> list:
         said.append("Not known, so not counted (a total with +): %s." % "; ".join(terms))
     said += ["FAILED: %s" % failure["message"] for failure in answer["failures"]]
     said += answer["notes"]
-    said.append(
-        "Prices in USD of this minute (%s UTC), without tax; totals with a disk of %g GB."
-        % (answer["asked_at"][:16].replace("T", " "), answer["disk_gb"])
-    )
+    when = answer["asked_at"][:16].replace("T", " ")
+    said.append("Prices in USD of this minute (%s UTC), without tax; totals with a disk of %g GB." % (when, answer["disk_gb"]))
     width = max(width, NARROWEST)
     return [line for sentence in said for line in textwrap.wrap(_terminal.plain(sentence), width, subsequent_indent="  ")]
 
@@ -120,11 +127,9 @@ def as_csv(answer: dict) -> str:
     """The offers, or what the query gave of them, one line each, with a header."""
     chosen = rows_of(answer)
     if not _is_table(chosen):
-        raise RentedError(
-            "The query gave no list of objects, which is what CSV needs. Use the format json, or a query like [].{gpu: gpu_model}."
-        )
+        raise RentedError("The query gave no list of objects, as CSV needs it. Use the format json, or a query like [].{gpu: gpu_model}.")
     buffer = io.StringIO()
-    names = _names(chosen) or _names(answer["offers"])
+    names = _names(chosen) or list(_offers.ROW_FIELDS)
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(names)
     writer.writerows([[_csv_cell(row.get(name)) for name in names] for row in chosen])
@@ -173,6 +178,8 @@ def _money(value, digits: int) -> str | None:
     return None if value is None else "%.*f" % (digits, value)
 
 
-def _short(value) -> str | None:
+def _short(value, length: int, keep_end: bool = False) -> str | None:
     words = " ".join(str(value).split()) if value is not None else None
-    return words if words is None or len(words) <= LONGEST else words[: LONGEST - 1] + "…"
+    if words is None or len(words) <= length:
+        return words
+    return "…" + words[1 - length :] if keep_end else words[: length - 1] + "…"  # of a place, the country is at the end
