@@ -99,6 +99,8 @@ def below(answer: dict, width: int) -> list:
     said = []
     if answer["found"] > len(offers):
         said.append("The best %d of %d offers that fit." % (len(offers), answer["found"]))
+    if any(row.get("interruptible") for row in offers):
+        said.append("Spot: may be taken back at any time.")
     lacking: dict = {}
     for row in offers:
         for term in row.get("not_counted") or []:
