@@ -155,6 +155,8 @@ class Resource:
                     "%s has no instance %s. To rent one, give a 'name' and no 'id'." % (self.provider.TITLE, self.id), self.provider.NAME
                 )
             self._need(CanLaunch)
+            if self.request.bid_per_hour is not None:
+                self._need(CanBid)
             self._rent()
             return
         if self.id is not None and self.name is not None and found.label != self.name:

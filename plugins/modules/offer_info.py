@@ -142,7 +142,7 @@ RETURN = r"""
 offers:
   description:
     - The offers that fit, the cheapest job first, those without a price last. Units are in the names of the fields; what is not known is null.
-    - RV(offers[].total_usd) is the whole job; RV(offers[].not_counted) names what is not known of it, and not counted in it.
+    - C(total_usd) is the whole job; C(not_counted) names what is not known of it, and not counted in it.
   type: list
   elements: dict
   returned: success

@@ -442,6 +442,10 @@ def test_one_that_was_outbid_is_bid_for_before_it_is_started():
 def test_bids_where_there_are_none():
     with pytest.raises(Unsupported, match="Acme cannot take bids"):
         resource(Stopping(box(1)), request={"bid_per_hour": 0.3}).reach("present")
+    nobody = Stopping()
+    with pytest.raises(Unsupported, match="Acme cannot take bids"):
+        resource(nobody, request={"bid_per_hour": 0.3}, check=True).reach("present")
+    assert "launch" not in nobody.did
     provider = Bidding(box(1))
     provider.bid = None
     with pytest.raises(RentedError, match=r"'hw' \(1\) at Acme was not rented by a bid"):
