@@ -38,7 +38,7 @@ REGIONS = {"us-east-1": 0.4, "us-west-2": 0.3, "eu-west-1": 0.2, "eu-central-1":
 TYPES = ("g4dn.xlarge", "g5.2xlarge", "g6.xlarge", "p4d.24xlarge")
 KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
 INVENTORIES = {
-    "theirs": ("aws_ec2.yml", "plugin: amazon.aws.aws_ec2\n"),
+    "theirs": ("aws_ec2.yml", "plugin: amazon.aws.aws_ec2\nhostnames: [instance-id]\n"),
     "ours": ("rented.yml", "plugin: rented.gpu.instances\naccounts:\n  - provider: aws\n"),
     "nothing": ("hosts.ini", "nobody\n"),
 }
@@ -65,7 +65,7 @@ def ec2(instances: int):
     number = 0
     for region, share in REGIONS.items():
         client = boto3.client("ec2", region_name=region, endpoint_url=url)
-        image = client.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+        image = client.describe_images(Filters=[{"Name": "name", "Values": ["amzn2-*"]}])["Images"][0]["ImageId"]
         for position, kind in enumerate(TYPES):
             count = round(instances * share) // len(TYPES)
             count += round(instances * share) - len(TYPES) * count if position == 0 else 0
