@@ -47,6 +47,7 @@ LONGEST_USER_DATA = 1_000_000  # bytes; "1MB"
 SSH_PORT = 22
 NO_CAPACITY = "instance-operations/launch/insufficient-capacity"
 NO_SUCH_OBJECT = "global/object-does-not-exist"
+NO_SUCH_THING = "global/not-found"  # a key, or an address
 ARM_GPUS = ("GH200", "GB200", "GB300")  # boards whose CPU is arm64; images are for one architecture
 
 # `status` -> our word. What is missing here is "unknown", never an error.
@@ -286,14 +287,15 @@ class LambdaProvider(Provider, CanLaunch, CanLabel, CanListOffers, CanRegisterKe
 
     def list_offers(self, wish: Wish) -> list:
         """One offer per type with a GPU and region that has one. The disk is part of the price, and transfer is not billed."""
-        return [offer(kind, region, self.account) for kind, regions in self._types() if (gpus(kind)[0] or 0) > 0 for region in regions]
+        return [offer(kind, region, self.account) for kind, regions in self._types() if gpus(kind)[0] != 0 for region in regions]
 
     # --- keys --------------------------------------------------------------------------------------------------------
 
     def list_keys(self) -> list:
         return [
-            SshKey(id=str(row.get("id")), name=_values.text(row.get("name")), public_key=_values.text(row.get("public_key")))
+            SshKey(id=str(row["id"]), name=_values.text(row.get("name")), public_key=_values.text(row.get("public_key")))
             for row in _values.rows(self._list("/ssh-keys", "list the SSH keys"))
+            if _values.text(row.get("id"))
         ]
 
     def add_key(self, name: str, public_key: str) -> str:
@@ -319,7 +321,8 @@ class LambdaProvider(Provider, CanLaunch, CanLabel, CanListOffers, CanRegisterKe
         try:
             self._call("DELETE", "/ssh-keys/" + _quoted(key_id), "remove SSH key %s" % key_id)
         except RentedError as error:
-            if error.code not in (NO_SUCH_OBJECT, "global/not-found"):
+            # The same code is the answer to an address that Lambda does not know, so the list decides.
+            if error.code not in (NO_SUCH_OBJECT, NO_SUCH_THING) or any(key.id == str(key_id) for key in self.list_keys()):
                 raise
 
     def _key_name(self, public_key: str | None, name: str | None) -> str:

@@ -774,6 +774,13 @@ def test_an_offer_is_what_a_launch_takes(fake, provider):
     assert (body["instance_type_name"], body["region_name"]) == ("gpu_16x_h100_sxm5", "us-east-1")
 
 
+def test_a_type_whose_gpus_are_not_counted_is_still_an_offer(fake, provider):
+    kinds = {"new": {"instance_type": {"name": "new"}, "regions_with_capacity_available": [{"name": "us-west-1"}, {}, None]}, "odd": None}
+    fake.fault("types", "answer", status=200, body={"data": kinds})
+    (found,) = provider.list_offers(Wish())
+    assert (found.id, found.gpu_count, found.price_per_hour, found.gpu_vram_mb) == ("new/us-west-1", None, None, None)
+
+
 def test_nothing_to_be_had():
     with FakeLambda(capacity={}) as fake:
         assert provider_of(fake).list_offers(Wish()) == []
@@ -813,6 +820,13 @@ def test_a_key_is_gone_only_when_lambda_says_so(fake, provider, fault, error):
     with pytest.raises(error):
         provider.remove_key("k1")
     assert "k1" in fake.keys
+
+
+def test_not_found_is_believed_only_when_the_list_agrees(fake, provider):
+    fake.fault("remove_key", "answer", times=-1, status=404, body={"error": {"code": "global/not-found", "message": "No such path."}})
+    with pytest.raises(NotFound, match="No such path"):
+        provider.remove_key("k1")
+    provider.remove_key("k2")
 
 
 # --- the key and the endpoint of the account ---------------------------------------------------------------------------
