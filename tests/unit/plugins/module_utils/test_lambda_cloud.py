@@ -144,7 +144,7 @@ def test_lasting_trouble_is_one_sentence_and_never_an_empty_list(fake, provider,
     fake.fault("list", fault, times=-1, **details)
     with pytest.raises(error, match=words) as caught:
         provider.list_instances()
-    assert type(caught.value) is error
+    assert caught.type is error
     assert fake.key not in str(caught.value) and "SECRET" not in str(caught.value)
     assert len(fake.calls("list")) <= _http.TRIES
 
@@ -476,7 +476,7 @@ def test_what_cannot_be_had_is_said_before_anything_is_changed(fake, provider, o
 def test_a_launch_that_cannot_be_meant_asks_nobody(fake, provider, arguments, error, words):
     with pytest.raises(error, match=words) as caught:
         provider.launch(wanted(**arguments))
-    assert type(caught.value) is error and "PRIVATE" not in str(caught.value)
+    assert caught.type is error and "PRIVATE" not in str(caught.value)
     assert fake.requests == []
 
 
