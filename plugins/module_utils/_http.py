@@ -232,10 +232,11 @@ class JsonApi:
         """The decoded answer of a read."""
         return self.call("GET", path, query=query, what=what)
 
-    def call(self, method: str, path: str, query: dict | None = None, body=None, what: str | None = None):
+    def call(self, method: str, path: str, query: dict | None = None, body=None, what: str | None = None, repeat: bool = False):
         """The decoded JSON of the answer, or None when it is empty.
 
-        ``query`` values that are None are left out; ``what`` says in a message what was tried ("list the instances").
+        ``query`` values that are None are left out; ``what`` says in a message what was tried ("list the instances");
+        ``repeat`` is for a write that does no more when it is sent twice: it is then tried as often as a read.
         Raises `AuthenticationError`, `NotFound`, `RateLimited`, `ProviderUnavailable` or `RentedError`.
         """
         what = what or "%s %s" % (method, path)
@@ -251,7 +252,7 @@ class JsonApi:
         if body is not None:
             data = json.dumps(body)
             headers["Content-Type"] = "application/json"
-        tries = self.tries if method in RETRY_METHODS else 1
+        tries = self.tries if repeat or method in RETRY_METHODS else 1
         for attempt in range(1, tries + 1):
             last = attempt == tries
             try:
@@ -282,8 +283,10 @@ class JsonApi:
                     self.name,
                     status,
                 ) from None
-        _code, sentence = describe(text, content_type)
-        raise failure(self.title, self.name, self.endpoint, status, redact(sentence, self._api_key) if sentence else None, what)
+        code, sentence = describe(text, content_type)
+        error = failure(self.title, self.name, self.endpoint, status, redact(sentence, self._api_key) if sentence else None, what)
+        error.code = code
+        raise error
 
     def _send(self, method: str, url: str, data, headers: dict, what: str) -> tuple:
         """One try: (status, headers, text). Redirects of reads are followed on the same host only."""

@@ -134,6 +134,23 @@ def test_what_may_rent_is_sent_once(server, api, slept, method, status):
     assert len(server.seen) == 1 and slept == []
 
 
+def test_a_write_that_is_safe_to_repeat_is_repeated(server, api, slept):
+    server.answer(502, "wait").answer(429, "wait").answer(200, {"ok": 1})
+    assert api.call("POST", "/things/1/destroy", body={"id": 1}, repeat=True) == {"ok": 1}
+    assert slept == [1.0, 2.0] and {body for _method, _path, _headers, body in server.seen} == {b'{"id": 1}'}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code"),
+    [(400, {"error": {"code": "quota", "message": "Too many."}}, "quota"), (404, {"message": "none"}, None), (503, "<html>", None)],
+)
+def test_an_error_carries_the_code_of_the_api(server, api, status, body, code):
+    server.answer(status, body)
+    with pytest.raises(RentedError) as caught:
+        api.call("POST", "/things", body={})
+    assert (caught.value.code, caught.value.status) == (code, status)
+
+
 def test_a_500_is_not_repeated(server, api):
     server.answer(500, "boom")
     with pytest.raises(ProviderUnavailable, match=r"Acme failed to list the things \(500: boom\) at http://127.0.0.1"):
