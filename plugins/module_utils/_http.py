@@ -134,6 +134,10 @@ def error_words(data) -> tuple:
     if words is None and data.get("errors"):
         inner_code, words = error_words(data["errors"])
         code = code or inner_code
+    elif words and isinstance(data.get("errors"), list):
+        # RunPod says "Request validation failed." there, and here what failed.
+        parts = [item for item in data["errors"] if isinstance(item, str)]
+        words = "%s: %s" % (words.rstrip(".:"), "; ".join(parts)) if parts else words
     return (str(code) if code is not None else None), words
 
 

@@ -356,7 +356,7 @@ class FakeRunpod(fake_api.FakeApi):
         if action not in pod["actions"] or (pod["locked"] and action != "start"):
             return self.problem(409, "action not valid for current pod status")
         if action == "terminate":
-            return self.op_destroy(ids, {}, None)
+            return self.problem(400, "this fake destroys by DELETE alone")
         pod["ssh"] = {**pod["ssh"], "direct": None}
         pod["runtime"] = None
         if action == "stop":

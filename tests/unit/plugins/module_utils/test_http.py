@@ -219,6 +219,11 @@ def test_statuses(server, api, status, error, words):
         ({"error": {"code": "global/quota", "message": "the message", "suggestion": "less"}}, ("global/quota", "the message")),
         ({"code": "NOT_FOUND", "message": "the message"}, ("NOT_FOUND", "the message")),
         ({"errors": [{"message": "the first"}, {"message": "the second"}]}, (None, "the first")),
+        (
+            {"detail": "Not valid.", "errors": ["$.disk: 0 is below 1", "$: no 'name'"]},
+            (None, "Not valid: $.disk: 0 is below 1; $: no 'name'"),
+        ),
+        ({"detail": "Not valid.", "errors": [{"field": "disk"}]}, (None, "Not valid.")),
         ({"msg": None, "message": "the message"}, (None, "the message")),
         ({"error": "only_a_code"}, ("only_a_code", "only_a_code")),
         ([{"message": "in a list"}], (None, "in a list")),
