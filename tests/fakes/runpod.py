@@ -17,6 +17,7 @@ What it takes and gives is checked against ``schemas/runpod.json``, as ``fake_ap
 from __future__ import annotations
 
 import copy
+import json
 import pathlib
 import re
 import sys
@@ -170,6 +171,7 @@ class FakeRunpod(fake_api.FakeApi):
         self.discount = 1.0
         self.elsewhere: str | None = None  # the data centre that pods are placed in, whatever was asked for
         self.logins: dict = {}
+        self.logs: dict = {}  # by pod: (source, line)
         self._booting: dict = {}
         self._going: dict = {}
         self._asked: list = []
@@ -225,6 +227,9 @@ class FakeRunpod(fake_api.FakeApi):
             else:
                 self._asked.append(now)
                 status, answer, headers = super().answer(operation, ids, query, body)
+            if operation == "logs" and status == 200 and isinstance(answer, dict):
+                events = ["id: %s\ndata: %s\n\n" % (event["ts"], json.dumps(event)) for event in answer["events"]]
+                answer, headers = "".join(events), {"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
             left = {"RateLimit": '"minute";r=%d;t=60' % (QUOTA - len(self._asked)), "RateLimit-Policy": '"minute";q=%d;w=60' % QUOTA}
             return status, answer, {**left, **headers}
 
@@ -271,6 +276,16 @@ class FakeRunpod(fake_api.FakeApi):
     def op_get(self, ids, _query, _body) -> tuple:
         pod = self.rows.get(ids["id"])
         return (200, pod) if pod else self.problem(404, "pod not found")
+
+    def op_logs(self, ids, query: dict, _body) -> tuple:
+        if ids["id"] not in self.rows:
+            return self.problem(404, "pod not found")
+        lines = self.logs.get(ids["id"], [("system", "start container"), ("container", "hello from the pod")])
+        events = [
+            {"ts": "2026-06-01T12:02:0%dZ" % (number % 10), "source": source, "line": line} for number, (source, line) in enumerate(lines)
+        ]
+        tail = int(query.get("tail", 100))
+        return 200, {"events": events[-tail:] if tail else []}
 
     def op_create(self, _ids, _query, body: dict) -> tuple:
         template = {}

@@ -14,6 +14,7 @@ import base64
 import binascii
 import hashlib
 import ipaddress
+import json
 import logging
 import math
 import re
@@ -35,6 +36,7 @@ from ansible_collections.rented.gpu.plugins.module_utils._providers._base import
     CanLabel,
     CanLaunch,
     CanListOffers,
+    CanReadConsole,
     CanRegisterKey,
     CanStop,
     Provider,
@@ -63,6 +65,7 @@ START_LINE = (
     "echo %s | base64 -d > startup.new && chmod 700 startup.new && mv startup.new startup && { ./startup > startup.log 2>&1 & }; fi; "
     'cd /; exec bash -c "$(echo %s | base64 -d)"'
 )
+LOG_LINES = 500
 CANDIDATES = 12  # places that are tried in one launch
 CLOUDS = ("SECURE", "COMMUNITY")
 STOCK = ("HIGH", "MEDIUM", "LOW")  # best first; "NONE" is the fourth word
@@ -108,7 +111,7 @@ LAUNCH_OPTIONS = (
 )
 
 
-class RunpodProvider(Provider, CanLaunch, CanStop, CanLabel, CanListOffers, CanRegisterKey):
+class RunpodProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, CanListOffers, CanRegisterKey):
     """One account at RunPod."""
 
     NAME = "runpod"
@@ -437,6 +440,13 @@ class RunpodProvider(Provider, CanLaunch, CanStop, CanLabel, CanListOffers, CanR
             409,
         )
 
+    def console(self, instance_id: str) -> str:
+        """The last lines of the container, and of the machine about it (fetching the image, starting)."""
+        events = self._api().events(
+            "/pods/%s/logs" % _quoted(instance_id), query={"tail": LOG_LINES}, what="read the log of pod %s" % instance_id
+        )
+        return "".join(log_line(event) + "\n" for event in events)
+
     # --- offers ------------------------------------------------------------------------------------------------------
 
     def list_offers(self, wish: Wish) -> list:
@@ -659,6 +669,15 @@ def stopped_price(row: dict) -> float | None:
 def _persistent_gb(mounts) -> float:
     size = _values.number(_values.mapping(_values.mapping(mounts).get("persistent")).get("size"))
     return int(size) if size and size > 0 else 0
+
+
+def log_line(event: str) -> str:
+    """The line of one event of the log; an event of another form as it is."""
+    try:
+        line = _values.mapping(json.loads(event)).get("line")
+    except ValueError:
+        line = None
+    return line.rstrip("\r\n") if isinstance(line, str) else event
 
 
 # --- the catalogue ---------------------------------------------------------------------------------------------------

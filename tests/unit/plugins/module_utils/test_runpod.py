@@ -862,6 +862,27 @@ def test_a_life(fake, provider):
         provider.set_label("pod00001", " ")
 
 
+def test_the_log_of_a_pod(fake, provider):
+    assert provider.console("pod00001") == "start container\nhello from the pod\n"
+    fake.logs["pod00001"] = [("container", "%d größe {{ x }}" % number) for number in range(700)]
+    lines = provider.console("pod00001").splitlines()
+    assert len(lines) == 500 and lines[-1] == "699 größe {{ x }}"
+    fake.logs["pod00001"] = []
+    assert provider.console("pod00001") == ""
+    with pytest.raises(NotFound, match="read the log of pod none"):
+        provider.console("none")
+    fake.fault("logs", "403")
+    with pytest.raises(AuthenticationError, match="read the log"):
+        provider.console("pod00001")
+
+
+@pytest.mark.parametrize(
+    ("event", "line"), [('{"line": "a\\r\\n"}', "a"), ('{"line": null}', '{"line": null}'), ("[1]", "[1]"), ("plain words", "plain words")]
+)
+def test_lines_of_the_log(event, line):
+    assert runpod.log_line(event) == line
+
+
 def test_what_is_so_already_is_success(fake, provider):
     provider.start("pod00001")
     fake.rows["pod00002"] = row(2, status="EXITED")
