@@ -207,7 +207,7 @@ class RunpodProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, Can
         if not body["env"]:
             del body["env"]
         candidates = self._candidates(request, options, body)
-        secrets = [value for name, value in body.get("env", {}).items() if name != "PUBLIC_KEY"]
+        secrets = [options.get("args"), *(value for name, value in body.get("env", {}).items() if name != "PUBLIC_KEY")]
         refused, last = [], None
         for gpu, place in candidates[:CANDIDATES]:
             where = gpu["id"] + (" in " + place if place else "")

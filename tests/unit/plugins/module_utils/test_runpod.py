@@ -102,6 +102,11 @@ def test_a_short_page_is_not_the_last(fake, provider):
     assert len(fake.calls("list")) == 7
 
 
+def test_a_pod_that_moved_between_two_pages_comes_once(fake, provider):
+    fake.fault("list", "answer", status=200, body={"pods": [row(4), row(4)], "pagination": {"hasNextPage": True, "nextCursor": "after-3"}})
+    assert [instance.id for instance in provider.list_instances()] == ["pod%05d" % number for number in (4, 5, 6, 7)]
+
+
 def test_no_pods_and_no_question_about_gpus():
     with FakeRunpod() as fake:
         assert provider_of(fake).list_instances() == []
