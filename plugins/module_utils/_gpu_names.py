@@ -29,6 +29,7 @@ VARIANTS = {
     "PCIE": "PCIe",
     "NVL": "NVL",
     "OAM": "OAM",
+    "FHHL": "FHHL",
     "SERVER": "Server",
     "WORKSTATION": "Workstation",
 }
@@ -48,6 +49,7 @@ NOISE = {
     "HBM2",
     "HBM2E",
     "HBM3E",
+    "AC",  # "B300 SXM6 AC": cooled by air
 }
 WRITTEN = {"TI": "Ti", "ADA": "Ada", "LAPTOP": "Laptop"}
 
@@ -86,6 +88,7 @@ USUAL_GB = {
     ("RTX 5090", None): 32,
     ("RTX 2000 Ada", None): 16,
     ("RTX 4000 Ada", None): 20,
+    ("RTX 4000 SFF Ada", None): 20,
     ("RTX 5000 Ada", None): 32,
     ("RTX 6000 Ada", None): 48,
     ("RTX 4000", None): 8,
@@ -97,6 +100,7 @@ USUAL_GB = {
     ("RTX A4500", None): 20,
     ("RTX A5000", None): 24,
     ("RTX A6000", None): 48,
+    ("RTX PRO 4500", None): 32,
     ("RTX PRO 6000", None): 96,
     ("T4", None): 16,
     ("T4G", None): 16,
@@ -177,6 +181,7 @@ def normalise(raw: str | None, vram_mb=None) -> GpuName:
 
 def _family(model: str, variant: str | None) -> tuple:
     model = re.sub(r"^Q RTX ", "RTX ", model)  # Vast: "Q RTX 8000" is the Quadro
+    model = re.sub(r" Ada SFF$", " SFF Ada", model)  # RunPod writes it both ways
     if re.match(r"^A[2-6]\d00$", model):  # Lambda and Paperspace leave "RTX" off; "A100" and "A10" are other cards
         model = "RTX " + model
     pro = re.match(r"^RTX PRO (\d{4})(?: BLACKWELL)?(?: (S|WS|Max-Q))?$", model)
