@@ -116,7 +116,8 @@ def is_web_page(body: str, content_type: str = "") -> bool:
 def error_words(data) -> tuple:
     """``(code, words)`` of an error answer's JSON, in any of the shapes that providers use.
 
-    problem+json ``{type,title,detail}``, ``{error,msg}``, ``{error:{code,message}}``, ``{code,message}``, ``{errors:[…]}``.
+    problem+json ``{type,title,detail}``, ``{error,msg}``, ``{error:{code,message}}``, ``{code,message}``,
+    ``{code,message,issues:[…]}``, ``{errors:[…]}``.
     """
     if isinstance(data, list) and data:
         return error_words(data[0])
@@ -134,6 +135,9 @@ def error_words(data) -> tuple:
     if words is None and data.get("errors"):
         inner_code, words = error_words(data["errors"])
         code = code or inner_code
+    if isinstance(data.get("issues"), list):  # which field is wrong is only there
+        issues = [item["message"] for item in data["issues"] if isinstance(item, dict) and isinstance(item.get("message"), str)]
+        words = ": ".join(part for part in (words, "; ".join(issues)) if part) or None
     return (str(code) if code is not None else None), words
 
 

@@ -218,6 +218,11 @@ def test_statuses(server, api, status, error, words):
         ({"success": False, "error": "invalid_args", "msg": "the msg"}, ("invalid_args", "the msg")),
         ({"error": {"code": "global/quota", "message": "the message", "suggestion": "less"}}, ("global/quota", "the message")),
         ({"code": "NOT_FOUND", "message": "the message"}, ("NOT_FOUND", "the message")),
+        (
+            {"code": "BAD_REQUEST", "message": "the message", "issues": [{"message": "the first"}, {"path": []}, {"message": "the second"}]},
+            ("BAD_REQUEST", "the message: the first; the second"),
+        ),
+        ({"code": "BAD_REQUEST", "issues": [{"message": "the first"}]}, ("BAD_REQUEST", "the first")),
         ({"errors": [{"message": "the first"}, {"message": "the second"}]}, (None, "the first")),
         ({"msg": None, "message": "the message"}, (None, "the message")),
         ({"error": "only_a_code"}, ("only_a_code", "only_a_code")),
