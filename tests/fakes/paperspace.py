@@ -47,9 +47,7 @@ TYPES = {
 
 def row(number: int, **changes) -> dict:
     """A machine as the list gives it: made up, plausible."""
-    gpu, memory, count, cores, ram, price = TYPES[
-        changes.get("machineType", "A100-80G") if changes.get("machineType") in TYPES else "A100-80G"
-    ]
+    gpu, memory, count, cores, ram, price = TYPES.get(changes.get("machineType"), TYPES["A100-80G"])
     reachable = changes.get("state", "ready") not in ("off", "provisioning")
     made = {
         "id": "ps%06d" % number,

@@ -185,9 +185,9 @@ class PaperspaceProvider(Provider, CanLaunch, CanStop, CanLabel, CanListOffers):
         if wish.interruptible:
             return []
         templates = [template for template in self._templates() if not is_windows(template)]
-        regions = [region for region in REGIONS if region in {word.lower() for word in wish.regions}]
-        if len(regions) < len(wish.regions):
-            regions = list(REGIONS)  # "US" and its like: who asks knows what is meant
+        places = {word.lower() for word in wish.regions}
+        # "US" and its like: who asks knows what is meant.
+        regions = [region for region in REGIONS if region in places] if places and places <= set(REGIONS) else list(REGIONS)
         offers = []
         for label in sorted(labels_of(templates)):
             gpu, count = gpu_of(label)
@@ -285,7 +285,6 @@ class PaperspaceProvider(Provider, CanLaunch, CanStop, CanLabel, CanListOffers):
         for label in labels:
             template = best_template(templates, label)
             for region in regions:
-                # Templates of one's own are in one region; those of Paperspace are in all.
                 if template.get("region") in (None, region) and self._is_free(label, region):
                     return label, template, region
         raise NotFound(
@@ -306,6 +305,12 @@ class PaperspaceProvider(Provider, CanLaunch, CanStop, CanLabel, CanListOffers):
                 raise NotFound("%s has no template '%s'. %s" % (self.TITLE, request.image, nearest(request.image, names)), self.NAME)
         if is_windows(found):
             raise Unsupported("The template '%s' of %s is Windows, which has no SSH." % (request.image, self.TITLE), self.NAME)
+        # Templates of one's own are in one region; those of Paperspace are in all.
+        if request.region and found.get("region") not in (None, request.region.lower()):
+            raise NotFound(
+                "The template '%s' of %s is in %s: rent there, or leave 'region' out." % (request.image, self.TITLE, found["region"]),
+                self.NAME,
+            )
         return [found]
 
     def _make_script(self, request: LaunchRequest) -> str | None:
@@ -334,10 +339,11 @@ class PaperspaceProvider(Provider, CanLaunch, CanStop, CanLabel, CanListOffers):
 
     def destroy(self, instance_id: str) -> None:
         """Destroy the machine and the startup script that was made for it. A static address stays, and stays billed."""
+        path = "/machines/" + _segment(instance_id)
         scripts = self._our_scripts()
         answer = None
         try:
-            answer = self._call("DELETE", "/machines/" + _segment(instance_id), "destroy machine %s" % instance_id)
+            answer = self._call("DELETE", path, "destroy machine %s" % instance_id)
         except NotFound:
             pass
         trouble = event_trouble(answer)
