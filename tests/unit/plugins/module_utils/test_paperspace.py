@@ -584,6 +584,11 @@ def test_the_machine_type(empty, arguments, label, region):
     assert (body["machineType"], body["region"]) == (label, region)
 
 
+def test_the_smallest_comes_first():
+    labels = ["A100-80G", "A6000", "Air", "V100", "A100", "V100-32G"]
+    assert sorted(labels, key=paperspace._size_of) == ["V100", "V100-32G", "A100", "A6000", "A100-80G", "Air"]
+
+
 def test_what_is_not_free_is_passed_over(empty):
     empty.free = {("A100-80G", "ams1")}
     provider_of(empty).launch(ask_for(gpu="A100"))
