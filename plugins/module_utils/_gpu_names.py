@@ -73,9 +73,13 @@ USUAL_GB = {
     ("L40", None): 48,
     ("L40S", None): 48,
     ("M60", None): 8,
+    ("M4000", None): 8,
     ("MI300X", None): 192,
     ("P4", None): 8,
     ("P100", None): 16,
+    ("P4000", None): 8,
+    ("P5000", None): 16,
+    ("P6000", None): 24,
     ("RTX 3070", None): 8,
     ("RTX 3080 Ti", None): 12,
     ("RTX 3090", None): 24,
@@ -154,12 +158,12 @@ def normalise(raw: str | None, vram_mb=None) -> GpuName:
         plain = plain.replace(slice_of.group(0), " ")
     words = re.sub(r"(?i)max-q", "MAXQ", plain)
     words = re.sub(r"[()_\-,/]", " ", words).upper()
+    words = re.sub(r"\b([A-Z]+\d+[A-Z]?|\d+GB?)X\d{1,2}$", r"\1", words)  # Paperspace: "H100x8", "A100-80Gx8"
     words = re.sub(r"\b(\d+) ?(?:GB|GIB|G)\b", r"\1GB", words)
     words = re.sub(r"\b(RTX|GTX) ?(A?\d{3,4})", r"\1 \2", words)  # "RTX6000"
     words = re.sub(r"\b(\d{3,4}) ?(TI|ADA|SUPER|D)\b", r"\1 \2", words)  # "6000ADA", "3080TI"
     words = re.sub(r"\b(\d{3,4})S\b", r"\1 SUPER", words) if "RTX" in words or "GTX" in words else words  # Vast: "RTX 4080S"
     words = re.sub(r"\bSUPER TI\b", "TI SUPER", words)  # Vast: "RTX 4070S Ti"
-    words = re.sub(r"\b([A-Z]+\d+[A-Z]?)X\d{1,2}$", r"\1", words)  # Paperspace: "H100x8"
     kept = []
     for word in words.split():
         gigabytes = re.match(r"^(\d+)GB$", word)

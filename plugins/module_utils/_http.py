@@ -117,7 +117,8 @@ def is_web_page(body: str, content_type: str = "") -> bool:
 def error_words(data) -> tuple:
     """``(code, words)`` of an error answer's JSON, in any of the shapes that providers use.
 
-    problem+json ``{type,title,detail}``, ``{error,msg}``, ``{error:{code,message}}``, ``{code,message}``, ``{errors:[…]}``.
+    problem+json ``{type,title,detail}``, ``{error,msg}``, ``{error:{code,message}}``, ``{code,message}``,
+    ``{code,message,issues:[…]}``, ``{errors:[…]}``.
     """
     if isinstance(data, list) and data:
         return error_words(data[0])
@@ -139,6 +140,9 @@ def error_words(data) -> tuple:
         # RunPod says "Request validation failed." there, and here what failed.
         parts = [item for item in data["errors"] if isinstance(item, str)]
         words = "%s: %s" % (words.rstrip(".:"), "; ".join(parts)) if parts else words
+    if isinstance(data.get("issues"), list):  # which field is wrong is only there
+        issues = [item["message"] for item in data["issues"] if isinstance(item, dict) and isinstance(item.get("message"), str)]
+        words = ": ".join(part for part in (words, "; ".join(issues)) if part) or None
     return (str(code) if code is not None else None), words
 
 

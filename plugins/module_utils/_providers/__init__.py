@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError, nearest
 from ansible_collections.rented.gpu.plugins.module_utils._providers.lambda_cloud import LambdaProvider
+from ansible_collections.rented.gpu.plugins.module_utils._providers.paperspace import PaperspaceProvider
 from ansible_collections.rented.gpu.plugins.module_utils._providers.rehearsal import RehearsalProvider
 from ansible_collections.rented.gpu.plugins.module_utils._providers.runpod import RunpodProvider
 from ansible_collections.rented.gpu.plugins.module_utils._providers.vast import VastProvider
@@ -18,6 +19,7 @@ PROVIDERS = {
         VastProvider,
         RunpodProvider,
         LambdaProvider,
+        PaperspaceProvider,
         RehearsalProvider,
     )
 }

@@ -33,7 +33,16 @@ SPELLINGS = {
     ],
     "T4": ["Tesla T4", "nvidia-tesla-t4", "T4"],
     "T4G": ["T4g"],
-    "V100": ["Tesla V100", "Tesla V100-SXM2-32GB", "Tesla V100-FHHL-16GB", "V100", "V100-32G", "gpu_8x_v100", "nvidia-tesla-v100"],
+    "V100": [
+        "Tesla V100",
+        "Tesla V100-SXM2-32GB",
+        "Tesla V100-FHHL-16GB",
+        "V100",
+        "V100-32G",
+        "V100-32Gx4",
+        "gpu_8x_v100",
+        "nvidia-tesla-v100",
+    ],
     "A10": ["A10", "gpu_1x_a10", "A10 (24 GB PCIe)", "NVIDIA A10"],
     "A10G": ["A10G", "NVIDIA A10G"],
     "L4": ["L4", "NVIDIA L4", "nvidia-l4"],
@@ -46,6 +55,7 @@ SPELLINGS = {
         "gpu_8x_a100_80gb_sxm4",
         "A100 (40 GB SXM4)",
         "A100-80G",
+        "A100-80Gx8",
         "nvidia-a100-80gb",
         "8x A100 (40 GB SXM4)",
     ],
@@ -65,7 +75,8 @@ SPELLINGS = {
     "B200": ["B200", "NVIDIA B200", "gpu_1x_b200_sxm6", "1x B200 (180 GB SXM6)"],
     "GH200": ["gpu_1x_gh200", "1x GH200 (96 GB)", "NVIDIA GH200 480GB"],
     "MI300X": ["AMD Instinct MI300X OAM", "MI300X"],
-    "P4000": ["Quadro P4000", "P4000"],
+    "P4000": ["Quadro P4000", "P4000", "P4000x2"],
+    "RTX 4000": ["RTX4000", "RTX4000x2", "Quadro RTX 4000"],
 }
 
 
@@ -89,6 +100,7 @@ def test_different_cards_stay_different():
         ("A100-80G", None, 81920),
         ("Tesla V100-FHHL-16GB", "FHHL", 16384),
         ("NVIDIA B300 SXM6 AC", "SXM", None),
+        ("A100-80Gx8", None, 81920),
         ("A10 (24 GB PCIe)", "PCIe", 24576),
         ("NVIDIA GH200 480GB", None, None),
         ("NVIDIA H100 MIG 1g.24gb", "MIG 1g.24gb", 24576),

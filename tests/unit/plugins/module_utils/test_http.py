@@ -235,6 +235,11 @@ def test_statuses(server, api, status, error, words):
         ({"success": False, "error": "invalid_args", "msg": "the msg"}, ("invalid_args", "the msg")),
         ({"error": {"code": "global/quota", "message": "the message", "suggestion": "less"}}, ("global/quota", "the message")),
         ({"code": "NOT_FOUND", "message": "the message"}, ("NOT_FOUND", "the message")),
+        (
+            {"code": "BAD_REQUEST", "message": "the message", "issues": [{"message": "the first"}, {"path": []}, {"message": "next"}]},
+            ("BAD_REQUEST", "the message: the first; next"),
+        ),
+        ({"code": "BAD_REQUEST", "issues": [{"message": "the first"}]}, ("BAD_REQUEST", "the first")),
         ({"errors": [{"message": "the first"}, {"message": "the second"}]}, (None, "the first")),
         (
             {"detail": "Not valid.", "errors": ["$.disk: 0 is below 1", "$: no 'name'"]},
