@@ -184,51 +184,19 @@ asked_at:
   returned: success
 """
 
+import dataclasses
 import datetime
-import math
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.rented.gpu.plugins.module_utils import _ask, _gpu_names, _offers
+from ansible_collections.rented.gpu.plugins.module_utils import _ask, _offers
 from ansible_collections.rented.gpu.plugins.module_utils._arguments import account_spec, build_all
-from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError, nearest
+from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
 from ansible_collections.rented.gpu.plugins.module_utils._jmespath import compiled, searched
-from ansible_collections.rented.gpu.plugins.module_utils._models import Wish
 from ansible_collections.rented.gpu.plugins.module_utils._providers import PROVIDERS
 from ansible_collections.rented.gpu.plugins.module_utils._providers._base import CanListOffers, can
 from ansible_collections.rented.gpu.plugins.module_utils._resource import unsupported
-
-DISK_GB = 20.0  # for the system and the environment, when no size is given
-
-WISH = {
-    "gpu": {"type": "list", "elements": "str"},
-    "vram_gb": {"type": "float"},
-    "count": {"type": "int", "default": 1},
-    "max_price": {"type": "float"},
-    "min_reliability": {"type": "float"},
-    "region": {"type": "list", "elements": "str"},
-    "interruptible": {"type": "str", "choices": ["never", "either", "only"], "default": "never"},
-    "hours": {"type": "float", "default": 1},
-    "data_gb": {"type": "float", "default": 0},
-    "results_gb": {"type": "float", "default": 0},
-    "disk_gb": {"type": "float"},
-    "image_gb": {"type": "float", "default": 6},
-    "query": {"type": "str"},
-    "limit": {"type": "int", "default": 0},
-}
-# option -> what it has to be, in words and as a test
-LIMITS = {
-    "vram_gb": ("above 0", lambda value: value > 0),
-    "count": ("1 or more", lambda value: value >= 1),
-    "max_price": ("above 0", lambda value: value > 0),
-    "min_reliability": ("between 0 and 1 (0.95 means 95 %)", lambda value: 0 <= value <= 1),
-    "hours": ("above 0", lambda value: value > 0),
-    "data_gb": ("0 or more", lambda value: value >= 0),
-    "results_gb": ("0 or more", lambda value: value >= 0),
-    "disk_gb": ("above 0", lambda value: value > 0),
-    "image_gb": ("0 or more", lambda value: value >= 0),
-    "limit": ("0 (all) or more", lambda value: value >= 0),
-}
+from ansible_collections.rented.gpu.plugins.module_utils._wish import WISH, doubts, wish_of
 
 
 def argument_spec():
@@ -236,60 +204,16 @@ def argument_spec():
     return dict(account_spec(provider_required=False), providers={"type": "list", "elements": "str"}, **WISH)
 
 
-def wish_of(params):
-    """What is looked for. Raises `RentedError` for what cannot be meant."""
-    for name, (words, holds) in LIMITS.items():
-        value = params[name]
-        if value is not None and not (math.isfinite(value) and holds(value)):
-            raise RentedError("'%s' is %s, not %s." % (name, words, value))
-    for name in ("gpu", "region"):
-        if any(not item.strip() for item in params[name] or []):
-            raise RentedError("'%s' has an empty item." % name)
-    for place in params["region"] or []:
-        if place in ("True", "False"):
-            raise RentedError('A region is %s: YAML reads NO as false. Write it with quotes: "NO".' % place.lower())
-    disk = params["disk_gb"]
-    return Wish(
-        gpus=tuple(params["gpu"] or ()),
-        gpu_vram_mb=None if params["vram_gb"] is None else int(params["vram_gb"] * 1024),
-        gpu_count=params["count"],
-        regions=tuple(params["region"] or ()),
-        max_price_per_hour=params["max_price"],
-        min_reliability=params["min_reliability"],
-        interruptible={"never": False, "either": None, "only": True}[params["interruptible"]],
-        hours=params["hours"],
-        disk_gb=DISK_GB + params["data_gb"] + params["results_gb"] if disk is None else disk,
-        data_gb=params["data_gb"],
-        results_gb=params["results_gb"],
-    )
-
-
-def doubts(wish):
-    """What is probably not meant, in sentences: asked for nevertheless."""
-    models = {model.lower() for model in _gpu_names.MODELS}
-    said = []
-    for asked in wish.gpus:
-        model = _gpu_names.normalise(asked).model
-        if model.lower() not in models:
-            said.append(
-                "'%s' is no GPU that this collection knows; it is looked for as it is. %s" % (asked, nearest(model, _gpu_names.MODELS))
-            )
-    if wish.disk_gb < wish.data_gb + wish.results_gb:
-        said.append(
-            "The disk of %g GB is smaller than the data and results together (%g GB)." % (wish.disk_gb, wish.data_gb + wish.results_gb)
-        )
-    return said
-
-
 def notes_of(providers, answers, wish, alone):
     """What a reader should know, computed from what the providers are and answered."""
     notes = [unsupported(provider, CanListOffers).message for provider in providers if not can(provider, CanListOffers)]
+    any_price = dataclasses.replace(wish, max_price_per_hour=None)
     for answer in answers:
         provider = answer.provider
         if provider.NO_PRICES:
             named = provider.TITLE in provider.NO_PRICES
             notes.append(provider.NO_PRICES if named else "%s: %s" % (provider.TITLE, provider.NO_PRICES))
-        unpriced = sum(1 for offer in answer.value or () if offer.price_per_hour is None)
+        unpriced = sum(1 for offer in answer.value or () if offer.price_per_hour is None and _offers.fits(offer, any_price))
         if unpriced and wish.max_price_per_hour is not None:
             notes.append("%s: offers without a price were left out, because 'max_price' is given (%d)." % (provider.TITLE, unpriced))
     named = {provider.NAME for provider in providers}

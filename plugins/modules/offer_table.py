@@ -141,7 +141,7 @@ settings_errors:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.rented.gpu.plugins.modules.offer_info import WISH
+from ansible_collections.rented.gpu.plugins.module_utils._wish import WISH
 
 ARGUMENT_SPEC = dict(
     WISH,

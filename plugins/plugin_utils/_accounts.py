@@ -126,7 +126,7 @@ def ask(accounts: list, keep_raw: bool = False) -> list:
 
     def question(provider):
         provider.keep_raw = keep_raw
-        return list(provider.list_instances())
+        return [instance for instance in provider.list_instances() if provider.is_host(instance)]
 
     answers = _ask.ask([account.provider for account in accounts], question)
     return [_answer(account, answer, keep_raw) for account, answer in zip(accounts, answers)]

@@ -150,6 +150,10 @@ class Provider(abc.ABC):
     def _asked(self) -> tuple:
         return (self.NAME, self.endpoint, self.api_key, sorted(self.options.items()))
 
+    def is_host(self, instance: Instance) -> bool:
+        """Whether an instance that is listed may become a host of an inventory: not one without SSH for ever."""
+        return True
+
     # --- the API's own words, for those who ask ------------------------------------------------------------------
 
     def remember_raw(self, instance_id, answer) -> None:

@@ -171,7 +171,7 @@ def test_notes_come_from_what_the_providers_are(monkeypatch):
 
     monkeypatch.setitem(PROVIDERS, "unpriced", Unpriced)
     silent, unpriced = Silent(), Unpriced()
-    answered = [Answer(unpriced, [Offer("unpriced", "unpriced", "1")])]
+    answered = [Answer(unpriced, [Offer("unpriced", "unpriced", "1", gpu_count=1), Offer("unpriced", "unpriced", "2", gpu_count=8)])]
     notes = offer_info.notes_of([silent, unpriced], answered, Wish(max_price_per_hour=1.0), False)
     assert notes[:3] == [
         "Silent cannot say from here what can be rented; look at its web page.",
