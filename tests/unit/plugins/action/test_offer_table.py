@@ -16,6 +16,9 @@ import pytest
 import yaml
 
 from ansible_collections.rented.gpu.plugins.modules import offer_info, offer_table
+from ansible_collections.rented.gpu.tests.fakes.lambda_cloud import FakeLambda
+from ansible_collections.rented.gpu.tests.fakes.paperspace import FakePaperspace
+from ansible_collections.rented.gpu.tests.fakes.runpod import FakeRunpod
 from ansible_collections.rented.gpu.tests.fakes.vast import FakeVast, offer
 
 ROOT = pathlib.Path(__file__).absolute().parents[4]
@@ -80,6 +83,30 @@ def test_the_table(play):
     assert rows[-1][:3] == ["5", "vast", "3"] and "+" in " ".join(rows[-1])
     assert "(simulated)" in said and "not counted (a total with +): boot time (rehearsal); price of traffic out (vast)" in said
     assert "Prices in USD of this minute (" in said
+
+
+def test_one_table_over_several_providers(play, tmp_path):
+    with FakeLambda() as cloud, FakeRunpod() as pods, FakePaperspace() as machines:
+        env = {**cloud.environment(), **pods.environment(), **machines.environment()}
+        settings = {"offers_limit": 0, "offers_format": "json", "offers_file": "all.json"}
+        status, said = play(settings, **env)
+        assert status == 0 and "Paperspace's API tells no prices" in said
+        found = json.loads((tmp_path / "all.json").read_text())
+        assert {row["provider"] for row in found["offers"]} >= {"vast", "lambda", "runpod", "paperspace", "rehearsal"}
+        totals = [row["total_usd"] for row in found["offers"]]
+        known = [total for total in totals if total is not None]
+        assert known == sorted(known) and totals == known + [None] * (len(totals) - len(known))
+        assert {row["provider"] for row in found["offers"] if row["total_usd"] is None} == {"paperspace"}
+
+        pods.fault("*", "500", times=-1)
+        status, said = play({**settings, "offers_max_price": 3}, **env)
+        assert status == 0 and "FAILED: RunPod" in said.replace("\n", " ")
+        assert "Paperspace: offers without a price were left out, because 'max_price' is given" in said.replace("\n  ", " ")
+        found = json.loads((tmp_path / "all.json").read_text())
+        assert {row["provider"] for row in found["offers"]} >= {"vast", "lambda"}
+        assert not {row["provider"] for row in found["offers"]} & {"runpod", "paperspace"}
+        assert [failure["provider"] for failure in found["failures"]] == ["runpod"]
+    assert cloud.violations + pods.violations + machines.violations == []
 
 
 def test_in_a_narrow_terminal(play):

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.rented.gpu.tests.fakes.lambda_cloud import FakeLambda
+from ansible_collections.rented.gpu.tests.fakes.runpod import FakeRunpod
 from ansible_collections.rented.gpu.tests.fakes.vast import FakeVast
 from ansible_collections.rented.gpu.tests.unit.plugins.modules._process import answers
 
@@ -21,7 +23,7 @@ def fake():
 
 
 def call(fake, *several):
-    account = {"provider": "vast", "endpoint": fake.url, "api_key": fake.key, "_ansible_diff": True}
+    account = {"provider": fake.NAME, "endpoint": fake.url, "api_key": fake.key, "_ansible_diff": True}
     return answers("ssh_key", [{**account, **arguments} for arguments in several], secrets=[fake.key])
 
 
@@ -44,6 +46,28 @@ def test_a_life(fake, tmp_path):
     assert gone["changed"] and gone["key"] is None and [key["id"] for key in gone["removed"]] == ["401"]
     assert not nothing["changed"] and nothing["removed"] == []
     assert fake.account_keys == {} and [len(fake.calls("add_key")), len(fake.calls("remove_key"))] == [1, 1]
+
+
+@pytest.mark.parametrize("cls", [FakeVast, FakeLambda, FakeRunpod], ids=lambda cls: cls.NAME)
+def test_the_same_words_at_every_provider(cls):
+    other = KEY.replace("IExample", "IAnother")
+    named = {"public_key": KEY, "name": "of the class"}
+    with cls() as server:
+        first, again, second, gone, nothing, left = call(
+            server,
+            named,
+            {"public_key": KEY.replace("ada@example.org", "")},
+            {"public_key": other},
+            {"public_key": KEY, "state": "absent"},
+            {"public_key": KEY, "state": "absent"},
+            {"public_key": other, "_ansible_check_mode": True},
+        )
+        assert server.violations == []
+    assert first["changed"] and first["key"]["id"] and first["key"]["public_key"].split()[:2] == KEY.split()[:2]
+    assert not again["changed"] and again["key"]["id"] == first["key"]["id"]
+    assert second["changed"] and second["key"]["id"] != first["key"]["id"]
+    assert gone["changed"] and [key["id"] for key in gone["removed"]] == [first["key"]["id"]] and not nothing["changed"]
+    assert not left["changed"] and left["key"]["id"] == second["key"]["id"]
 
 
 MISTAKES = [
