@@ -56,12 +56,14 @@ def build(params: dict):
 
 
 def build_all(params: dict) -> list:
-    """The provider that is named, or else every provider whose credentials lie in their usual place."""
+    """The provider that is named, those that are (``providers``), or else every one whose credentials lie in their usual place."""
     if params.get("provider"):
         return [build(params)]
     alone = [name for name in ("account", "api_key", "endpoint", "account_options") if params.get(name)]
     if alone:
         raise RentedError("'%s' belongs to one provider: name it with 'provider'." % alone[0])
+    if params.get("providers"):
+        return [build(dict(params, provider=name)) for name in dict.fromkeys(params["providers"])]
     found = [cls(timeout=params["timeout"]) for _name, cls in sorted(PROVIDERS.items()) if cls.available()]
     if not found:
         looked = ["%s: %s" % (cls.TITLE, ", ".join(cls.places_looked_at())) for _name, cls in sorted(PROVIDERS.items())]
@@ -69,7 +71,7 @@ def build_all(params: dict) -> list:
     return found
 
 
-def read_public_key(text: str | None) -> str | None:
+def read_public_key(text: str | None, option: str = "ssh_public_key") -> str | None:
     """A public key given as its text or as the path of its file. Raises `RentedError` without repeating the text: it may be private."""
     if not text or not text.strip():
         return None
@@ -81,7 +83,7 @@ def read_public_key(text: str | None) -> str | None:
         except (OSError, UnicodeDecodeError) as error:
             raise RentedError("The SSH public key %s cannot be read: %s." % (key, getattr(error, "strerror", None) or "it is not text"))
     else:
-        path = "ssh_public_key"
+        path = option
     if "PRIVATE KEY" in key:
         raise RentedError("%s is a private key; give the public one (the file that ends in .pub)." % path)
     if "\n" in key or not key.startswith(("ssh-", "ecdsa-", "sk-")) or len(key.split(None, 2)) < 2:

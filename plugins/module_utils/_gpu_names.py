@@ -110,6 +110,33 @@ USUAL_GB = {
     ("T4G", None): 16,
 }
 
+# Models that come in several sizes: known, but without a usual one.
+SEVERAL_SIZES = (
+    "A100",
+    "GTX 1080 Ti",
+    "P40",
+    "RTX 2080 Ti",
+    "RTX 3060",
+    "RTX 3060 Ti",
+    "RTX 3070 Ti",
+    "RTX 3080",
+    "RTX 4060",
+    "RTX 4060 Ti",
+    "RTX 4070",
+    "RTX 4070 SUPER",
+    "RTX 4070 Ti SUPER",
+    "RTX 4090 D",
+    "RTX 5060 Ti",
+    "RTX 5070",
+    "RTX 5070 Ti",
+    "RTX PRO 4500",
+    "RTX PRO 5000",
+    "TITAN RTX",
+    "TITAN V",
+    "V100",
+)
+MODELS = tuple(sorted({model for model, _variant in USUAL_GB} | set(SEVERAL_SIZES)))
+
 KNOWN = re.compile(
     r"^(?:(?:RTX|GTX) \d{3,4}(?: (?:Ti|SUPER|Ada|SFF|Laptop|D|Max-Q))*|RTX A\d{3,4}|RTX PRO \d{4}|TITAN (?:X|XP|V|RTX)"
     r"|(?:A|B|H|K|L|M|P|T|V|GB|GH|CMP )\d{1,4}[A-Z]?|MI\d{2,3}[A-Z]?)$"

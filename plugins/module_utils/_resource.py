@@ -23,13 +23,22 @@ from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     Unsupported,
 )
 from ansible_collections.rented.gpu.plugins.module_utils._models import Instance, LaunchRequest
-from ansible_collections.rented.gpu.plugins.module_utils._providers._base import CanLabel, CanLaunch, CanStop, can
+from ansible_collections.rented.gpu.plugins.module_utils._providers._base import (
+    CanBid,
+    CanLabel,
+    CanLaunch,
+    CanListOffers,
+    CanRegisterKey,
+    CanStop,
+    can,
+)
 
 STATES = ("present", "started", "stopped", "absent")
 FIRST_POLL = 1.0  # seconds; half as much again each time
 LONGEST_POLL = 10.0
 LOOKS_AFTER_DOUBT = 3  # lists after a request with unknown outcome, before it counts as not done
 PAUSE_AFTER_DOUBT = 5.0
+SMALLEST_BID = 0.00005  # USD per hour; less is a matter of rounding
 
 
 @dataclasses.dataclass
@@ -59,6 +68,12 @@ def unsupported(provider, mixin) -> Unsupported:
         does = "rent or destroy instances from here; use its web page"
     elif mixin is CanLabel:
         does = "rename an instance"
+    elif mixin is CanListOffers:
+        does = "say from here what can be rented; look at its web page"
+    elif mixin is CanRegisterKey:
+        does = "keep SSH keys of the account from here; give 'ssh_public_key' when renting"
+    elif mixin is CanBid:
+        does = "take bids"
     else:
         does = "do this (%s)" % mixin.__name__
     return Unsupported("%s cannot %s." % (provider.TITLE, does), provider.NAME)
@@ -91,6 +106,7 @@ class Resource:
         self._clock = clock
         self._sleep = sleep
         self.outcome = Outcome()
+        self._bids: tuple = ()  # before and after, where it is changed
 
     def reach(self, state: str) -> Outcome:
         """Make it so."""
@@ -98,10 +114,12 @@ class Resource:
             self._need(CanStop)
         found = self.find()
         self.outcome.instance = found
-        self.outcome.before = self.outcome.after = shown(found)
+        self.outcome.before, self.outcome.after = shown(found), shown(found)
         getattr(self, "_" + state)(found)
         if self.outcome.changed and not self.check:
             self.outcome.after = shown(self.outcome.instance)
+        for side, bid in zip((self.outcome.before, self.outcome.after), self._bids):
+            side["bid_per_hour"] = bid
         return self.outcome
 
     # --- looking -----------------------------------------------------------------------------------------------------
@@ -137,6 +155,8 @@ class Resource:
                     "%s has no instance %s. To rent one, give a 'name' and no 'id'." % (self.provider.TITLE, self.id), self.provider.NAME
                 )
             self._need(CanLaunch)
+            if self.request.bid_per_hour is not None:
+                self._need(CanBid)
             self._rent()
             return
         if self.id is not None and self.name is not None and found.label != self.name:
@@ -147,11 +167,13 @@ class Resource:
                 self.id = found.id
                 self.outcome.instance = found = self.find() or found
         self.outcome.warnings.extend(mismatches(found, self.request))
+        self._bid(found)
         if found.state == "pending" and self.wait and not self.check:
             self._await(found.id, reachable, "running", fails=("error", "terminated"))
 
     def _started(self, found: Instance | None) -> None:
         found = self._existing(found)
+        self._bid(found)
         if found.state not in ("running", "pending"):
             self._need(CanStop)
             self._change(found, state="running")
@@ -193,6 +215,28 @@ class Resource:
         if found is None:
             raise NotFound("%s has no instance %s. 'state: present' rents one." % (self.provider.TITLE, self._called()), self.provider.NAME)
         return found
+
+    def _bid(self, found: Instance) -> None:
+        """Bid for an instance that exists what is asked for, where that is something else than before."""
+        wanted, limit = self.request.bid_per_hour, self.request.max_price_per_hour
+        if wanted is None:
+            return
+        self._need(CanBid)
+        wanted = wanted if limit is None else min(wanted, limit)
+        now = self.provider.get_bid(found.id)
+        if now is None:
+            raise RentedError(
+                "The instance '%s' (%s) at %s was not rented by a bid, so there is none to change. Leave 'bid_per_hour' out."
+                % (found.label, found.id, self.provider.TITLE),
+                self.provider.NAME,
+            )
+        if abs(now - wanted) < SMALLEST_BID:
+            return
+        self._bids = (now, wanted)
+        self.outcome.changed = True
+        if not self.check:
+            self.provider.set_bid(found.id, wanted)
+            self._look_again(found.id)
 
     def _change(self, found: Instance, **changes) -> None:
         self.outcome.changed = True

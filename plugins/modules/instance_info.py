@@ -11,6 +11,7 @@ short_description: List GPU instances
 version_added: 0.1.0
 description:
   - Lists the instances of an account, in every state, all pages, or fails; never a part of them.
+  - Several accounts are asked at once; one that fails fails the task.
   - Runs on the controller. Use it with C(hosts) set to V(localhost), or delegate it there.
 author:
   - The rented.gpu contributors (@rented-gpu)
@@ -77,12 +78,12 @@ result:
   returned: when O(query) is given
 """
 
-import sys
-
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.rented.gpu.plugins.module_utils import _ask
 from ansible_collections.rented.gpu.plugins.module_utils._arguments import account_spec, build_all
-from ansible_collections.rented.gpu.plugins.module_utils._errors import MissingLibrary, RentedError
+from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
+from ansible_collections.rented.gpu.plugins.module_utils._jmespath import compiled, searched
 from ansible_collections.rented.gpu.plugins.module_utils._models import STATES
 
 
@@ -97,31 +98,6 @@ def argument_spec():
     )
 
 
-def compiled(query):
-    """The JMESPath expression; raises `RentedError` before anybody is asked."""
-    if not query:
-        return None
-    try:
-        import jmespath
-    except ImportError:
-        raise MissingLibrary(
-            "'query' needs the Python package 'jmespath' for %s. Install it with: %s -m pip install jmespath"
-            % (sys.executable, sys.executable)
-        )
-    try:
-        return jmespath.compile(query)
-    except jmespath.exceptions.JMESPathError as error:
-        raise RentedError("The query is not JMESPath: %s" % " ".join(str(error).split()))
-
-
-def searched(expression, rows):
-    """What the expression gives; raises `RentedError` when it does not fit the data."""
-    try:
-        return expression.search(rows)
-    except ValueError as error:  # jmespath's errors at run time are ValueErrors
-        raise RentedError("The query does not fit the list of instances: %s" % " ".join(str(error).split()))
-
-
 def main():
     """List, choose, answer."""
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
@@ -129,9 +105,15 @@ def main():
     try:
         expression = compiled(wanted["query"])
         found = []
-        for provider in build_all(wanted):
+        providers = build_all(wanted)
+        for provider in providers:
             module.no_log_values.update(provider.secrets())
-            found.extend(provider.list_instances())
+        answers = _ask.ask(providers, lambda provider: provider.list_instances())
+        failures = [answer.failure for answer in answers if answer.failure]
+        if failures:
+            raise RentedError(" ".join(failures))
+        for answer in answers:
+            found.extend(answer.value)
         rows = [
             instance.as_dict()
             for instance in found

@@ -4,22 +4,21 @@
 # Private to this collection; it may change without notice.
 """Accounts: from what the inventory file says, or from the environment, to provider objects; and all of them asked at once.
 
-Nothing here knows Ansible: the threads of `ask` must not touch an Ansible object, and plain values in make that so.
+Nothing here knows Ansible: plain values in, so that the threads of `_ask` touch no object of Ansible's.
 """
 
 from __future__ import annotations
 
-import concurrent.futures
 import dataclasses
 import os
 
+from ansible_collections.rented.gpu.plugins.module_utils import _ask
 from ansible_collections.rented.gpu.plugins.module_utils._errors import MissingCredentials, RentedError, nearest
 from ansible_collections.rented.gpu.plugins.module_utils._models import Instance
 from ansible_collections.rented.gpu.plugins.module_utils._providers import PROVIDERS, provider_class
 from ansible_collections.rented.gpu.plugins.module_utils._providers._base import Provider
 
 KEYS = ("provider", "name", "api_key", "endpoint", "ssh_private_key_file")
-MOST_THREADS = 16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,27 +123,20 @@ def _private_key(number: int, path: str | None) -> str | None:
 
 def ask(accounts: list, keep_raw: bool = False) -> list:
     """Ask all accounts, each in its own thread: one `Answer` per account, in their order. Failures are in the answers, never raised."""
-    with concurrent.futures.ThreadPoolExecutor(max_workers=min(len(accounts), MOST_THREADS)) as pool:
-        return list(pool.map(lambda account: _ask(account, keep_raw), accounts))
+
+    def question(provider):
+        provider.keep_raw = keep_raw
+        return [instance for instance in provider.list_instances() if provider.is_host(instance)]
+
+    answers = _ask.ask([account.provider for account in accounts], question)
+    return [_answer(account, answer, keep_raw) for account, answer in zip(accounts, answers)]
 
 
-def _ask(account: Account, keep_raw: bool) -> Answer:
-    provider = account.provider
-    provider.keep_raw = keep_raw
-    try:
-        instances = [instance for instance in provider.list_instances() if provider.is_host(instance)]
-    except RentedError as error:
-        return Answer(account, failure=_without_key(error.message, provider))
-    except Exception as error:  # a defect of a provider file must not hide the other accounts
-        return Answer(account, failure=_without_key("unexpected %s: %s" % (type(error).__name__, error), provider))
-    raw = {instance.id: provider.scrubbed_raw(instance.id) for instance in instances} if keep_raw else {}
-    return Answer(account, instances, raw)
-
-
-def _without_key(text: str, provider: Provider) -> str:
-    for secret in provider.secrets():
-        text = text.replace(secret, "REMOVED")
-    return text
+def _answer(account: Account, answer: _ask.Answer, keep_raw: bool) -> Answer:
+    if answer.failure is not None:
+        return Answer(account, failure=answer.failure)
+    raw = {instance.id: account.provider.scrubbed_raw(instance.id) for instance in answer.value} if keep_raw else {}
+    return Answer(account, answer.value, raw)
 
 
 def to_cache(answers: list) -> list:

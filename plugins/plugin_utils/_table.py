@@ -9,12 +9,15 @@ from __future__ import annotations
 from ansible_collections.rented.gpu.plugins.plugin_utils import _terminal
 
 
-def lines(rows: list, columns: list) -> list:
-    """The lines of a table. ``rows`` are dicts; a column that is empty in every row is left out."""
+def lines(rows: list, columns: list, numbers=()) -> list:
+    """The lines of a table. ``rows`` are dicts; a column that is empty in every row is left out.
+
+    Columns of numbers stand to the right; ``numbers`` names those whose numbers come as text.
+    """
     columns = [name for name in columns if any(row.get(name) not in (None, "") for row in rows)]
     texts = [[_text(row.get(name)) for name in columns] for row in rows]
     widths = [max(len(cell) for cell in column) for column in zip(columns, *texts)]
-    right = [all(_is_number(row.get(name)) for row in rows if row.get(name) not in (None, "")) for name in columns]
+    right = [name in numbers or all(_is_number(row.get(name)) for row in rows if row.get(name) not in (None, "")) for name in columns]
     out = [_line(columns, widths, right), "  ".join("-" * width for width in widths)]
     return out + [_line(cells, widths, right) for cells in texts]
 

@@ -202,6 +202,9 @@ def compare(ours: dict, document: dict) -> Comparison:
         fields(name + ".body", rules.get("body", {}), official.body(operation), True)
         answer = official.answer(operation, rules.get("status", 200))
         result.fact(name + ".status", answer is not None, "no answer %s there" % rules.get("status", 200))
+        if rules.get("array"):
+            result.types(name + ".answer", "array", official.types(answer or {}))
+            answer = official.resolved((answer or {}).get("items"))
         fields(name + ".answer", rules["answer"], answer or {}, False)
     return result
 

@@ -114,12 +114,16 @@ def offer(number: int, **changes) -> dict:
         "inet_down": 812.4,
         "inet_up": 640.1,
         "storage_cost": 0.15,
+        "storage_total_cost": 0.0017,
+        "inet_down_cost": 0.002,
+        "inet_up_cost": 0.004,
         "reliability": 0.9951,
         "cpu_ram": 257000,
         "cpu_cores": 64,
         "cpu_cores_effective": 16.0,
     }
     made.update(changes)
+    made.setdefault("dph_base", round(made["dph_total"] - made["storage_total_cost"], 6))
     return made
 
 
@@ -137,6 +141,7 @@ class FakeVast(fake_api.FakeApi):
         self.offers = {item["id"]: item for item in made}
         self.page = page
         self.attached: dict = {}
+        self.account_keys: dict = {}  # id -> public key
         self.logs: dict = {}
         self._booting: dict = {}
         self._going: dict = {}
@@ -254,6 +259,7 @@ class FakeVast(fake_api.FakeApi):
             num_gpus=wanted["num_gpus"],
             disk_space=float(body.get("disk", 8)),
             is_bid="price" in body,
+            dph_base=price,
             dph_total=price,
             machine_id=wanted["machine_id"],
             ports=None,
@@ -324,12 +330,45 @@ class FakeVast(fake_api.FakeApi):
     def _search(self, _number, body: dict) -> tuple:
         found = [
             item
-            for item in self.offers.values()
+            for item in (_priced(offer, body) for offer in self.offers.values())
             if all(_holds(item.get(name), rule) for name, rule in body.items() if isinstance(rule, dict) and name in item)
         ]
         for column, direction in reversed(body.get("order") or []):
             found.sort(key=lambda item: item.get(column, 0), reverse=direction == "desc")
         return 200, {"offers": found[: body.get("limit", 64)]}
+
+    def _bid(self, number: int, body: dict) -> tuple:
+        if number not in self.rows:
+            return 404, {"success": False, "error": "no_such_instance", "msg": "Instance not found"}
+        item = self.rows[number]
+        if not item["is_bid"]:
+            return 400, {"success": False, "error": "invalid_args", "msg": "Instance %d has no bid" % number}
+        item.update(dph_base=body["price"], dph_total=body["price"], instance={"totalHour": body["price"]})
+        return 200, {"success": True}
+
+    def _keys(self, _number, _body: dict) -> tuple:
+        if not self.account_keys:
+            return 404, {"success": False, "error": "not_found", "msg": "No SSH keys found"}
+        made = {"user_id": 7, "created_at": "2026-11-01T00:00:00Z", "deleted_at": None}
+        return 200, [{"id": number, "key": key, **made} for number, key in self.account_keys.items()]
+
+    def _add_key(self, _number, body: dict) -> tuple:
+        new = max([400, *self.account_keys]) + 1
+        self.account_keys[new] = body["ssh_key"]
+        key = {"id": new, "user_id": 7, "public_key": body["ssh_key"], "created_at": "2026-11-01T00:00:00Z", "deleted_at": None}
+        return 200, {"success": True, "key": key}
+
+    def _remove_key(self, number: int, _body: dict) -> tuple:
+        if self.account_keys.pop(number, None) is None:
+            return 400, {"success": False, "error": "no_ssh_key", "msg": "No ssh key provided"}
+        return 200, {"success": True}
+
+
+def _priced(offer: dict, body: dict) -> dict:
+    """An offer as a search shows it: of an interruptible the price is the least bid."""
+    if body.get("type") != "bid":
+        return offer
+    return {**offer, "is_bid": True, "dph_base": offer["min_bid"], "dph_total": offer["min_bid"] + offer["storage_total_cost"]}
 
 
 def _holds(value, rule: dict) -> bool:

@@ -18,7 +18,7 @@ from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedEr
 from ansible_collections.rented.gpu.plugins.module_utils._models import STATES
 from ansible_collections.rented.gpu.plugins.module_utils._providers import PROVIDERS, provider_class
 from ansible_collections.rented.gpu.plugins.module_utils._providers._base import MIXINS, Provider
-from ansible_collections.rented.gpu.plugins.modules import instance, instance_info
+from ansible_collections.rented.gpu.plugins.modules import instance, instance_info, offer_info, ssh_key
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "plugins" / "module_utils" / "_providers"
@@ -93,7 +93,7 @@ def test_arguments_and_fragment_are_in_step():
         assert documented[name].get("default") == rule.get("default"), name
 
 
-@pytest.mark.parametrize("module", [instance, instance_info], ids=lambda module: module.__name__.rsplit(".", 1)[1])
+@pytest.mark.parametrize("module", [instance, instance_info, offer_info, ssh_key], ids=lambda module: module.__name__.rsplit(".", 1)[1])
 def test_modules_and_their_docs_are_in_step(module):
     documented = yaml.safe_load(module.DOCUMENTATION)["options"]
     spec = module.argument_spec()

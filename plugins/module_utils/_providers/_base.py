@@ -57,6 +57,7 @@ class Provider(abc.ABC):
     OPTIONS: tuple = ()  # further keys that an account of this provider takes
     SECRET_OPTIONS: tuple = ()  # those of OPTIONS whose values are secrets
     NAMES_MATTER: bool = False  # whether the account's name says which instances are meant; else it is only a word of the user
+    HOURS_PER_MONTH: float = 730.0  # what a price per month is divided by; 8760 / 12
     NO_PRICES: str | None = None  # where offers have no price: the sentence that says so, and where a person finds the prices
 
     # Replaced by tests, which do not wait.

@@ -23,11 +23,12 @@ from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     RentedError,
     nearest,
 )
-from ansible_collections.rented.gpu.plugins.module_utils._models import Instance, LaunchRequest
+from ansible_collections.rented.gpu.plugins.module_utils._models import Instance, LaunchRequest, Offer, Wish
 from ansible_collections.rented.gpu.plugins.module_utils._providers._base import (
     CanAttachKey,
     CanLabel,
     CanLaunch,
+    CanListOffers,
     CanReadConsole,
     CanStop,
     Provider,
@@ -58,6 +59,8 @@ KINDS = {
     "container": {"user": "root", "gpu": "RTX 4090", "price": 0.02, "price_per_gpu": 0.35, "trust": "own"},
     "vm": {"user": "ubuntu", "gpu": "A10", "price": 0.05, "price_per_gpu": 0.75, "trust": "own"},
 }
+
+MOST_GPUS = 16
 
 # as nvidia-smi writes it -> MiB, compute capability, watts, whether it has ECC memory; of two sizes the first is the usual one
 GPUS = {
@@ -96,7 +99,7 @@ OPTIONS = {
 }
 
 
-class RehearsalProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanReadConsole):
+class RehearsalProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanReadConsole, CanListOffers):
     """Boxes of one account and one user on this machine's container engine."""
 
     NAME = "rehearsal"
@@ -142,6 +145,15 @@ class RehearsalProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, Ca
         if box is None:
             raise NotFound("There is no rehearsal box %s in the account '%s'." % (instance_id, self.account), self.NAME)
         return box
+
+    # --- offers ------------------------------------------------------------------------------------------------------
+
+    def list_offers(self, wish: Wish) -> list:
+        """Every simulated GPU in both kinds of box, at made-up prices. Asks no engine: what it has is not bound to one."""
+        if not 1 <= wish.gpu_count <= MOST_GPUS:
+            return []
+        ways = (False, True) if wish.interruptible is None else (wish.interruptible,)
+        return [offer(kind, gpu, wish.gpu_count, way, self.account) for kind in KINDS for gpu in GPUS for way in ways]
 
     # --- rent and destroy --------------------------------------------------------------------------------------------
 
@@ -299,6 +311,39 @@ def instance(box: dict) -> Instance:
     )
 
 
+def offer(kind: str, gpu: str, count: int, interruptible: bool, account: str) -> Offer:
+    """A box that could be rented. Its link and its disk are this machine's own, so traffic and storage cost nothing."""
+    name = _gpu_names.normalise(gpu, GPUS[gpu][0])
+    return Offer(
+        provider=RehearsalProvider.NAME,
+        account=account,
+        id="-".join([kind, *re.findall(r"[a-z0-9]+", gpu.lower()), str(count)]),
+        kind=kind,
+        gpu_name_raw=gpu + " (simulated)",
+        gpu_model=name.model,
+        gpu_variant=name.variant,
+        gpu_count=count,
+        gpu_vram_mb=GPUS[gpu][0],
+        cpu_cores=_number(os.cpu_count()),
+        ram_gb=_scaled(_ram_mb(), 1048576 / 1e9),
+        region="local",
+        price_per_hour=round(made_up_price(kind, count, interruptible), 4),
+        storage_price_per_gb_month=0.0,
+        inet_down_price_per_gb=0.0,
+        inet_up_price_per_gb=0.0,
+        interruptible=interruptible,
+        trust=KINDS[kind]["trust"],
+        cuda_max="12.8",
+        options={"kind": kind},
+    )
+
+
+def made_up_price(kind: str, count: int, interruptible: bool) -> float:
+    """USD per hour."""
+    price = KINDS[kind]["price"] + KINDS[kind]["price_per_gpu"] * count
+    return price / 2 if interruptible else price
+
+
 def container_name(tag: str, label: str) -> str:
     """A container name that holds any label: ``rented.<tag>.<label>``, other characters as ``_`` and two hex digits per byte.
 
@@ -350,12 +395,10 @@ def plan(request: LaunchRequest) -> dict:
     gpu = find_gpu(asked)
     count = request.gpu_count if request.gpu_count is not None else options.get("gpu_count", 1)
     count = int(count) if gpu else 0
-    if count < 0 or count > 16:
-        raise RentedError("A box has 0 to 16 simulated GPUs, not %d." % count, "rehearsal")
+    if count < 0 or count > MOST_GPUS:
+        raise RentedError("A box has 0 to %d simulated GPUs, not %d." % (MOST_GPUS, count), "rehearsal")
     vram, capability, watts, ecc = GPUS[gpu] if count else ("", "", "", False)
-    price = KINDS[kind]["price"] + KINDS[kind]["price_per_gpu"] * count
-    if request.interruptible:
-        price /= 2
+    price = made_up_price(kind, count, request.interruptible)
     if request.max_price_per_hour is not None and price > request.max_price_per_hour:
         raise RentedError(
             "The made-up price of this box is %.2f USD/h, above the limit of %.2f." % (price, request.max_price_per_hour), "rehearsal"

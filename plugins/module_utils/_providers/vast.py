@@ -11,6 +11,8 @@ Facts: the OpenAPI file of vast-ai/docs, and ``vastai`` 1.9.1 (``SKILL.md`` for 
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import logging
 import re
@@ -26,12 +28,15 @@ from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     RentedError,
     nearest,
 )
-from ansible_collections.rented.gpu.plugins.module_utils._models import Instance, LaunchRequest
+from ansible_collections.rented.gpu.plugins.module_utils._models import Instance, LaunchRequest, Offer, SshKey, Wish
 from ansible_collections.rented.gpu.plugins.module_utils._providers._base import (
     CanAttachKey,
+    CanBid,
     CanLabel,
     CanLaunch,
+    CanListOffers,
     CanReadConsole,
+    CanRegisterKey,
     CanStop,
     Provider,
 )
@@ -40,7 +45,7 @@ LOG = logging.getLogger("rented.gpu.vast")
 
 PAGE_SIZE = 25  # the API's maximum
 # Least seconds between two calls of one kind: "x-rate-limit" in Vast's API files.
-INTERVALS = {"list": 1.0, "manage": 1.0, "destroy": 3.0, "create": 4.5, "search": 6.0, "keys": 1.0}
+INTERVALS = {"list": 1.0, "manage": 1.0, "destroy": 3.0, "create": 4.5, "search": 6.0, "keys": 1.0, "bid": 5.5}
 HOURS_PER_MONTH = 720.0  # `storage_total_cost` is `storage_cost * disk_space / 720` in the API's own example
 DEFAULT_DISK_GB = 20
 LEAST_DISK_GB = 8
@@ -48,6 +53,10 @@ DEFAULT_IMAGE = "vastai/base-image:@vastai-automatic-tag"  # as in the API file'
 RUNTYPE = "ssh_direc ssh_proxy"  # what the official client sends for SSH by both ways
 SEARCHES = 3
 OFFERS_PER_SEARCH = 64
+OFFERS_PER_PAGE = 1000  # of a price list; dearer ones are asked for by their price, since a search has no pages
+LEAST_BID, MOST_BID, MOST_FIRST_BID = 0.001, 32.0, 128.0  # USD per hour: of a change, and the most when renting
+BID_MARGIN = 1.05  # what is bid when no bid is given: a bit above the least
+ONSTART_LIMIT = 4048  # characters
 
 # `actual_status` -> our word. What is missing here is "unknown", never an error.
 STATES = {
@@ -82,9 +91,7 @@ LAUNCH_OPTIONS = (
     "template_hash_id",
     "runtype",
     "env",
-    "onstart",
     "args",
-    "bid",
     "verified",
     "datacenter",
     "query",
@@ -93,7 +100,7 @@ LAUNCH_OPTIONS = (
 )
 
 
-class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanReadConsole):
+class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanReadConsole, CanListOffers, CanRegisterKey, CanBid):
     """One account at Vast.ai."""
 
     NAME = "vast"
@@ -101,6 +108,7 @@ class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanRead
     ENDPOINT = "https://console.vast.ai"
     ENDPOINT_ENV = ("VAST_URL",)
     API_KEY_ENV = ("VAST_API_KEY",)
+    HOURS_PER_MONTH = HOURS_PER_MONTH
     KEY_FILES = ("$XDG_CONFIG_HOME/vastai/vast_api_key", "~/.config/vastai/vast_api_key", "~/.vast_api_key")
 
     def __init__(self, *args, **kwargs) -> None:
@@ -114,8 +122,16 @@ class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanRead
     def list_instances(self) -> list:
         """All instances of the account, every page. Raises a `RentedError`; never answers a part."""
         self._raw = {}
-        total = 0
         found: dict = {}
+        for row in self._rows():
+            instance = self._instance(row)
+            found[instance.id] = instance  # one that moved between two pages comes twice
+            self.remember_raw(instance.id, row)
+        return list(found.values())
+
+    def _rows(self):
+        """The rows of all pages, as Vast gives them."""
+        total, count = 0, 0
 
         def fetch(token):
             nonlocal total
@@ -132,12 +148,10 @@ class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanRead
             return answer["instances"] or [], answer.get("next_token")
 
         for row in _http.pages(fetch, self.TITLE):
-            instance = self._instance(row)
-            found[instance.id] = instance  # one that moved between two pages comes twice
-            self.remember_raw(instance.id, row)
-        if not found and isinstance(total, (int, float)) and total > 0:
+            count += 1
+            yield row
+        if not count and isinstance(total, (int, float)) and total > 0:
             raise ProviderUnavailable("%s says that there are %d instances, but lists none. Try again." % (self.TITLE, total), self.NAME)
-        return list(found.values())
 
     def _instance(self, row) -> Instance:
         if not isinstance(row, dict) or row.get("id") is None:
@@ -149,9 +163,8 @@ class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanRead
     def launch(self, request: LaunchRequest) -> str:
         """Find the cheapest offer that fits and rent it. An offer that was taken meanwhile is passed over.
 
-        Options: ``offer_id`` (no search), ``bid`` (USD/h of an interruptible), ``verified`` (default true), ``datacenter``,
-        ``query`` (further filters in Vast's own form), ``template_hash_id``, ``runtype``, ``env`` (dict), ``onstart``, ``args``,
-        ``image_login``, ``target_state``.
+        Options: ``offer_id`` (no search), ``verified`` (default true), ``datacenter``, ``query`` (further filters in Vast's own form),
+        ``template_hash_id``, ``runtype``, ``env`` (dict), ``args``, ``image_login``, ``target_state``.
         """
         options = check_options(request)
         refused = set()
@@ -178,25 +191,50 @@ class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanRead
 
     def _offers(self, request: LaunchRequest, options: dict) -> list:
         """Offers that fit, cheapest first."""
-        query = search_query(request, options)
-        kind = "bid" if request.interruptible else "on-demand"
         storage = max(float(request.disk_gb or DEFAULT_DISK_GB), LEAST_DISK_GB)
+        offers = self._search(search_query(request, options), request.interruptible, storage, OFFERS_PER_SEARCH)
+        return [offer for offer in offers if fits(offer, request)]
+
+    def _search(self, query: dict, interruptible: bool, storage: float, limit: int) -> list:
+        """One search, cheapest first. ``storage`` is GB of disk, which ``dph_total`` includes."""
         offers = self._call(
             "search",
             "search offers",
             lambda vast: vast.offers.search_offers(
                 vast.client,
-                query=query,
-                offer_type=kind,
+                query=dict(query),  # the client adds to it
+                offer_type="bid" if interruptible else "on-demand",
                 order=[["dph_total", "asc"]],
-                limit=OFFERS_PER_SEARCH,
+                limit=limit,
                 storage=storage,
                 no_default=True,
             ),
             repeat=True,
             form=list,
         )
-        return [offer for offer in offers if isinstance(offer, dict) and offer.get("id") and fits(offer, request)]
+        return [offer for offer in offers if isinstance(offer, dict) and offer.get("id")]
+
+    # --- offers ------------------------------------------------------------------------------------------------------
+
+    def list_offers(self, wish: Wish) -> list:
+        """Every offer for the wish, from machines that Vast has verified, as `launch` takes them; one search for each way of renting."""
+        ways = (False, True) if wish.interruptible is None else (wish.interruptible,)
+        return [offer for interruptible in ways for offer in self._price_list(wish, interruptible)]
+
+    def _price_list(self, wish: Wish, interruptible: bool) -> list:
+        storage = max(float(wish.disk_gb), LEAST_DISK_GB)
+        query = wish_query(wish)
+        found: dict = {}
+
+        def fetch(least):
+            more = {} if least is None else {"dph_total": {"gte": least}}
+            rows = self._search({**query, **more}, interruptible, storage, OFFERS_PER_PAGE)
+            last = _values.number(rows[-1].get("dph_total")) if len(rows) >= OFFERS_PER_PAGE else None
+            return rows, last
+
+        for row in _http.pages(fetch, self.TITLE):
+            found[row["id"]] = offer(row, self.account, interruptible)  # the dearest of a page is the cheapest of the next
+        return list(found.values())
 
     def _rent(self, offer: dict, request: LaunchRequest, options: dict) -> str | None:
         """Rent one offer, once. The id of the instance; None when somebody else has it."""
@@ -205,12 +243,12 @@ class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanRead
             "disk": max(float(request.disk_gb or DEFAULT_DISK_GB), LEAST_DISK_GB),
             "label": request.name,
             "env": options.get("env") or {},
-            "onstart_cmd": options.get("onstart"),
+            "onstart_cmd": onstart(request.startup_script),
             "login": options.get("image_login"),
             "args": options.get("args"),
             "template_hash": options.get("template_hash_id"),
             "runtype": options.get("runtype") or (None if options.get("template_hash_id") else RUNTYPE),
-            "price": bid(offer, request, options) if request.interruptible else None,
+            "price": bid(offer, request) if request.interruptible else None,
             "cancel_unavail": True,
         }
 
@@ -305,6 +343,61 @@ class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanRead
             form=(str, dict),
         )
         return answer if isinstance(answer, str) else str(answer.get("msg") or "")
+
+    # --- bids --------------------------------------------------------------------------------------------------------
+
+    def get_bid(self, instance_id: str) -> float | None:
+        """The bid is ``dph_base``, the price without the disk, of an instance whose ``is_bid`` is true: what is bid is paid."""
+        for row in self._rows():
+            if isinstance(row, dict) and str(row.get("id")) == str(instance_id):
+                return _values.number(row.get("dph_base")) if row.get("is_bid") is True else None
+        raise NotFound("%s has no instance %s." % (self.TITLE, instance_id), self.NAME)
+
+    def set_bid(self, instance_id: str, price_per_hour: float) -> None:
+        check_bid(price_per_hour)
+        number = _number(instance_id)
+        self._call(
+            "bid",
+            "change the bid for instance %s" % instance_id,
+            lambda vast: vast.instances.change_bid(vast.client, number, price_per_hour),
+            repeat=True,
+        )
+
+    # --- keys of the account -----------------------------------------------------------------------------------------
+
+    def list_keys(self) -> list:
+        """Keys have no names here. An account without any is answered with 404, says the API file."""
+        try:
+            rows = self._call("keys", "list the SSH keys", lambda vast: vast.keys.show_ssh_keys(vast.client), repeat=True, form=list)
+        except NotFound:
+            return []
+        return [ssh_key(row) for row in rows if isinstance(row, dict) and row.get("id") is not None and not row.get("deleted_at")]
+
+    def add_key(self, name: str, public_key: str) -> str:
+        """The name is not sent: it has no place here. New instances get the key; whether running ones do, Vast's pages disagree."""
+        answer = self._call("keys", "add an SSH key", lambda vast: vast.keys.create_ssh_key(vast.client, public_key.strip()))
+        number = _values.mapping(answer.get("key")).get("id")
+        if number is not None:
+            return str(number)
+        blob = public_key.split()[:2]
+        for key in self.list_keys():
+            if (key.public_key or "").split()[:2] == blob:
+                return key.id
+        raise ProviderUnavailable("%s said that it has added the SSH key, but does not list it. Try again." % self.TITLE, self.NAME)
+
+    def remove_key(self, key_id: str) -> None:
+        try:
+            self._call(
+                "keys",
+                "remove SSH key %s" % key_id,
+                lambda vast: vast.keys.delete_ssh_key(vast.client, _number(key_id)),
+                repeat=True,
+                keep_body=True,
+            )
+        except _Refused as refused:
+            gone = isinstance(refused.error, NotFound) or refused.data.get("error") == "no_ssh_key"
+            if not gone:
+                raise refused.error from None
 
     # --- calling -----------------------------------------------------------------------------------------------------
 
@@ -567,6 +660,58 @@ def trust(row: dict) -> str | None:
     return "verified" if verification == "verified" else "marketplace"
 
 
+# --- what an offer and a key are -------------------------------------------------------------------------------------
+
+
+def offer(row: dict, account: str, interruptible: bool) -> Offer:
+    """One row of a search. The price is the GPUs' alone: the least bid of an interruptible, else ``dph_base``.
+
+    ``inet_down_cost`` and ``inet_up_cost`` are USD per GB, ``storage_cost`` USD per GB and month, ``disk_space`` the most GB to be had.
+    ``inet_down`` and ``inet_up`` are Mbit/s, as the client's own columns say, though the API file calls them MB/s.
+    """
+    gpu = _gpu_names.normalise(_values.text(row.get("gpu_name")), _values.number(row.get("gpu_ram")))
+    return Offer(
+        provider=VastProvider.NAME,
+        account=account,
+        id=str(row["id"]),
+        kind="container",
+        gpu_name_raw=_values.text(row.get("gpu_name")),
+        gpu_model=gpu.model,
+        gpu_variant=gpu.variant,
+        gpu_count=_values.whole(row.get("num_gpus")),
+        gpu_vram_mb=gpu.vram_mb,
+        cpu_cores=_values.number(row.get("cpu_cores_effective")),
+        ram_gb=ram_share(row),
+        disk_gb=_values.number(row.get("disk_space")),
+        region=_values.text(row.get("geolocation")),
+        price_per_hour=_values.number(row.get("min_bid")) if interruptible else without_disk(row),
+        storage_price_per_gb_month=_values.number(row.get("storage_cost")),
+        inet_down_price_per_gb=_values.number(row.get("inet_down_cost")),
+        inet_up_price_per_gb=_values.number(row.get("inet_up_cost")),
+        inet_down_mbps=_values.number(row.get("inet_down")),
+        inet_up_mbps=_values.number(row.get("inet_up")),
+        interruptible=interruptible,
+        trust=trust(row),
+        reliability=_values.number(row.get("reliability2", row.get("reliability"))),
+        cuda_max=_values.text(row.get("cuda_max_good")),
+        machine_id=_values.text(row.get("machine_id")),
+        options={"offer_id": row["id"]},
+    )
+
+
+def without_disk(row: dict) -> float | None:
+    """USD per hour of an offer without its disk: ``dph_base``, or what is left of ``dph_total``."""
+    base, total, disk = (_values.number(row.get(key)) for key in ("dph_base", "dph_total", "storage_total_cost"))
+    if base is None and total is not None and disk is not None:
+        return round(total - disk, 6)
+    return base
+
+
+def ssh_key(row: dict) -> SshKey:
+    """A key of the account. The list calls the text ``key``; the answer to adding one calls it ``public_key``."""
+    return SshKey(str(row["id"]), None, _values.text(row.get("key")) or _values.text(row.get("public_key")))
+
+
 # --- what a launch asks for ------------------------------------------------------------------------------------------
 
 
@@ -587,10 +732,15 @@ def check_options(request: LaunchRequest) -> dict:
         raise RentedError(
             "%s takes names of up to 256 characters; this one has %d." % (VastProvider.TITLE, len(request.name)), VastProvider.NAME
         )
-    if request.interruptible and options.get("offer_id") and not (options.get("bid") or request.max_price_per_hour):
+    if request.bid_per_hour is not None:
+        if not request.interruptible:
+            raise RentedError("'bid_per_hour' is for what is rented interruptibly: say 'interruptible: true' too.", VastProvider.NAME)
+        check_bid(request.bid_per_hour, MOST_FIRST_BID)
+    if request.interruptible and options.get("offer_id") and request.bid_per_hour is None and not request.max_price_per_hour:
         raise RentedError(
-            "To rent offer %s interruptibly, give a bid (options: bid) or max_price_per_hour." % options["offer_id"], VastProvider.NAME
+            "To rent offer %s interruptibly, give bid_per_hour or max_price_per_hour." % options["offer_id"], VastProvider.NAME
         )
+    onstart(request.startup_script)
     if not options.get("offer_id") and not request.gpu and "query" not in options:
         raise RentedError(
             "Name the GPU to rent at %s (gpu: RTX 4090), or an offer (options: offer_id)." % VastProvider.TITLE, VastProvider.NAME
@@ -633,6 +783,25 @@ def search_query(request: LaunchRequest, options: dict) -> dict:
     return query
 
 
+def wish_query(wish: Wish) -> dict:
+    """The filters of a search for a wish. They only narrow: who asked looks at each offer again."""
+    query: dict = {
+        "rentable": {"eq": True},
+        "rented": {"eq": False},
+        "verified": {"eq": True},
+        "direct_port_count": {"gte": 1},
+        "num_gpus": {"eq": wish.gpu_count},
+        "disk_space": {"gte": max(float(wish.disk_gb), LEAST_DISK_GB)},
+    }
+    if wish.gpus:
+        query["gpu_name"] = {"in": list(dict.fromkeys(name for asked in wish.gpus for name in vast_names(asked)))}
+    if wish.gpu_vram_mb:
+        query["gpu_ram"] = {"gte": int(wish.gpu_vram_mb * (1 - _gpu_names.TOLERANCE))}
+    if wish.regions and all(re.match(r"^[A-Za-z]{2}$", place) for place in wish.regions):
+        query["geolocation"] = {"in": [{"UK": "GB"}.get(place.upper(), place.upper()) for place in wish.regions]}
+    return query
+
+
 def fits(offer: dict, request: LaunchRequest) -> bool:
     """What the search cannot be trusted with is looked at again: model, board, price and place."""
     if request.gpu:
@@ -649,15 +818,42 @@ def fits(offer: dict, request: LaunchRequest) -> bool:
     return True
 
 
-def bid(offer: dict, request: LaunchRequest, options: dict) -> float:
+def bid(offer: dict, request: LaunchRequest) -> float:
     """USD per hour to bid: what was asked for, else 5 % above the least bid, never above the limit. What is bid is paid."""
     least, limit = _values.number(offer.get("min_bid")), request.max_price_per_hour
-    wanted = _values.number(options.get("bid"))
+    wanted = request.bid_per_hour
     if wanted is None:
-        wanted = round(least * 1.05, 4) if least is not None else limit
+        wanted = round(least * BID_MARGIN, 4) if least is not None else limit
     if wanted is None:
-        raise RentedError("The offer has no least bid; give a bid (options: bid) or max_price_per_hour.", VastProvider.NAME)
+        raise RentedError("The offer has no least bid; give bid_per_hour or max_price_per_hour.", VastProvider.NAME)
     return min(wanted, limit) if limit is not None else wanted
+
+
+def check_bid(price_per_hour: float, most: float = MOST_BID) -> None:
+    """Raises `RentedError` for a bid that Vast does not take."""
+    if not LEAST_BID <= price_per_hour <= most:
+        raise RentedError(
+            "A bid at %s is between %s and %.0f USD per hour, not %s." % (VastProvider.TITLE, LEAST_BID, most, price_per_hour),
+            VastProvider.NAME,
+        )
+
+
+def onstart(script: str | None) -> str | None:
+    """A startup script as Vast takes it: as it is, or packed where it is longer than `ONSTART_LIMIT` characters. Raises `RentedError`."""
+    if not script or len(script) <= ONSTART_LIMIT:
+        return script or None
+    first = script.split("\n", 1)[0].strip()
+    interpreter = first[2:].strip() if first.startswith("#!") else "bash"
+    packed = base64.b64encode(gzip.compress(script.encode("utf-8"), 9, mtime=0)).decode("ascii")
+    # Not run by its own name: /tmp may be mounted without the right to.
+    text = '#!/bin/sh\nf=$(mktemp) && base64 -d <<\'.\' | gzip -d > "$f" && %s "$f"\n%s\n.\n' % (interpreter, packed)
+    if len(text) > ONSTART_LIMIT:
+        raise RentedError(
+            "The startup script has %d characters, and packed still %d; %s takes %d. playbooks/provision_script.yml makes one that is "
+            "fetched from a URL instead." % (len(script), len(text), VastProvider.TITLE, ONSTART_LIMIT),
+            VastProvider.NAME,
+        )
+    return text
 
 
 def describe(request: LaunchRequest) -> str:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ansible_collections.rented.gpu.plugins.module_utils._gpu_names import normalise, same_size
+from ansible_collections.rented.gpu.plugins.module_utils._gpu_names import MODELS, normalise, same_size
 from ansible_collections.rented.gpu.plugins.module_utils._providers.rehearsal import GPUS
 
 # model -> spellings: Vast.ai, RunPod, Lambda, Paperspace, GCP, AWS, nvidia-smi
@@ -159,3 +159,8 @@ def test_prefixes_do_not_matter(model, prefix):
 def test_every_gpu_of_a_rehearsal_is_known():
     for name in GPUS:
         assert normalise(name).model in SPELLINGS or normalise(name).model.startswith("RTX "), name
+
+
+def test_the_models_that_are_known_are_written_as_we_write_them():
+    assert [model for model in MODELS if normalise(model).model != model] == []
+    assert {"RTX 4090", "A100", "H100", "L40S", "V100", "RTX 4070 Ti SUPER"} <= set(MODELS)

@@ -17,7 +17,7 @@ import pytest
 
 from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names
 from ansible_collections.rented.gpu.plugins.module_utils._errors import MissingCredentials, MissingLibrary, ProviderUnavailable, RentedError
-from ansible_collections.rented.gpu.plugins.module_utils._models import LaunchRequest
+from ansible_collections.rented.gpu.plugins.module_utils._models import LaunchRequest, Wish
 from ansible_collections.rented.gpu.plugins.module_utils._providers import rehearsal
 from ansible_collections.rented.gpu.plugins.module_utils._rehearsal import engine, images, tools
 
@@ -405,3 +405,29 @@ def test_wrong_arguments(smi, arguments, status, words):
 def test_broken_driver(smi):
     done = smi(broken=1)
     assert (done.returncode, done.stdout.startswith("NVIDIA-SMI has failed because it couldn't communicate")) == (9, True)
+
+
+# --- offers ------------------------------------------------------------------------------------------------------------
+
+
+def test_every_simulated_gpu_is_offered_and_says_that_it_is_one():
+    offers = rehearsal.RehearsalProvider(account="class").list_offers(Wish(gpu_count=2))
+    assert len(offers) == len({entry.id for entry in offers}) == 2 * len(rehearsal.GPUS)
+    assert all(entry.gpu_name_raw.endswith(" (simulated)") and entry.gpu_count == 2 for entry in offers)
+    assert {(entry.region, entry.trust, entry.account, entry.interruptible) for entry in offers} == {("local", "own", "class", False)}
+    box = next(entry for entry in offers if entry.id == "vm-nvidia-a10-2")
+    assert (box.gpu_model, box.gpu_vram_mb, box.price_per_hour, box.options) == ("A10", 23028, 1.55, {"kind": "vm"})
+
+
+def test_offers_interruptible_or_not():
+    provider = rehearsal.RehearsalProvider()
+    either = provider.list_offers(Wish(interruptible=None))
+    assert len(either) == 2 * len(provider.list_offers(Wish(interruptible=True))) == 4 * len(rehearsal.GPUS)
+    assert provider.list_offers(Wish(gpu_count=17)) == []
+
+
+@pytest.mark.parametrize("interruptible", [True, False])
+def test_a_box_costs_what_its_offer_says(interruptible):
+    for entry in rehearsal.RehearsalProvider().list_offers(Wish(gpu_count=3, interruptible=interruptible)):
+        request = LaunchRequest(name="x", gpu=entry.gpu_name_raw, gpu_count=3, interruptible=interruptible, options=entry.options)
+        assert rehearsal.plan(request)["price"] == pytest.approx(entry.price_per_hour)

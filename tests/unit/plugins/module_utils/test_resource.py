@@ -19,7 +19,7 @@ from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     Unsupported,
 )
 from ansible_collections.rented.gpu.plugins.module_utils._models import Instance, LaunchRequest
-from ansible_collections.rented.gpu.plugins.module_utils._providers._base import CanLabel, CanLaunch, CanStop, Provider
+from ansible_collections.rented.gpu.plugins.module_utils._providers._base import CanBid, CanLabel, CanLaunch, CanStop, Provider
 from ansible_collections.rented.gpu.plugins.module_utils._resource import NotReached, Resource
 
 DOWN = ProviderUnavailable("Acme is down.")
@@ -84,6 +84,18 @@ class Stopping(Renting, CanStop, CanLabel):
     def set_label(self, instance_id, label):
         self.did.append("label")
         self.put(instance_id, label=label)
+
+
+class Bidding(Stopping, CanBid):
+    bid = 0.2
+
+    def get_bid(self, instance_id):
+        return self.bid
+
+    def set_bid(self, instance_id, price_per_hour):
+        self.did.append("bid")
+        self.bid = price_per_hour
+        self.put(instance_id, price_per_hour=price_per_hour)
 
 
 def box(number, **fields):
@@ -394,3 +406,55 @@ def test_the_sentence_is_made_from_the_mixins(cls, wanted, arguments, sentence):
 
 def test_what_needs_nothing_done_is_no_error():
     assert not resource(Renting(box(1))).reach("started").changed
+
+
+# --- bids --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", ["present", "started"])
+def test_a_bid_that_differs_is_changed(state):
+    provider = Bidding(box(1, price_per_hour=0.2))
+    outcome = resource(provider, request={"bid_per_hour": 0.3}).reach(state)
+    assert outcome.changed and provider.bid == 0.3 and outcome.instance.price_per_hour == 0.3
+    assert (outcome.before["bid_per_hour"], outcome.after["bid_per_hour"]) == (0.2, 0.3)
+    assert not resource(provider, request={"bid_per_hour": 0.3}).reach(state).changed
+    assert provider.did.count("bid") == 1
+
+
+def test_check_mode_changes_no_bid():
+    provider = Bidding(box(1))
+    outcome = resource(provider, request={"bid_per_hour": 0.3}, check=True).reach("present")
+    assert outcome.changed and outcome.after["bid_per_hour"] == 0.3 and provider.did == ["list"]
+
+
+def test_a_bid_is_never_above_the_limit():
+    provider = Bidding(box(1))
+    resource(provider, request={"bid_per_hour": 0.9, "max_price_per_hour": 0.25}).reach("present")
+    assert provider.bid == 0.25
+
+
+def test_one_that_was_outbid_is_bid_for_before_it_is_started():
+    provider = Bidding(box(1, state="stopped"))
+    assert resource(provider, request={"bid_per_hour": 0.3}, wait=False).reach("started").changed
+    assert [did for did in provider.did if did != "list"] == ["bid", "start"]
+
+
+def test_bids_where_there_are_none():
+    with pytest.raises(Unsupported, match="Acme cannot take bids"):
+        resource(Stopping(box(1)), request={"bid_per_hour": 0.3}).reach("present")
+    nobody = Stopping()
+    with pytest.raises(Unsupported, match="Acme cannot take bids"):
+        resource(nobody, request={"bid_per_hour": 0.3}, check=True).reach("present")
+    assert "launch" not in nobody.did
+    provider = Bidding(box(1))
+    provider.bid = None
+    with pytest.raises(RentedError, match=r"'hw' \(1\) at Acme was not rented by a bid"):
+        resource(provider, request={"bid_per_hour": 0.3}).reach("present")
+    assert "bid" not in provider.did
+
+
+def test_stopping_and_destroying_need_no_bid():
+    provider = Bidding(box(1))
+    resource(provider, request={"bid_per_hour": 0.3}, wait=False).reach("stopped")
+    resource(provider, request={"bid_per_hour": 0.3}, wait=False).reach("absent")
+    assert "bid" not in provider.did

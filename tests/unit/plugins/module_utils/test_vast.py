@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import base64
 import builtins
 import json
 import os
 import pathlib
+import random
+import subprocess
 
 import pytest
 
@@ -23,11 +26,13 @@ from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     RateLimited,
     RentedError,
 )
-from ansible_collections.rented.gpu.plugins.module_utils._models import LaunchRequest
+from ansible_collections.rented.gpu.plugins.module_utils._models import LaunchRequest, Wish
 from ansible_collections.rented.gpu.plugins.module_utils._providers import vast
 from ansible_collections.rented.gpu.plugins.module_utils._providers.vast import VastProvider
 from ansible_collections.rented.gpu.tests.fakes.vast import KEY, FakeVast, offer, row
 
+# A script that packing makes no shorter.
+NOISE = "#!/bin/sh\n: " + base64.b64encode(random.Random(7).randbytes(5000)).decode() + "\n"
 FIXTURES = pathlib.Path(__file__).resolve().parents[3] / "fixtures" / "vast"
 
 
@@ -371,7 +376,7 @@ def test_a_request_that_rents_is_sent_once(fake, provider, fault):
 def test_what_a_failed_request_created_is_destroyed(fake, provider):
     fake.offers = {1: offer(1, min_bid=0.2)}
     with pytest.raises(PartlyCreated, match="3000001 that this had created was destroyed again") as caught:
-        provider.launch(LaunchRequest(name="hw", gpu="RTX 4090", interruptible=True, options={"bid": 0.01}))
+        provider.launch(LaunchRequest(name="hw", gpu="RTX 4090", interruptible=True, bid_per_hour=0.01))
     assert caught.value.instance_id == "3000001" and 3000001 not in fake.rows
 
 
@@ -379,7 +384,7 @@ def test_what_cannot_be_destroyed_again_is_named(fake, provider):
     fake.offers = {1: offer(1, min_bid=0.2)}
     fake.fault("destroy", "500", times=-1)
     with pytest.raises(PartlyCreated, match="3000001 was created and is billed; it could not be destroyed") as caught:
-        provider.launch(LaunchRequest(name="hw", gpu="RTX 4090", interruptible=True, options={"bid": 0.01}))
+        provider.launch(LaunchRequest(name="hw", gpu="RTX 4090", interruptible=True, bid_per_hour=0.01))
     assert caught.value.instance_id == "3000001" and 3000001 in fake.rows
 
 
@@ -392,7 +397,7 @@ def test_an_instance_whose_key_cannot_be_attached_is_not_kept(fake, provider):
 
 @pytest.mark.parametrize(
     ("arguments", "price"),
-    [({"max_price_per_hour": 0.5}, 0.21), ({}, 0.21), ({"max_price_per_hour": 0.205}, 0.205), ({"options": {"bid": 0.3}}, 0.3)],
+    [({"max_price_per_hour": 0.5}, 0.21), ({}, 0.21), ({"max_price_per_hour": 0.205}, 0.205), ({"bid_per_hour": 0.3}, 0.3)],
 )
 def test_bids(fake, provider, arguments, price):
     fake.offers = {1: offer(1, min_bid=0.2)}
@@ -432,7 +437,12 @@ def test_gpus_are_compared_by_what_they_are(asked, offered, memory, fits):
         ({"options": {"offerid": 1}, "gpu": "T4"}, "Did you mean 'offer_id'"),
         ({"options": {"env": "A=1"}, "gpu": "T4"}, "'env' of Vast.ai is a mapping"),
         ({}, "Name the GPU to rent"),
-        ({"options": {"offer_id": 9}, "interruptible": True}, "give a bid"),
+        ({"options": {"offer_id": 9}, "interruptible": True}, "give bid_per_hour or max_price_per_hour"),
+        ({"gpu": "T4", "bid_per_hour": 0.2}, "say 'interruptible: true' too"),
+        ({"gpu": "T4", "bid_per_hour": 0, "interruptible": True}, "between 0.001 and 128 USD per hour, not 0"),
+        ({"gpu": "T4", "options": {"bid": 0.2}}, "no launch option 'bid'"),
+        ({"gpu": "T4", "options": {"onstart": "x"}}, "no launch option 'onstart'"),
+        ({"gpu": "T4", "startup_script": NOISE}, "packed still .* takes 4048. playbooks/provision_script.yml makes one"),
         ({"gpu": "T4", "name": "x" * 257}, "up to 256 characters"),
     ],
 )
@@ -440,6 +450,180 @@ def test_a_launch_that_cannot_be_meant_asks_nobody(fake, provider, arguments, wo
     with pytest.raises(RentedError, match=words):
         provider.launch(LaunchRequest(**{"name": "hw", **arguments}))
     assert fake.requests == []
+
+
+# --- startup scripts ---------------------------------------------------------------------------------------------------
+
+
+def test_a_short_startup_script_goes_as_it_is(fake, provider):
+    provider.launch(LaunchRequest(name="hw", gpu="RTX 4090", startup_script="touch /root/.ready\n"))
+    assert fake.calls("create")[0]["onstart"] == "touch /root/.ready\n"
+
+
+def test_without_a_script_nothing_is_sent(fake, provider):
+    provider.launch(LaunchRequest(name="hw", gpu="RTX 4090", startup_script=""))
+    assert "onstart" not in fake.calls("create")[0]
+
+
+@pytest.mark.parametrize(
+    ("head", "line", "said"),
+    [
+        ("#!/bin/bash\n", 'echo "bash: ${BASH_VERSION:+yes}"', "bash: yes"),
+        ("", 'echo "bash: ${BASH_VERSION:+yes}"', "bash: yes"),
+        ("#!/usr/bin/env python3\n", "print('one' * 2)", "oneone"),
+    ],
+)
+def test_a_long_startup_script_unpacks_itself(fake, provider, head, line, said):
+    script = head + "# ärger with a long comment\n" * 500 + line + "\n"
+    provider.launch(LaunchRequest(name="hw", gpu="RTX 4090", startup_script=script))
+    sent = fake.calls("create")[0]["onstart"]
+    assert len(script) > 4048 >= len(sent)
+    done = subprocess.run(["sh", "-c", sent], capture_output=True, text=True, timeout=20, check=False)
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, said, "")
+
+
+def test_packing_keeps_the_exit_code():
+    sent = vast.onstart("#!/bin/sh\n" + ": one more line\n" * 400 + "exit 7\n")
+    assert subprocess.run(["sh", "-c", sent], timeout=20, check=False).returncode == 7
+
+
+# --- offers ------------------------------------------------------------------------------------------------------------
+
+
+def test_offers_for_a_wish(fake, provider):
+    fake.offers = {
+        1: offer(1),
+        2: offer(2, gpu_name="RTX 3090", gpu_ram=24576),
+        3: offer(3, gpu_name="H100 SXM", gpu_ram=81559, dph_total=2.5),
+        4: offer(4, num_gpus=2),
+        5: offer(5, geolocation="Austin, US"),
+    }
+    found = provider.list_offers(Wish(gpus=("rtx4090", "H100"), regions=("no",), gpu_vram_mb=24576, disk_gb=40))
+    assert [entry.id for entry in found] == ["1", "3"]
+    (asked,) = fake.calls("search")
+    assert (asked["type"], asked["allocated_storage"], asked["disk_space"]) == ("on-demand", 40.0, {"gte": 40.0})
+    assert {"RTX 4090", "H100 SXM", "H100 PCIE", "H100 NVL"} <= set(asked["gpu_name"]["in"])
+    assert asked["geolocation"] == {"in": ["NO"]} and asked["gpu_ram"] == {"gte": 22855}
+
+
+def test_either_way_is_two_searches_at_the_pace_of_ten_a_minute(fake, provider):
+    fake.offers = {1: offer(1, dph_total=0.5, min_bid=0.2)}
+    found = provider.list_offers(Wish(interruptible=None))
+    assert [(entry.id, entry.interruptible, entry.price_per_hour) for entry in found] == [("1", False, 0.4983), ("1", True, 0.2)]
+    assert [asked["type"] for asked in fake.calls("search")] == ["on-demand", "bid"]
+    assert provider.time.slept == [6.0]
+
+
+def test_the_pace_of_searches_satisfies_a_server_that_insists_on_it():
+    time = Time()
+    with FakeVast(pace=True, clock=time.clock) as fake:
+        patient = provider_of(fake)
+        patient.clock, patient.sleep = time.clock, time.sleep
+        assert len(patient.list_offers(Wish(interruptible=None))) == 4
+        assert [len(fake.calls("search")), fake.violations] == [2, []]
+
+
+def test_only_interruptible_ones(fake, provider):
+    provider.list_offers(Wish(interruptible=True))
+    assert [asked["type"] for asked in fake.calls("search")] == ["bid"]
+
+
+def test_more_offers_than_one_search_gives(fake, provider, monkeypatch):
+    monkeypatch.setattr(vast, "OFFERS_PER_PAGE", 10)
+    fake.offers = {number: offer(number, dph_total=round(0.2 + number / 100, 4)) for number in range(1, 26)}
+    assert sorted(int(entry.id) for entry in provider.list_offers(Wish())) == list(range(1, 26))
+    assert [asked.get("dph_total") for asked in fake.calls("search")] == [None, {"gte": 0.3}, {"gte": 0.39}]
+
+
+def test_a_search_that_fails_fails_the_offers(fake, provider):
+    fake.fault("search", "500", skip=1)
+    with pytest.raises(ProviderUnavailable, match="failed to search offers"):
+        provider.list_offers(Wish(interruptible=None))
+
+
+def test_no_offers(fake, provider):
+    fake.offers = {}
+    assert provider.list_offers(Wish()) == []
+
+
+def test_an_offer_can_be_rented_as_it_is_listed(fake, provider):
+    fake.offers = {1: offer(1), 2: offer(2, dph_total=0.1)}
+    chosen = next(entry for entry in provider.list_offers(Wish()) if entry.id == "1")
+    provider.launch(LaunchRequest(name="hw", options=chosen.options))
+    assert fake.requests[-1][:2] == ("create", 1)
+
+
+def test_offers_of_the_fixture():
+    fixture = json.loads((FIXTURES / "offers.json").read_text())
+    for given, expected in zip(fixture["given"], fixture["expected"], strict=True):
+        assert vast.offer(given["row"], "work", given["interruptible"]).as_dict() == expected
+
+
+@pytest.mark.parametrize("value", [None, "", "nonsense", -1, 1e400, [], {}, True], ids=repr)
+def test_nonsense_in_one_field_of_an_offer_never_raises(value):
+    for name in set(offer(1)) - {"id"}:
+        assert vast.offer({**offer(1), name: value}, "vast", False).id == "1"
+
+
+# --- keys of the account -----------------------------------------------------------------------------------------------
+
+
+def test_keys_of_the_account(fake, provider):
+    assert provider.list_keys() == []
+    first, second = provider.add_key("laptop", "ssh-ed25519 AAAA me\n"), provider.add_key("", "ssh-ed25519 BBBB")
+    assert [(key.id, key.name, key.public_key) for key in provider.list_keys()] == [
+        (first, None, "ssh-ed25519 AAAA me"),
+        (second, None, "ssh-ed25519 BBBB"),
+    ]
+    provider.remove_key(first)
+    provider.remove_key(first)  # gone already is as good
+    assert [key.id for key in provider.list_keys()] == [second]
+
+
+def test_a_key_whose_id_is_not_told_is_looked_for(fake, provider):
+    fake.fault("add_key", "answer", status=200, body={"success": True}, done=True)
+    assert provider.add_key("x", "ssh-ed25519 AAAA me") == "401"
+    fake.fault("add_key", "answer", status=200, body={"success": True})
+    with pytest.raises(ProviderUnavailable, match="does not list it"):
+        provider.add_key("x", "ssh-ed25519 CCCC me")
+
+
+def test_removing_a_key_with_a_wrong_key_is_not_success(fake):
+    fake.account_keys = {1: "ssh-ed25519 AAAA"}
+    with pytest.raises(AuthenticationError):
+        provider_of(fake, api_key="another-key-that-is-wrong").remove_key("1")
+    with pytest.raises(AuthenticationError):
+        provider_of(fake, api_key="another-key-that-is-wrong").list_keys()
+    assert fake.account_keys
+
+
+def test_a_key_is_added_once(fake, provider):
+    fake.fault("add_key", "503")
+    with pytest.raises(ProviderUnavailable):
+        provider.add_key("x", "ssh-ed25519 AAAA")
+    assert len(fake.calls("add_key")) == 1
+
+
+# --- bids --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_bid_is_read_and_changed(fake, provider):
+    fake.rows[3].update(is_bid=True, dph_base=0.21)
+    assert (provider.get_bid("3"), provider.get_bid("4")) == (0.21, None)
+    provider.set_bid("3", 0.3)
+    assert provider.get_bid("3") == 0.3
+    assert fake.calls("bid") == [{"client_id": "me", "price": 0.3}]
+    with pytest.raises(NotFound, match="no instance 999"):
+        provider.get_bid("999")
+    with pytest.raises(RentedError, match="has no bid"):
+        provider.set_bid("4", 0.3)
+
+
+@pytest.mark.parametrize("price", [0, -1, 32.5, float("nan")])
+def test_a_bid_that_cannot_be_is_not_sent(fake, provider, price):
+    with pytest.raises(RentedError, match=r"between 0.001 and 32 USD per hour"):
+        provider.set_bid("3", price)
+    assert fake.calls("bid") == []
 
 
 # --- the rest of a life ------------------------------------------------------------------------------------------------

@@ -110,8 +110,19 @@ def test_absent_waits_until_it_is_listed_no_more(fake):
 
 
 def test_half_a_rental_is_named(fake):
-    failed = call(fake, name="hw", gpu="RTX 4090", interruptible=True, options={"bid": 0.01})
+    failed = call(fake, name="hw", gpu="RTX 4090", interruptible=True, bid_per_hour=0.01)
     assert failed["failed"] and failed["instance_id"] == "3000001" and "was destroyed again" in failed["msg"]
+
+
+def test_a_bid_for_one_that_exists(fake):
+    fake.rows[1].update(is_bid=True, dph_base=0.21)
+    predicted = call(fake, name="other", bid_per_hour=0.3, check=True, diff=True)
+    assert predicted["changed"] and predicted["diff"]["after"]["bid_per_hour"] == 0.3 and fake.calls("bid") == []
+    changed = call(fake, name="other", bid_per_hour=0.3, diff=True)
+    assert changed["changed"] and changed["instance"]["price_per_hour"] == 0.3
+    assert (changed["diff"]["before"]["bid_per_hour"], changed["diff"]["after"]["bid_per_hour"]) == (0.21, 0.3)
+    assert not call(fake, name="other", bid_per_hour=0.3)["changed"]
+    assert fake.calls("bid") == [{"client_id": "me", "price": 0.3}]
 
 
 def test_a_name_that_two_have(fake):
@@ -135,6 +146,9 @@ MISTAKES = [
     ({"endpoint": "console.vast.ai"}, "The endpoint 'console.vast.ai' does not begin with https://."),
     ({"account_options": {"region": "x"}}, "An account of Vast.ai has no option 'region'. It has none."),
     ({"options": {"imag": "x"}}, "Vast.ai takes no launch option 'imag'."),
+    ({"bid_per_hour": 0.2}, "'bid_per_hour' is for what is rented interruptibly: say 'interruptible: true' too."),
+    ({"name": "other", "bid_per_hour": 0.2}, "The instance 'other' (1) at Vast.ai was not rented by a bid"),
+    ({"options": {"onstart": "x"}}, "Vast.ai takes no launch option 'onstart'."),
     ({"name": "hw "}, "A name has at least one character and no blanks at its ends."),
     ({"state": "started"}, "Vast.ai has no instance 'hw'. 'state: present' rents one."),
     ({"gpu": "RTX 9090"}, "Vast.ai has no offer for 1× RTX 9090. Ask for less, or pay more."),
@@ -209,3 +223,10 @@ def test_every_account_that_is_found(fake, tmp_path):
     found = call(fake, "instance_info", provider=None, endpoint=None, api_key=None, home=tmp_path, env=env)
     assert [item["id"] for item in found["instances"] if item["provider"] == "vast"] == ["1"]
     assert "belongs to one provider" in call(fake, "instance_info", provider=None)["msg"]
+
+
+def test_an_account_that_fails_fails_the_whole(fake, tmp_path):
+    fake.fault("list", "500", times=-1)
+    env = {"VAST_API_KEY": fake.key, "VAST_URL": fake.url, "RENTED_GPU_REHEARSAL": "0"}
+    failed = call(fake, "instance_info", provider=None, endpoint=None, api_key=None, home=tmp_path, env=env)
+    assert failed["failed"] and "failed to list the instances (500" in failed["msg"]

@@ -1,0 +1,48 @@
+# Copyright (c) 2026, the rented.gpu contributors
+# GNU General Public License v3.0 or later (see LICENSE)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A module as a process of its own, in an environment that holds nothing of the user's."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+from ansible_collections.rented.gpu.plugins.module_utils import _arguments
+
+COLLECTIONS = str(pathlib.Path(_arguments.__file__).absolute().parents[5])  # the folder that holds ansible_collections
+CODE = """
+import importlib, json, sys
+from ansible.module_utils.testing import patch_module_args
+module = importlib.import_module("ansible_collections.rented.gpu.plugins.modules." + sys.argv[1])
+for arguments in json.loads(sys.stdin.read()):
+    with patch_module_args(arguments):
+        try:
+            module.main()
+        except SystemExit:
+            pass
+"""
+
+
+def answers(module, several, env=None, secrets=()):
+    """The answers to several calls in one process, because a client's import takes a second. None of the secrets is in them."""
+    path = os.pathsep.join(filter(None, [COLLECTIONS, os.environ.get("PYTHONPATH")]))
+    given = [{name: value for name, value in arguments.items() if value is not None} for arguments in several]
+    done = subprocess.run(
+        [sys.executable, "-c", CODE, module],
+        input=json.dumps(given),
+        capture_output=True,
+        text=True,
+        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", "PYTHONPATH": path, "RENTED_GPU_REHEARSAL": "0", **(env or {})},
+        timeout=120,
+        check=False,
+    )
+    assert done.stdout.strip(), done.stderr
+    assert not [secret for secret in (*secrets, "SECRET") if secret in done.stdout + done.stderr]
+    assert "Traceback" not in done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines() if line.strip()]
+    assert len(lines) == len(several), done.stdout
+    return lines
