@@ -48,6 +48,7 @@ NOISE = {
     "HBM2",
     "HBM2E",
     "HBM3E",
+    "VWS",  # GCP's word for a GPU that is rented with a licence for workstations
 }
 WRITTEN = {"TI": "Ti", "ADA": "Ada", "LAPTOP": "Laptop"}
 

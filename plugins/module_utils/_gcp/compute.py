@@ -16,7 +16,6 @@ import re
 from ansible_collections.rented.gpu.plugins.module_utils import _http, _values
 from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     AuthenticationError,
-    NotFound,
     ProviderUnavailable,
     RentedError,
 )
@@ -86,7 +85,9 @@ class Compute(_http.JsonApi):
             raise AuthenticationError("%s refused the credentials of %s%s. Check them." % (TITLE, self.who, said), NAME, status)
         if status == 403 and why & set(SERVICE_OFF):
             hint = "Switch it on with 'gcloud services enable compute.googleapis.com --project %s', and wait some minutes" % self.project
-            raise AuthenticationError("The Compute Engine API is not enabled for project '%s'%s. %s." % (self.project, said, hint), NAME, status)
+            raise AuthenticationError(
+                "The Compute Engine API is not enabled for project '%s'%s. %s." % (self.project, said, hint), NAME, status
+            )
         if status == 403 and why & set(SCOPE_LACKS):
             need = "compute.readonly, or compute for renting and changing"
             raise AuthenticationError(
@@ -97,10 +98,12 @@ class Compute(_http.JsonApi):
             )
         if status == 403 and why & set(NO_BILLING):
             raise AuthenticationError("Project '%s' has no billing account%s. Link one." % (self.project, said), NAME, status)
+        if why & set(CAPACITY):
+            raise Failed("%s could not %s%s." % (TITLE, what, said), CAPACITY[0], status)
         if why & set(QUOTA):
             raise Failed(quota_sentence(what, said), "QUOTA_EXCEEDED", status)
         if status in (400, 403, 404) and _about_project(text, self.project):
-            raise NotFound(
+            raise RentedError(
                 "%s knows no project '%s' that %s may see%s. Check 'project': it is the project's id, not its title."
                 % (TITLE, self.project, self.who, said),
                 NAME,
@@ -114,13 +117,18 @@ class Compute(_http.JsonApi):
                 status,
             )
         if status == 412:
-            raise Conflict("Somebody else changed the same thing at %s while this tried to %s%s. Try again." % (TITLE, what, said), NAME, status)
+            raise Conflict(
+                "Somebody else changed the same thing at %s while this tried to %s%s. Try again." % (TITLE, what, said), NAME, status
+            )
         return super()._decode(status, content_type, text, what)
 
     # --- lists -------------------------------------------------------------------------------------------------------
 
-    def aggregated(self, kind: str, what: str, filter: str | None = None) -> list:
-        """``kind`` ("instances") of every zone. A zone that did not answer fails the list: its machines would go on being billed unseen."""
+    def aggregated(self, kind: str, what: str, filter: str | None = None, whole: bool = True) -> list:
+        """``kind`` ("instances") of every zone. A zone that did not answer fails the list: its machines would go on being billed unseen.
+
+        Not ``whole``: it is passed over, where a zone that does not answer is of no use anyway.
+        """
 
         def fetch(token):
             answer = self._page("/projects/%s/aggregated/%s" % (self.project, kind), token, what, filter, returnPartialSuccess="true")
@@ -135,7 +143,7 @@ class Compute(_http.JsonApi):
                 if warning and warning.get("code") != "NO_RESULTS_ON_PAGE":
                     silent.append("%s (%s)" % (last(scope), warning.get("code")))
                 found += part.get(kind) or []
-            if silent:
+            if silent and whole:
                 raise ProviderUnavailable(
                     "%s could not %s in %s, so the list is not whole. Try later, or name the zones to ask with 'zones'."
                     % (TITLE, what, ", ".join(sorted(set(silent)))),
@@ -261,7 +269,9 @@ def _about_project(text: str, project: str) -> bool:
         return True
     name = re.escape(project)
     return bool(
-        re.search(r"Unknown project id|[Rr]esource 'projects/%s' was not found|on resource project %s\b|Project %s is not found" % (name, name, name), text)
+        re.search(
+            r"Unknown project id|[Rr]esource 'projects/%s' was not found|on resource project %s\b|Project %s is not found"
+            % (name, name, name),
+            text,
+        )
     )
-
-

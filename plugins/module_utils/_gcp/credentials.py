@@ -5,8 +5,8 @@
 """Who asks Google Cloud, for which project, and the token that shows it.
 
 Finding them reads the environment and files, nothing else: google-auth is imported when the first token is asked for, and the metadata
-server, which answers on Google's own machines only, is never asked. Places and their order: ``google.auth._default`` and ``_cloud_sdk`` of google-auth
-2.63, and the environment names of the Ansible collection google.cloud.
+server, which answers on Google's own machines only, is never asked. Places and their order: ``google.auth._default`` and ``_cloud_sdk``
+of google-auth 2.63, and the environment names of the Ansible collection google.cloud.
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ def _env(names) -> str | None:
 class Tokens:
     """Access tokens of one credentials file, one per scope, each renewed before it ends. May be asked by several threads.
 
-    ``sleep`` is waited with when Google's token server is busy; ``timeout`` is seconds for each request to it.
+    ``timeout`` is seconds for each request to Google's token server.
     """
 
     def __init__(self, info: dict, path: str, timeout: float) -> None:
@@ -188,7 +188,9 @@ class Tokens:
                 warnings.simplefilter("ignore", DeprecationWarning)
                 credentials, _project = google.auth.load_credentials_from_dict(self.info)
         except (google.exceptions.GoogleAuthError, ValueError) as error:
-            raise AuthenticationError("The credentials file %s of %s is not usable: %s" % (self.path, TITLE, self._said(error)), NAME) from None
+            raise AuthenticationError(
+                "The credentials file %s of %s is not usable: %s" % (self.path, TITLE, self._said(error)), NAME
+            ) from None
         # A user's own login keeps the scopes it was made with; the others are given just what is needed.
         return google.credentials.with_scopes_if_required(credentials, [scope])
 
