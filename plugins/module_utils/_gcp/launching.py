@@ -4,7 +4,7 @@
 # Private to this collection; it may change without notice.
 """What a launch asks Google Cloud for: checked before anything is asked, then written as ``instances.insert`` wants it.
 
-Facts: the discovery document ``compute.v1`` (names, limits of metadata), Google's pages on labels, GPU machines and Deep Learning VM images.
+Facts: the discovery document ``compute.v1`` (names, limits of metadata), Google's pages on labels, GPU machines and Deep Learning VMs.
 """
 
 from __future__ import annotations
