@@ -309,7 +309,7 @@ def once(script: str) -> str:
         "# At the first boot only; the script itself is between the two marks.\n"
         "folder=/var/lib/rented_gpu\n"
         "[ -e $folder/startup_done ] && exit 0\n"
-        "umask 077; mkdir -p $folder && : >$folder/startup_done || exit 1\n"
+        "(umask 077; mkdir -p $folder && : >$folder/startup_done) || exit 1\n"
         "cat >$folder/startup_script <<'%s'\n%s%s\n"
         "chmod 700 $folder/startup_script && exec $folder/startup_script\n" % (end, text, end)
     )
