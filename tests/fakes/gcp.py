@@ -24,6 +24,7 @@ import hashlib
 import json
 import pathlib
 import re
+import signal
 import sys
 import tempfile
 import threading
@@ -257,7 +258,7 @@ class FakeGcp(fake_api.FakeApi):
             return 400, {"error": "unsupported_grant_type", "error_description": "Invalid grant_type"}, {}
         try:
             claims = jwt.decode(form.get("assertion", ""), certs=key_pair()[1], verify=False)
-            jwt.decode(form["assertion"], certs=key_pair()[1], clock_skew_in_seconds=10**9)
+            jwt.decode(form["assertion"], certs=key_pair()[1], clock_skew_in_seconds=10**10)
         except (exceptions.GoogleAuthError, ValueError):
             return 400, {"error": "invalid_grant", "error_description": "Invalid JWT Signature."}, {}
         if claims.get("iss") != EMAIL or claims.get("aud") != "https://oauth2.googleapis.com/token":
@@ -605,4 +606,5 @@ def _filtered(items: list, text: str | None) -> list:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_arguments: sys.exit(0))  # the file with the key goes with the server
     fake_api.program(FakeGcp, lambda number, **fields: row(number, **fields), "A Google Cloud to test against.")

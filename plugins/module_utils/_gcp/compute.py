@@ -28,6 +28,7 @@ MOST_THREADS = 8
 WAIT_SECONDS = 130  # `wait` answers after two minutes at the latest
 OPERATION_SECONDS = 900  # a VM with eight GPUs takes minutes to begin
 WAIT_FAILURES = 4
+LONGEST_PAUSE = 10.0  # seconds between two waits that were answered at once
 BUSY = ("rateLimitExceeded", "userRateLimitExceeded", "RATE_LIMIT_EXCEEDED")
 SCOPE_LACKS = ("insufficientPermissions", "ACCESS_TOKEN_SCOPE_INSUFFICIENT")
 SERVICE_OFF = ("accessNotConfigured", "SERVICE_DISABLED")
@@ -192,7 +193,7 @@ class Compute(_http.JsonApi):
         """
         scope = "zones/" + last(operation["zone"]) if operation.get("zone") else "global"
         path = "/projects/%s/%s/operations/%s/wait" % (self.project, scope, operation["name"])
-        end, failures = self._clock() + OPERATION_SECONDS, 0
+        end, failures, early = self._clock() + OPERATION_SECONDS, 0, 0
         usual, self.timeout = self.timeout, max(self.timeout, WAIT_SECONDS)
         try:
             while operation.get("status") != "DONE":
@@ -210,7 +211,8 @@ class Compute(_http.JsonApi):
                 else:
                     # An overloaded server answers at once that it is not done.
                     if operation.get("status") != "DONE" and self._clock() - began < 1:
-                        self._sleep(1)
+                        self._sleep(min(2.0**early, LONGEST_PAUSE))
+                        early += 1
         finally:
             self.timeout = usual
         errors = _values.rows(_values.mapping(operation.get("error")).get("errors"))

@@ -107,12 +107,11 @@ def cpus_and_ram(machine_type: str | None) -> tuple:
 def candidates(gpu: str) -> list:
     """Every machine that carries the GPU, in any number; none where Google has no such GPU."""
     asked = _gpu_names.normalise(gpu)
-    return [machine for machine in FIXED + ATTACHED if _same(asked, gpu, machine.accelerator)]
+    every = FIXED + ATTACHED
+    return [machine for machine in every if machine.accelerator == gpu] or [one for one in every if _same(asked, one.accelerator)]
 
 
-def _same(asked: _gpu_names.GpuName, raw: str, accelerator: str) -> bool:
-    if raw == accelerator:
-        return True
+def _same(asked: _gpu_names.GpuName, accelerator: str) -> bool:
     got = gpu_name(accelerator)
     if asked.model != got.model or (asked.variant and asked.variant != (got.variant or "PCIe")):
         return False
