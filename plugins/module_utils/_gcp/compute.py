@@ -125,14 +125,14 @@ class Compute(_http.JsonApi):
 
     # --- lists -------------------------------------------------------------------------------------------------------
 
-    def aggregated(self, kind: str, what: str, filter: str | None = None, whole: bool = True) -> list:
+    def aggregated(self, kind: str, what: str, only: str | None = None, whole: bool = True) -> list:
         """``kind`` ("instances") of every zone. A zone that did not answer fails the list: its machines would go on being billed unseen.
 
         Not ``whole``: it is passed over, where a zone that does not answer is of no use anyway.
         """
 
         def fetch(token):
-            answer = self._page("/projects/%s/aggregated/%s" % (self.project, kind), token, what, filter, returnPartialSuccess="true")
+            answer = self._page("/projects/%s/aggregated/%s" % (self.project, kind), token, what, only, returnPartialSuccess="true")
             silent = [last(name) for name in answer.get("unreachables") or [] if isinstance(name, str)]
             found = []
             scopes = answer.get("items")
@@ -154,15 +154,15 @@ class Compute(_http.JsonApi):
 
         return list(_http.pages(fetch, TITLE))
 
-    def in_zone(self, kind: str, zone: str, what: str, filter: str | None = None) -> list:
+    def in_zone(self, kind: str, zone: str, what: str, only: str | None = None) -> list:
         """``kind`` of one zone."""
-        return self.items("/projects/%s/zones/%s/%s" % (self.project, zone, kind), what, filter)
+        return self.items("/projects/%s/zones/%s/%s" % (self.project, zone, kind), what, only)
 
-    def items(self, path: str, what: str, filter: str | None = None) -> list:
+    def items(self, path: str, what: str, only: str | None = None) -> list:
         """A plain list, all pages of it."""
 
         def fetch(token):
-            answer = self._page(path, token, what, filter)
+            answer = self._page(path, token, what, only)
             warning = _values.mapping(answer.get("warning"))
             if warning and warning.get("code") != "NO_RESULTS_ON_PAGE":
                 raise ProviderUnavailable("%s could not %s whole: %s. Try later." % (TITLE, what, warning.get("code")), NAME)
@@ -170,8 +170,8 @@ class Compute(_http.JsonApi):
 
         return list(_http.pages(fetch, TITLE))
 
-    def _page(self, path: str, token, what: str, filter: str | None, **more) -> dict:
-        answer = self.get(path, {"maxResults": PAGE_SIZE, "pageToken": token, "filter": filter, **more}, what)
+    def _page(self, path: str, token, what: str, only: str | None, **more) -> dict:
+        answer = self.get(path, {"maxResults": PAGE_SIZE, "pageToken": token, "filter": only, **more}, what)
         # Each real answer says what kind of list it is, also where the list is empty and "items" is left out.
         if not isinstance(answer, dict) or not str(answer.get("kind") or "").startswith("compute#"):
             raise ProviderUnavailable("%s answered no list when asked to %s; its API may have changed." % (TITLE, what), NAME)

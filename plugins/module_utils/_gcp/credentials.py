@@ -217,6 +217,8 @@ class Tokens:
             hint = "The login was made without the scope for Compute Engine: make it again with 'gcloud auth application-default login'."
         elif self.info["type"] == "authorized_user":
             hint = "The login has expired or was withdrawn: run 'gcloud auth application-default login' again."
+        elif self.info["type"] == "impersonated_service_account":
+            hint = "Check that your login may impersonate the service account (role Service Account Token Creator on it)."
         else:
             hint = (
                 "Check that the clock of this computer is right, because a token that seems to be of another hour is refused, "

@@ -456,6 +456,8 @@ def test_a_login_of_a_person_that_has_ended_is_named():
     tokens = credentials.Tokens(USER, "adc.json", 5)
     words = tokens._refused(RefreshError("invalid_grant: Token %s has been expired or revoked." % USER["refresh_token"]))
     assert "run 'gcloud auth application-default login' again" in words and "SECRET" not in words and "adc.json" in words
+    tokens = credentials.Tokens({"type": "impersonated_service_account", "source_credentials": USER}, "adc.json", 5)
+    assert "Service Account Token Creator" in tokens._refused(RefreshError("Unable to acquire impersonated credentials", "{}"))
 
 
 def test_a_token_server_that_repeats_the_key_does_not_get_it_into_the_message(fake, provider):
