@@ -484,6 +484,12 @@ class FakeGcp(fake_api.FakeApi):
         item["labelFingerprint"] = fingerprint(item["labels"])
         return 200, self._operation("setLabels", item["id"], _last(item["zone"]))
 
+    def _set_metadata(self, item: dict, _query: dict, body: dict) -> tuple:
+        if body["fingerprint"] != item["metadata"]["fingerprint"]:
+            return self.error(412, "Supplied fingerprint does not match current metadata fingerprint.")
+        item["metadata"] = {"kind": "compute#metadata", "items": body["items"], "fingerprint": fingerprint(body["items"])}
+        return 200, self._operation("setMetadata", item["id"], _last(item["zone"]))
+
     # --- operations --------------------------------------------------------------------------------------------------
 
     def _take_plan(self, operation: str, zone: str) -> dict | None:

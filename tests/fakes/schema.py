@@ -6,8 +6,8 @@
 A field is type words (``"string|null"``; ``!`` at the end: must be there), or a rule: ``type`` with ``enum``, ``words``, ``minimum``,
 ``maximum``, ``minLength``, ``maxLength``, ``pattern``, ``minItems``, ``maxItems``; ``object`` names the fields of an object, ``items``
 those of each object in an array, ``values`` those of each value of a mapping (all three are names in ``objects``); ``of`` are the type
-words of an array's plain items. ``official`` names the OpenAPI file that a schema is held against, ``server`` what that file's paths lack
-at their beginning, ``endpoint`` what the provider's base URL ends in.
+words of an array's plain items. ``official`` names the OpenAPI file that a schema is held against (``discovery``: Google's document), ``server``
+what that file's paths lack at their beginning, ``endpoint`` what the provider's base URL ends in.
 """
 
 from __future__ import annotations

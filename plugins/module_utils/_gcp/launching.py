@@ -128,7 +128,9 @@ def choose(request: LaunchRequest, options: dict) -> machines.Machine:
     if not request.gpu and not named:
         raise _bad("Name the GPU to rent at %s (gpu: L4), or a machine (options: machine_type)." % TITLE)
     fitting = machines.candidates(request.gpu) if request.gpu else []
-    if request.gpu and not fitting:
+    # A machine that is newer than our table may have GPUs that are newer too: Google knows.
+    unknown = bool(named) and machines.has_gpus(named) and named not in machines.BY_NAME
+    if request.gpu and not fitting and not unknown:
         raise Unsupported("%s has no GPU '%s'. %s" % (TITLE, request.gpu, nearest(request.gpu, machines.known_gpus())), NAME)
     if named:
         return _named(named, fitting, request)

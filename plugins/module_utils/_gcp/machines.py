@@ -68,6 +68,8 @@ ATTACHED = [
     for count in counts
 ]
 BY_NAME = {machine.name: machine for machine in FIXED}
+# Not rented on demand; that Google's page names them is no reason to refuse them before Google does.
+SPOT_ONLY = ("a3-highgpu-1g", "a3-highgpu-2g", "a3-highgpu-4g")
 # These boot from Hyperdisk only.
 HYPERDISK = ("a3-ultragpu-", "a4-", "a4x-", "g4-")
 

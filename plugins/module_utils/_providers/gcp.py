@@ -29,6 +29,7 @@ from ansible_collections.rented.gpu.plugins.module_utils._errors import (
 from ansible_collections.rented.gpu.plugins.module_utils._gcp import compute, credentials, launching, machines
 from ansible_collections.rented.gpu.plugins.module_utils._models import Instance, LaunchRequest, Offer, SshKey, Wish
 from ansible_collections.rented.gpu.plugins.module_utils._providers._base import (
+    CanAttachKey,
     CanLabel,
     CanLaunch,
     CanListOffers,
@@ -62,7 +63,7 @@ PROJECT = r"^(?:[a-z0-9.-]+:)?[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$"
 USER = r"^[a-z_][a-z0-9_.-]{0,31}$"
 
 
-class GcpProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, CanListOffers, CanRegisterKey):
+class GcpProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanReadConsole, CanListOffers, CanRegisterKey):
     """One project at Google Cloud."""
 
     NAME = credentials.NAME
@@ -101,7 +102,7 @@ class GcpProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, CanLis
         self.user = self.options.get("ssh_user")
         self._path = path
         self._tokens = credentials.Tokens(self._info, path, self.timeout)
-        self._places: dict = {}  # id -> (zone, status)
+        self._places: dict = {}  # id -> zone
         self._types: dict = {}  # (zone, machine type) -> the API's row of it
 
     def _check_options(self) -> None:
@@ -179,7 +180,7 @@ class GcpProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, CanLis
         for row in rows:
             if not isinstance(row, dict) or not _values.text(row.get("id")):
                 raise ProviderUnavailable("%s listed something that is not an instance; its API may have changed." % self.TITLE, self.NAME)
-        self._places = {str(row["id"]).strip(): (compute.last(row.get("zone")), row.get("status")) for row in rows}
+        self._places = {str(row["id"]).strip(): compute.last(row.get("zone")) for row in rows}
         return rows
 
     def _machine_types(self, rows: list) -> dict:
@@ -200,19 +201,16 @@ class GcpProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, CanLis
         self._types.update(zip(missing, compute.in_parallel(ask, missing)))
         return self._types
 
-    def _place(self, instance_id: str) -> tuple:
-        """``(zone, status)`` of an instance; the list is read when it is not known. Raises `NotFound`."""
+    def _path_of(self, instance_id: str) -> str:
+        """The path of an instance, below the project; its zone is looked for where it is not known. Raises `NotFound`."""
         number = str(instance_id)
         if not number.isdigit():
             raise NotFound("The ids of %s are numbers; '%s' is none." % (self.TITLE, instance_id), self.NAME)
         if number not in self._places:
             self._rows()
-        if not (self._places.get(number) or (None,))[0]:
+        if not self._places.get(number):
             raise NotFound("%s has no instance %s in project '%s'." % (self.TITLE, number, self.project), self.NAME)
-        return self._places[number]
-
-    def _path_of(self, instance_id: str) -> str:
-        return "/zones/%s/instances/%s" % (self._place(instance_id)[0], instance_id)
+        return "/zones/%s/instances/%s" % (self._places[number], number)
 
     # --- rent and destroy --------------------------------------------------------------------------------------------
 
@@ -229,13 +227,11 @@ class GcpProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, CanLis
         image = self._image(api, path)
         disk_gb = launching.disk_size(request, image, path)
         driver = "/%s/" % launching.IMAGE_PROJECT in path
-        full, refused, tried = [], None, []
+        full: list = []
+        refused: dict = {}  # region -> what was said of its quota
         for zone in self._zones_for(api, machine, request.region):
-            if refused and launching.region_of(zone) in refused:
+            if launching.region_of(zone) in refused or len(full) + len(refused) == MOST_ZONES:
                 continue
-            if len(tried) == MOST_ZONES:
-                break
-            tried.append(zone)
             body = launching.body(request, options, machine, zone, path, disk_gb, user, driver)
             try:
                 return self._rent(api, zone, body, machine)
@@ -243,10 +239,10 @@ class GcpProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, CanLis
                 if error.code in compute.CAPACITY:
                     full.append(zone)
                 elif error.code == "QUOTA_EXCEEDED" and not re.search(r"ALL_REGIONS|globally", error.message):
-                    refused = {**(refused or {}), launching.region_of(zone): error.message}  # a quota is one region's
+                    refused[launching.region_of(zone)] = error.message
                 else:
                     raise
-        raise self._nowhere(machine, full, refused or {})
+        raise self._nowhere(machine, full, refused)
 
     def _nowhere(self, machine: machines.Machine, full: list, refused: dict) -> RentedError:
         sentences = list(refused.values())[:1]
@@ -312,7 +308,7 @@ class GcpProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, CanLis
         number = number or _values.text(operation.get("targetId"))
         if not number:
             raise ProviderUnavailable("%s rented '%s' without saying its id." % (self.TITLE, body["name"]), self.NAME)
-        self._places[number] = (zone, None)
+        self._places[number] = zone
         return number
 
     def _clear(self, api: compute.Compute, zone: str, number: str, why: RentedError) -> None:
@@ -377,6 +373,18 @@ class GcpProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, CanLis
 
         self._change(api, path + "/setLabels", what, change)
 
+    def attach_key(self, instance_id: str, public_key: str) -> None:
+        """Into the instance's metadata, from where Google's agent on it takes the key within seconds; not where OS Login is on."""
+        api, path, what = self._api(write=True), self._path_of(instance_id), "attach an SSH key to instance %s" % instance_id
+
+        def change():
+            row = self._read(api, instance_id)
+            line = key_line(self.user or metadata_user(row) or self.SSH_USER, public_key)
+            return self._metadata_with(_values.mapping(row.get("metadata")), lambda lines: with_key(lines, line))
+
+        key_line(self.SSH_USER, public_key)
+        self._change(api, path + "/setMetadata", what, change)
+
     def _read(self, api: compute.Compute, instance_id: str) -> dict:
         path = "/projects/%s%s" % (self.project, self._path_of(instance_id))
         return _values.mapping(api.get(path, what="read instance %s" % instance_id))
@@ -414,7 +422,7 @@ class GcpProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, CanLis
                 continue
             if wish.regions and not any(launching.in_region(zone, place) for place in wish.regions):
                 continue
-            found += [self._offer(zone, machine, disk_gb, spot) for spot in kinds]
+            found += [self._offer(zone, machine, disk_gb, spot) for spot in kinds if spot or machine.name not in machines.SPOT_ONLY]
         return found
 
     def _offer(self, zone: str, machine: machines.Machine, disk_gb: float | None, spot: bool) -> Offer:
@@ -447,17 +455,11 @@ class GcpProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, CanLis
         return [key for key in map(project_key, key_lines(self._project_metadata(self._api()))) if key is not None]
 
     def add_key(self, name: str, public_key: str) -> str:
-        parts = public_key.split()
-        if "PRIVATE KEY" in public_key or "\n" in public_key.strip() or len(parts) < 2:
-            raise RentedError("The SSH key to register must be one public key on one line (a .pub file).", self.NAME)
         if not name.strip() or re.search(r"[\x00-\x1f]", name):
             raise RentedError("The name of a key is some text on one line.", self.NAME)
-        line = "%s:%s %s %s" % (self.user or self.SSH_USER, parts[0], parts[1], name.strip())
-        added = project_key(line)
-        if added is None:
-            raise RentedError("The SSH key to register is not whole: its middle part is no base64.", self.NAME)
-        self._change_keys("register an SSH key", lambda lines: lines if added.id in map(_id_of, lines) else [*lines, line])
-        return added.id
+        line = key_line(self.user or self.SSH_USER, public_key, name.strip())
+        self._change_keys("register an SSH key", lambda lines: with_key(lines, line))
+        return _id_of(line)
 
     def remove_key(self, key_id: str) -> None:
         self._change_keys("forget an SSH key", lambda lines: [line for line in lines if _id_of(line) != key_id])
@@ -468,22 +470,21 @@ class GcpProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, CanLis
 
     def _change_keys(self, what: str, new_lines) -> None:
         api = self._api(write=True)
+        self._change(api, "/setCommonInstanceMetadata", what, lambda: self._metadata_with(self._project_metadata(api), new_lines))
 
-        def change():
-            found = self._project_metadata(api)
-            lines = key_lines(found)
-            wanted = new_lines(lines)
-            if wanted == lines:
-                return None
-            value = "\n".join(wanted)
-            if len(value.encode()) > launching.METADATA_VALUE:
-                raise RentedError("The project's keys at %s would be more than 256 KB; remove some first." % self.TITLE, self.NAME)
-            # All items are sent: what is left out would be deleted.
-            items = [item for item in _values.rows(found.get("items")) if item.get("key") != "ssh-keys"]
-            items += [{"key": "ssh-keys", "value": value}] if wanted else []
-            return {"items": items, "fingerprint": found.get("fingerprint")}
-
-        self._change(api, "/setCommonInstanceMetadata", what, change)
+    def _metadata_with(self, found: dict, new_lines) -> dict | None:
+        """Metadata with other lines in ``ssh-keys``; None where they stay as they are."""
+        lines = key_lines(found)
+        wanted = new_lines(lines)
+        if wanted == lines:
+            return None
+        value = "\n".join(wanted)
+        if len(value.encode()) > launching.METADATA_VALUE:
+            raise RentedError("The keys at %s would be more than 256 KB; remove some first." % self.TITLE, self.NAME)
+        # All items are sent: what is left out would be deleted.
+        items = [item for item in _values.rows(found.get("items")) if item.get("key") != "ssh-keys"]
+        items += [{"key": "ssh-keys", "value": value}] if wanted else []
+        return {"items": items, "fingerprint": found.get("fingerprint")}
 
 
 # --- what an instance is ---------------------------------------------------------------------------------------------
@@ -664,6 +665,22 @@ def key_lines(metadata: dict) -> list:
     """The lines of ``ssh-keys``."""
     values = [item.get("value") for item in _values.rows(metadata.get("items")) if item.get("key") == "ssh-keys"]
     return [line.strip() for value in values if isinstance(value, str) for line in value.split("\n") if line.strip()]
+
+
+def key_line(user: str, public_key: str, name: str | None = None) -> str:
+    """A line of ``ssh-keys``. Raises `RentedError`, without the text, for what is no public key."""
+    parts = public_key.split(None, 2)
+    if "PRIVATE KEY" in public_key or "\n" in public_key.strip() or len(parts) < 2:
+        raise RentedError("The SSH key must be one public key on one line (a .pub file).", GcpProvider.NAME)
+    line = ("%s:%s %s %s" % (user, parts[0], parts[1], name or "".join(parts[2:]))).strip()
+    if project_key(line) is None:
+        raise RentedError("The SSH key is not whole: its middle part is no base64.", GcpProvider.NAME)
+    return line
+
+
+def with_key(lines: list, line: str) -> list:
+    """The lines with one more, where its user does not have the key yet."""
+    return lines if _id_of(line) in map(_id_of, lines) else [*lines, line]
 
 
 def project_key(line: str) -> SshKey | None:

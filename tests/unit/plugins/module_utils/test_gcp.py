@@ -735,6 +735,7 @@ def test_older_gpus_are_attached_to_an_n1_machine(fake, provider):
         ({"options": {"machine_type": "g2-standard-48"}}, "g2-standard-48", None),
         ({"gpu": "T4", "options": {"machine_type": "custom-6-23040"}}, "custom-6-23040", "nvidia-tesla-t4"),
         ({"options": {"machine_type": "a4-ultragpu-8g"}}, "a4-ultragpu-8g", None),
+        ({"gpu": "B300", "gpu_count": 8, "options": {"machine_type": "a4-ultragpu-8g"}}, "a4-ultragpu-8g", None),
     ],
 )
 def test_which_machine_carries_the_gpus(request_, machine, accelerator):
@@ -779,6 +780,14 @@ def test_when_all_zones_are_full_each_is_named(fake, provider):
     ):
         rent(provider)
     assert len(fake.rows) == 7
+
+
+def test_no_more_than_a_dozen_zones_are_tried(fake, provider, monkeypatch):
+    monkeypatch.setattr(gcp, "MOST_ZONES", 2)
+    fake.fails("create", *STOCKOUT, times=-1)
+    with pytest.raises(NotFound, match="in us-central1-a, us-central1-b"):
+        rent(provider)
+    assert len(fake.calls("create")) == 2
 
 
 def test_a_quota_of_a_region_is_not_tried_again_there(fake, provider):
@@ -1065,6 +1074,26 @@ def test_a_label_that_somebody_else_changed_meanwhile_is_read_again_once(fake, p
     assert len(fake.calls("set_labels")) == 4
 
 
+def test_a_key_is_attached_and_the_rest_of_the_metadata_stays(fake, provider):
+    def metadata():
+        return {item["key"]: item["value"] for item in fake.rows[number(1)]["metadata"]["items"]}
+
+    before = metadata()
+    provider.attach_key(number(1), KEY + "\n")
+    assert metadata() == {**before, "ssh-keys": before["ssh-keys"] + "\nada:" + KEY}
+    provider.attach_key(number(1), KEY)  # is there already
+    assert len(fake.calls("set_metadata")) == 1
+    fake.fault("set_metadata", "answer", status=412, body={"error": {"code": 412, "message": "fingerprint"}})
+    provider.attach_key(number(1), KEY.replace("GFkYQ", "GFkYg"))
+    assert len(metadata()["ssh-keys"].split("\n")) == 3 and len(fake.calls("set_metadata")) == 3
+
+
+def test_a_private_key_is_not_attached(fake, provider):
+    with pytest.raises(RentedError, match="must be one public key"):
+        provider.attach_key(number(3), "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n")
+    assert fake.calls("set_metadata") == []
+
+
 def test_a_label_that_google_would_refuse_is_not_sent(fake, provider):
     with pytest.raises(RentedError, match="keeps a name as a label"):
         provider.set_label(number(1), "Two Words")
@@ -1135,6 +1164,16 @@ def test_a_wish_narrows_the_offers(provider):
     ]
     assert {offer.region for offer in provider.list_offers(Wish(regions=("us-central1",)))} == {"us-central1-a", "us-central1-b"}
     assert {offer.region for offer in provider.list_offers(Wish(regions=("asia-east1-a",), interruptible=True))} == {"asia-east1-a"}
+
+
+def test_what_is_rented_as_spot_only_is_not_offered_otherwise():
+    with FakeGcp() as fake:
+        row_of = {"name": "a3-highgpu-1g", "zone": "us-east4-c", "guestCpus": 26, "memoryMb": 239616}
+        gpus = [{"guestAcceleratorType": "nvidia-h100-80gb", "guestAcceleratorCount": 1}]
+        scopes = {"zones/us-east4-c": {"machineTypes": [{**row_of, "accelerators": gpus}]}}
+        fake.fault("machine_types", "answer", status=200, body={"kind": "compute#machineTypeAggregatedList", "items": scopes})
+        found = [offer for offer in provider_of(fake).list_offers(Wish(interruptible=None)) if offer.gpu_model == "H100"]
+        assert [(offer.interruptible, offer.ram_gb) for offer in found] == [(True, 234.0)]
 
 
 def test_offers_keep_to_the_zones_of_the_account(fake):
