@@ -6,7 +6,7 @@
 A field is type words (``"string|null"``; ``!`` at the end: must be there), or a rule: ``type`` with ``enum``, ``words``, ``minimum``,
 ``maximum``, ``minLength``, ``maxLength``, ``pattern``, ``minItems``, ``maxItems``; ``object`` names the fields of an object, ``items``
 those of each object in an array, ``values`` those of each value of a mapping (all three are names in ``objects``); ``of`` are the type
-words of an array's plain items. ``official`` names the OpenAPI file that a schema is held against (``discovery``: Google's document), ``server``
+words of an array's plain items. ``official`` names the OpenAPI file that a schema is held against (``discovery``: Google's), ``server``
 what that file's paths lack at their beginning, ``endpoint`` what the provider's base URL ends in.
 """
 
