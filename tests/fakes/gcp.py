@@ -611,6 +611,10 @@ def _filtered(items: list, text: str | None) -> list:
     return [item for item in items if re.fullmatch(pattern.group(1), item["name"])]
 
 
+def _end(_signal, _frame) -> None:
+    sys.exit(0)
+
+
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_arguments: sys.exit(0))  # the file with the key goes with the server
+    signal.signal(signal.SIGTERM, _end)  # the file with the key goes with the server
     fake_api.program(FakeGcp, lambda number, **fields: row(number, **fields), "A Google Cloud to test against.")
