@@ -617,4 +617,4 @@ def _end(_signal, _frame) -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, _end)  # the file with the key goes with the server
-    fake_api.program(FakeGcp, lambda number, **fields: row(number, **fields), "A Google Cloud to test against.")
+    fake_api.program(FakeGcp, row, "A Google Cloud to test against.")
