@@ -27,8 +27,8 @@ class Answer:
 def ask(providers, question) -> list:
     """``question(provider)`` of all providers: one `Answer` for each, in their order. Failures are in the answers, never raised."""
     providers = list(providers)
-    if not providers:
-        return []
+    if len(providers) < 2:
+        return [_one(provider, question) for provider in providers]
     with concurrent.futures.ThreadPoolExecutor(max_workers=min(len(providers), MOST_THREADS)) as pool:
         return list(pool.map(lambda provider: _one(provider, question), providers))
 

@@ -50,6 +50,7 @@ NOISE = {
     "HBM2E",
     "HBM3E",
     "AC",  # "B300 SXM6 AC": cooled by air
+    "VWS",  # GCP's word for a GPU that is rented with a licence for workstations
 }
 WRITTEN = {"TI": "Ti", "ADA": "Ada", "LAPTOP": "Laptop"}
 

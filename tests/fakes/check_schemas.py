@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Compares the schemas of the fakes with the official specs, where those are at hand: ``check_schemas.py [FOLDER]``.
 
-The folder is the argument, or $RENTED_GPU_SPECS, or ``../shared/specs`` beside the checkout. Without it there is nothing to
+The folder is the argument, or $RENTED_GPU_SPECS, or ``../shared/specs`` beside the checkout. A schema that names a Google ``discovery``
+document is held against the one inside the package google-api-python-client. Without any of these there is nothing to
 compare: the exit code is 77, which is "skipped" to test tools. 1: something differs and the schema does not say why.
 
 A fact is a path with its method, or that a field is there, its types, whether it may be null, its limits, and whether it must be there.
@@ -13,6 +14,8 @@ A fact is a path with its method, or that a field is there, its types, whether i
 from __future__ import annotations
 
 import fnmatch
+import importlib.util
+import json
 import os
 import pathlib
 import sys
@@ -26,6 +29,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 SKIPPED = 77
 # schema -> the official OpenAPI file
 OPENAPI = {path.stem: schema.load(path.stem)["official"] for path in schema.FOLDER.glob("*.json") if "official" in schema.load(path.stem)}
+# schema -> the name of its discovery document
+DISCOVERY = {
+    path.stem: schema.load(path.stem)["discovery"] for path in schema.FOLDER.glob("*.json") if "discovery" in schema.load(path.stem)
+}
 LIMITS = ("maximum", "minimum", "maxLength", "minLength", "pattern", "minItems", "maxItems")
 
 
@@ -37,6 +44,16 @@ def folder() -> pathlib.Path | None:
         else [os.environ.get("RENTED_GPU_SPECS"), str(ROOT.parent / "shared" / "specs")]
     )
     return next((pathlib.Path(place) for place in places if place and pathlib.Path(place).is_dir()), None)
+
+
+def discovery_document(name: str) -> dict | None:
+    """Google's description of an API, out of the package google-api-python-client; None where that is not installed."""
+    found = importlib.util.find_spec("googleapiclient")
+    for place in found.submodule_search_locations or () if found else ():
+        path = pathlib.Path(place) / "discovery_cache" / "documents" / (name + ".json")
+        if path.is_file():
+            return json.loads(path.read_text())
+    return None
 
 
 class Comparison:
@@ -149,14 +166,72 @@ class OpenApi:
         return self.resolved(next((value.get("schema") for key, value in content.items() if "json" in key), {}))
 
 
+class Discovery:
+    """A discovery document of Google, read as far as a comparison needs it.
+
+    It says of few fields that they must be there, of none that it may be null, and writes limits as text.
+    """
+
+    def __init__(self, document: dict) -> None:
+        self.document = document
+        self.methods = list(self._methods(document))
+
+    def _methods(self, node: dict):
+        yield from node.get("methods", {}).values()
+        for inner in node.get("resources", {}).values():
+            yield from self._methods(inner)
+
+    def resolved(self, node) -> dict:
+        """A schema with its reference followed, limits as numbers."""
+        node = dict(node or {})
+        if "$ref" in node:
+            node = {**self.document["schemas"][node["$ref"]], **{key: value for key, value in node.items() if key != "$ref"}}
+        for limit in ("minimum", "maximum"):
+            if limit in node:
+                node[limit] = int(node[limit])
+        return node
+
+    def types(self, node) -> set:
+        """The JSON type of a field; whole numbers of 64 bits are texts there too."""
+        kind = self.resolved(node).get("type")
+        return {kind} if kind and kind != "any" else set()
+
+    def operation(self, path: str, method: str, prefix: str) -> tuple:
+        """``(the method, True)``; None where the document has none."""
+        here = path[len(prefix) :] if prefix and path.startswith(prefix) else path
+        for theirs in self.methods:
+            if theirs["httpMethod"] == method and _shape(theirs["path"]) == _shape(here):
+                return theirs, True
+        return None, False
+
+    def parameters(self, operation: dict) -> dict:
+        """The query parameters of a method."""
+        found = {name: self.resolved(node) for name, node in operation.get("parameters", {}).items()}
+        return {name: {**node, "needed": node.get("required") is True} for name, node in found.items() if node["location"] == "query"}
+
+    def body(self, operation: dict) -> dict:
+        """The schema of what is sent."""
+        return self._object(operation.get("request"), operation["id"])
+
+    def answer(self, operation: dict, status: int) -> dict | None:
+        """The schema of what comes back; there is one status only."""
+        return self._object(operation.get("response"), operation["id"]) if status == 200 else None
+
+    def _object(self, node, method: str) -> dict:
+        node = self.resolved(node)
+        fields = node.get("properties", {})
+        needed = [name for name, field in fields.items() if method in field.get("annotations", {}).get("required", [])]
+        return {**node, "required": needed}
+
+
 def _shape(path: str) -> str:
     """A path without the names of its parameters."""
     return "/".join("{}" if part.startswith("{") else part for part in path.split("/"))
 
 
 def compare(ours: dict, document: dict) -> Comparison:
-    """Hold a schema of ours against an official OpenAPI document."""
-    official, result = OpenApi(document), Comparison(ours)
+    """Hold a schema of ours against an official document, OpenAPI or Google's discovery."""
+    official, result = Discovery(document) if "discoveryVersion" in document else OpenApi(document), Comparison(ours)
 
     def fields(place: str, mine: dict, node: dict, sent: bool, seen: tuple = ()) -> None:
         theirs, needed = node.get("properties", {}), node.get("required", [])
@@ -209,23 +284,22 @@ def compare(ours: dict, document: dict) -> Comparison:
     return result
 
 
-def results(specs: pathlib.Path) -> dict:
-    """The comparison of each schema whose official file is there."""
-    return {
-        name: compare(schema.load(name), yaml.safe_load((specs / file).read_text()))
-        for name, file in OPENAPI.items()
-        if (specs / file).is_file()
-    }
+def results(specs: pathlib.Path | None) -> dict:
+    """The comparison of each schema whose official document is there."""
+    documents = {name: discovery_document(title) for name, title in DISCOVERY.items()}
+    for name, file in OPENAPI.items():
+        documents[name] = yaml.safe_load((specs / file).read_text()) if specs and (specs / file).is_file() else None
+    return {name: compare(schema.load(name), document) for name, document in sorted(documents.items()) if document}
 
 
 def main() -> int:
     """Print what differs."""
-    specs = folder()
-    if specs is None:
+    found = results(folder())
+    if not found:
         print("No official specs here: nothing was compared.")
         return SKIPPED
     bad = False
-    for name, result in results(specs).items():
+    for name, result in found.items():
         for line in result.wrong + ["the explanation '%s' explains nothing" % pattern for pattern in result.idle]:
             print("%s: %s" % (name, line))
         print("%s: %d facts compared, %d differ without an explanation." % (name, result.compared, len(result.wrong)))

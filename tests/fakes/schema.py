@@ -7,8 +7,8 @@ A field is type words (``"string|null"``; ``!`` at the end: must be there), or a
 ``maximum``, ``minLength``, ``maxLength``, ``pattern``, ``minItems``, ``maxItems``; ``object`` names the fields of an object, ``items``
 those of each object in an array, ``values`` those of each value of a mapping (all three are names in ``objects``); ``of`` are the type
 words of an array's plain items. An operation's ``answer`` may be the name of an object; with ``array`` it answers a list of such.
-``official`` names the OpenAPI file that a schema is held against, ``server`` what that file's paths lack at their beginning, ``endpoint``
-what the provider's base URL ends in.
+``official`` names the OpenAPI file that a schema is held against (``discovery``: Google's), ``server`` what that file's paths lack at
+their beginning, ``endpoint`` what the provider's base URL ends in.
 """
 
 from __future__ import annotations

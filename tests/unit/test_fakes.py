@@ -30,6 +30,28 @@ def test_a_schema_follows_its_official_file(specs, name):
     assert result.compared > 100
 
 
+@pytest.mark.parametrize("name", sorted(check_schemas.DISCOVERY))
+def test_a_schema_follows_its_discovery_document(name):
+    # The documents come with a package that the tests require: this one is never skipped.
+    document = check_schemas.discovery_document(check_schemas.DISCOVERY[name])
+    assert document is not None, "google-api-python-client is not installed"
+    result = check_schemas.compare(schema.load(name), document)
+    assert (result.wrong, result.idle) == ([], [])
+    assert result.compared > 300
+
+
+def test_the_comparison_with_a_discovery_document_notices_what_drifts():
+    ours = copy.deepcopy(schema.load("gcp"))
+    ours["operations"]["stop"]["query"]["discardLocalSsd"] = "string"
+    ours["operations"]["console"]["query"]["port"]["maximum"] = 8
+    ours["operations"]["destroy"]["method"] = "POST"
+    ours["objects"]["scheduling"]["provisioningModel"]["enum"].append("AUCTION")
+    ours["objects"]["access"]["natAddress"] = "string"
+    wrong = " ".join(check_schemas.compare(ours, check_schemas.discovery_document("compute.v1")).wrong)
+    for place in ("stop.query.discardLocalSsd", "console.query.port: maximum is 8", "destroy", "provisioningModel", "access.natAddress"):
+        assert place in wrong
+
+
 def test_the_comparison_notices_what_drifts(specs):
     official = yaml.safe_load((specs / check_schemas.OPENAPI["vast"]).read_text())
     ours = copy.deepcopy(schema.load("vast"))

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError, nearest
+from ansible_collections.rented.gpu.plugins.module_utils._providers.gcp import GcpProvider
 from ansible_collections.rented.gpu.plugins.module_utils._providers.lambda_cloud import LambdaProvider
 from ansible_collections.rented.gpu.plugins.module_utils._providers.paperspace import PaperspaceProvider
 from ansible_collections.rented.gpu.plugins.module_utils._providers.rehearsal import RehearsalProvider
@@ -20,6 +21,7 @@ PROVIDERS = {
         RunpodProvider,
         LambdaProvider,
         PaperspaceProvider,
+        GcpProvider,
         RehearsalProvider,
     )
 }

@@ -31,7 +31,7 @@ SPELLINGS = {
         "RTX PRO 6000 WS",
         "RTX PRO 6000 S",
     ],
-    "T4": ["Tesla T4", "nvidia-tesla-t4", "T4"],
+    "T4": ["Tesla T4", "nvidia-tesla-t4", "nvidia-tesla-t4-vws", "T4"],
     "T4G": ["T4g"],
     "V100": [
         "Tesla V100",
@@ -45,7 +45,7 @@ SPELLINGS = {
     ],
     "A10": ["A10", "gpu_1x_a10", "A10 (24 GB PCIe)", "NVIDIA A10"],
     "A10G": ["A10G", "NVIDIA A10G"],
-    "L4": ["L4", "NVIDIA L4", "nvidia-l4"],
+    "L4": ["L4", "NVIDIA L4", "nvidia-l4", "nvidia-l4-vws"],
     "L40S": ["L40S", "NVIDIA L40S"],
     "A100": [
         "A100 PCIE",
