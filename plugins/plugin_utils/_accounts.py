@@ -105,20 +105,20 @@ def _account(number: int, entry, timeout: float) -> Account:
         raise RentedError("Account %d (%s): the endpoint '%s' does not begin with https://." % (number, cls.NAME, endpoint))
     options = {key: value for key, value in entry.items() if key not in KEYS}
     provider = cls(account=entry.get("name"), api_key=entry.get("api_key"), endpoint=endpoint, timeout=timeout, **options)
-    return Account(provider, _private_key(number, entry.get("ssh_private_key_file")))
+    path = entry.get("ssh_private_key_file")
+    return Account(provider, private_key(path, "Account %d" % number) if path else None)
 
 
-def _private_key(number: int, path: str | None) -> str | None:
-    if not path:
-        return None
+def private_key(path: str, whose: str) -> str:
+    """The whole path of a private SSH key. Raises `RentedError` that begins with ``whose`` when it is none."""
     full = os.path.abspath(os.path.expanduser(os.path.expandvars(path)))
     try:
         with open(full, "rb") as handle:
             first = handle.read(20)
     except OSError as error:
-        raise RentedError("Account %d: the SSH key %s cannot be read: %s." % (number, path, error.strerror))
+        raise RentedError("%s: the SSH key %s cannot be read: %s." % (whose, path, error.strerror))
     if not first.startswith(b"-----BEGIN"):
-        raise RentedError("Account %d: %s is not a private SSH key (is it the public half? Leave '.pub' off)." % (number, path))
+        raise RentedError("%s: %s is not a private SSH key (is it the public half? Leave '.pub' off)." % (whose, path))
     return full
 
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError, nearest
+from ansible_collections.rented.gpu.plugins.module_utils._providers.adopted import AdoptedProvider
 from ansible_collections.rented.gpu.plugins.module_utils._providers.rehearsal import RehearsalProvider
 from ansible_collections.rented.gpu.plugins.module_utils._providers.vast import VastProvider
 
@@ -15,6 +16,7 @@ PROVIDERS = {
     for provider in (
         VastProvider,
         RehearsalProvider,
+        AdoptedProvider,
     )
 }
 

@@ -56,6 +56,7 @@ class Provider(abc.ABC):
     OPTIONS: tuple = ()  # further keys that an account of this provider takes
     SECRET_OPTIONS: tuple = ()  # those of OPTIONS whose values are secrets
     NAMES_MATTER: bool = False  # whether the account's name says which instances are meant; else it is only a word of the user
+    CANNOT: dict = {}  # mixin that it lacks -> the sentence that says what to do instead, where the usual one does not help
     NO_PRICES: str | None = None  # where offers have no price: the sentence that says so, and where a person finds the prices
 
     def __init__(
