@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import json
+import re
 
 from ansible_collections.rented.gpu.plugins.module_utils import _leases, _ssh_command, _values
 from ansible_collections.rented.gpu.plugins.module_utils._errors import NotFound, RentedError, nearest
@@ -22,6 +23,7 @@ from ansible_collections.rented.gpu.plugins.plugin_utils._names import default_n
 PREFIX = "adopt_"
 PROVIDER = adopted.AdoptedProvider.NAME
 SETTINGS = tuple(PREFIX + name for name in SPEC if name != "variables")
+NAMELESS = "_raw_params"  # the variable in which Ansible leaves what follows the first blank of -e name=value
 RUNPOD_PROXY = (
     "ssh.runpod.io is RunPod's proxy: it opens terminals and runs no commands, so no playbook works over it. "
     "Paste the other command of the page, 'SSH over exposed TCP'."
@@ -50,6 +52,11 @@ class ActionModule(RoleAction):
     @staticmethod
     def _check(arguments):
         """What can be known to be wrong by itself. Raises `RentedError`."""
+        if NAMELESS in arguments["variables"]:
+            raise RentedError(
+                "A value that was given with -e was cut at its first blank, and nothing was done. It takes quotes inside of the quotes: "
+                "-e 'adopt_ssh=\"ssh -p 12345 root@192.0.2.1\"'."
+            )
         for name in arguments["variables"]:
             if name not in SETTINGS:
                 raise RentedError("'%s' is not a setting, and nothing was done. %s" % (name, nearest(name, SETTINGS)))
@@ -61,6 +68,8 @@ class ActionModule(RoleAction):
             raise RentedError(
                 "Say which host: paste the ssh command that its page shows, for example -e 'adopt_ssh=\"ssh -p 12345 root@192.0.2.1\"'."
             )
+        if arguments["gpu"] and not re.search(r"[A-Za-z]{2}|[A-Za-wyzA-WYZ]|\d{3}", arguments["gpu"]):
+            raise RentedError("'%s' names no GPU. Write it as 'RTX 4090' or '2x RTX 4090'." % arguments["gpu"])
         price = arguments["price_per_hour"]
         if price is not None and (_values.number(price) is None or price < 0):
             raise RentedError("The price is a number of USD per hour, not below 0; %s is none." % price)

@@ -350,7 +350,7 @@ def forward(letter: str, text: str) -> str:
     parts = _colons(text)
     if parts is None or not all(parts[1:]):
         raise wrong
-    if letter == "D" or (letter == "R" and len(parts) <= 2 and not (len(parts) == 2 and parts[0].startswith("/"))):
+    if letter == "D" or (letter == "R" and len(parts) <= 2 and not parts[-1].startswith("/")):
         if len(parts) > 2:
             raise wrong
         listen, target = parts, None

@@ -82,6 +82,7 @@ options:
   variables:
     description:
       - Names of variables that were set for the playbook. Each must be V(adopt_) and the name of an option; the nearest is named otherwise.
+      - V(_raw_params) among them tells that a value after C(-e) was cut at a blank, for want of quotes.
     type: list
     elements: str
     default: []
