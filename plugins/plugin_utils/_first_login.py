@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import subprocess
 
@@ -46,7 +47,9 @@ def attempt(variables: dict, host: str, seconds: int) -> tuple:
         user = variables.get("ansible_user") or "(ssh's choice)"
         raise RentedError(_login.key_refused(host, user, said) + _NOTHING)
     if why == _login.CHANGED:
-        raise RentedError(_login.host_key_changed(host, said) + _NOTHING)
+        changed = re.search(r"Host key for (\S+) has changed", said)
+        whose = host if not changed or changed.group(1) == host else "The jump host %s on the way to %s" % (changed.group(1), host)
+        raise RentedError(_login.host_key_changed(whose, said) + _NOTHING)
     if why == _login.NAME:
         raise RentedError("The address cannot be resolved; ssh said: %s. Check it for a typing error.%s" % (words_of_ssh, _NOTHING))
     raise RentedError("ssh could not log in; it said: %s.%s" % (words_of_ssh.rstrip("."), _NOTHING))
