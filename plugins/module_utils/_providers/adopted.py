@@ -36,7 +36,7 @@ class AdoptedProvider(Provider, CanLabel):
     def __init__(self, account: str | None = None, endpoint: str | None = None, **options) -> None:
         super().__init__(account=account, **options)
         if endpoint:
-            raise RentedError("Adopted hosts have no endpoint: they are in %s." % self.places_looked_at()[0], self.NAME)
+            raise RentedError("Adopted hosts have no endpoint: they are %s." % self.places_looked_at()[0], self.NAME)
 
     @classmethod
     def available(cls) -> bool:
@@ -45,7 +45,7 @@ class AdoptedProvider(Provider, CanLabel):
 
     @classmethod
     def places_looked_at(cls) -> list:
-        return ["the leases of adopted hosts in " + _leases.folder()]
+        return ["the leases in " + _leases.folder()]
 
     def identity(self) -> str:
         """Also of the leases: a host that was just adopted is not hidden by an inventory's cache."""
