@@ -90,6 +90,7 @@ def test_what_people_paste(text, expected):
         ("ssh -l ada root@192.0.2.1", "more than one user; the first counts"),
         ("ssh -i a -i b root@192.0.2.1", "more than one private key; the first counts"),
     ],
+    ids=["A", "ForwardAgent", "no check", "no memory", "command", "two users", "two keys"],
 )
 def test_what_is_not_done_is_said(text, warning):
     (said,) = parse(text).warnings
