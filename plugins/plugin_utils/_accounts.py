@@ -141,6 +141,37 @@ def _ask(account: Account, keep_raw: bool) -> Answer:
     return Answer(account, instances, raw)
 
 
+def once(answers: list) -> tuple:
+    """Each instance once, under the first account that lists it: ``(answers, sentences)``, one sentence for each pair of accounts.
+
+    Two keys of one team list the same instances; as two hosts, each would be worked on, and counted, twice. Ids are those of a
+    provider's service: at another endpoint the same id is another instance.
+    """
+    owner: dict = {}
+    twins: dict = {}
+    kept = []
+    for answer in answers:
+        provider = answer.account.provider
+        mine = []
+        for instance in answer.instances:
+            key = (provider.NAME, provider.endpoint, instance.id)
+            first = owner.get(key)
+            if first is None:
+                owner[key] = answer.account
+                mine.append(instance)
+            elif first is not answer.account:  # the same account: the list moved on between two of its pages
+                twins.setdefault((id(first), id(answer.account)), (first, answer.account, []))[2].append(instance.id)
+        kept.append(dataclasses.replace(answer, instances=mine))
+    sentences = []
+    for first, second, ids in twins.values():
+        named = ", ".join(ids[:10]) + (" …" if ids[10:] else "")
+        sentences.append(
+            "The %s lists %d of the instances that the account '%s' lists (%s). Each is listed once, under '%s': are both keys of one team?"
+            % (second.title, len(ids), first.provider.account, named, first.provider.account)
+        )
+    return kept, sentences
+
+
 def _without_key(text: str, provider: Provider) -> str:
     for secret in provider.secrets():
         text = text.replace(secret, "REMOVED")
