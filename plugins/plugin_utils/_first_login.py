@@ -44,6 +44,12 @@ def attempt(variables: dict, host: str, seconds: int) -> tuple:
     if why == _login.DOWN:
         return NO_ANSWER, _not_yet(host, words_of_ssh)
     if why == _login.KEY:
+        # The jump host's own ssh says no more than that it was refused; with the host itself nobody has spoken by then.
+        if "Authentications that can continue" not in said and "ProxyCommand" in variables["ansible_ssh_common_args"]:
+            raise RentedError(
+                "The jump host on the way to %s refused the login; ssh said: %s. Which key it is offered is ssh's choice: load the right "
+                "one in the agent (ssh-add), or name it in ~/.ssh/config.%s" % (host, words_of_ssh.rstrip("."), _NOTHING)
+            )
         user = variables.get("ansible_user") or "(ssh's choice)"
         raise RentedError(_login.key_refused(host, user, said) + _NOTHING)
     if why == _login.CHANGED:

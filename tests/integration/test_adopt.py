@@ -207,6 +207,8 @@ def test_the_key_of_a_jump_host_is_checked_too(adopt, run, user, box, agent, tmp
     """The box is its own jump host: behind it, port 22 of 127.0.0.1 is its own sshd."""
     place = "[127.0.0.1]:%d" % box.instance.ssh_port
     command = "ssh -J root@127.0.0.1:%d root@127.0.0.1 -i %s" % (box.instance.ssh_port, box.key)
+    refused = adopt(ssh=command, name="behind", env={"SSH_AUTH_SOCK": ""})
+    assert refused.returncode != 0 and "The jump host on the way to adopted-127.0.0.1 refused the login" in refused.said, refused.said
     done = adopt(ssh=command, name="behind", env=agent)
     assert done.returncode == 0 and "does not answer" not in done.said, done.said
     ping = ["ansible", "-i", "rented.yml", "label_behind", "-m", "ansible.builtin.raw", "-a", "hostname"]
