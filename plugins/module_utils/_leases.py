@@ -130,7 +130,8 @@ def _wrong(content) -> str | None:
     host = content.get("ssh_host")
     if host is not None and (not host or host.startswith("-") or re.search(r"\s", host)):
         return "its field 'ssh_host' is no address"
-    if content.get("ssh_port") is not None and (type(content["ssh_port"]) is not int or _values.port(content["ssh_port"]) is None):
+    port = content.get("ssh_port")
+    if port is not None and (not isinstance(port, int) or _values.port(port) is None):
         return "its field 'ssh_port' is no port"
     price = content.get("price_per_hour")
     if price is not None and (isinstance(price, str) or _values.number(price) is None or price < 0):

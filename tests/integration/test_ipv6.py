@@ -44,7 +44,8 @@ class Relay(socketserver.ThreadingTCPServer):
         self.port, self.connections = port, 0
         super().__init__(("::1", 0), None)
 
-    def finish_request(self, near, _address) -> None:
+    def finish_request(self, request, client_address) -> None:
+        near = request
         self.connections += 1
         with socket.create_connection(("127.0.0.1", self.port)) as far:
             back = threading.Thread(target=self.pump, args=(far, near), daemon=True)

@@ -32,7 +32,7 @@ PLAIN = [
     ("ssh -NfL 8080:localhost:8080 -qvvv root@192.0.2.1", SshCommand(V4, None, "root", forwards=(("local", "8080:localhost:8080"),))),
     ("ssh root@192.0.2.1 -t -Y -v -N -f -q -x -T -C -4", SshCommand(V4, None, "root")),
     ("ssh -- root@192.0.2.1", SshCommand(V4, None, "root")),
-    ("ssh -E log -S none -e none root@192.0.2.1", SshCommand(V4, None, "root")),
+    ("ssh -E /dev/null -S none -e none root@192.0.2.1", SshCommand(V4, None, "root")),
     (
         "ssh -D 1080 -R 9000:localhost:9000 root@192.0.2.1",
         SshCommand(V4, None, "root", forwards=(("dynamic", "1080"), ("remote", "9000:localhost:9000"))),
