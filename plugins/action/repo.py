@@ -192,7 +192,7 @@ class ActionModule(RoleAction):
     def fetch_command(self, item: dict) -> str:
         """What brings commits that were made on the host back to the controller."""
         ssh = _ssh.Ssh(self._connection, self._task_vars)
-        url = "ssh://%s%s" % (ssh.bracketed, urllib.parse.quote(item["path"]))
+        url = "ssh://%s%s" % (ssh.in_url, urllib.parse.quote(item["path"]))
         command = ssh.command(settings=False)
         return "GIT_SSH_COMMAND=%s git -C %s fetch %s %s" % (
             shlex.quote(command), shlex.quote(item["repository"].path), url, shlex.quote(item["source"].branch or "HEAD")

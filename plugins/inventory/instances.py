@@ -45,14 +45,16 @@ options:
   accounts:
     description:
       - The accounts to ask, all at the same time.
-      - Left out, an account of every provider whose credentials lie in their usual environment variable or file.
+      - Left out, an account of every provider whose credentials lie in their usual environment variable or file,
+        and the hosts that M(rented.gpu.adopt) adopted.
+      - An instance that two accounts of a provider list becomes one host, under the first of them, with a warning.
       - Every text in it may be a template.
       - Besides the options below, an account takes the options of its provider.
     type: list
     elements: dict
     suboptions:
       provider:
-        description: The provider, for example V(vast) or V(rehearsal).
+        description: The provider, for example V(vast), V(rehearsal) or V(adopted).
         type: str
         required: true
       name:
@@ -294,6 +296,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def _hosts(self, answers):
         """The instances that become hosts: a list of ``(instance, variables)``."""
+        answers, sentences = _accounts.once(answers)
+        for sentence in sentences:
+            self.display.warning(sentence)
         answer_of = {
             (answer.account.provider.NAME, instance.account, instance.id): answer for answer in answers for instance in answer.instances
         }

@@ -100,6 +100,14 @@ class Line:
             return "(unreadable)"
 
 
+def is_of(text: str, name: str) -> bool:
+    """Whether a line of the file holds a key of this host alone, as ssh writes it: its name, or its hash."""
+    line = Line(text)
+    if line.names is None or line.marker is not None:
+        return False
+    return line.names == name or (line.names.startswith("|1|") and matches(line.names, name))
+
+
 class Conflict(Exception):
     """A line of the file that stands against a wanted key."""
 

@@ -61,7 +61,9 @@ class NotReached(RentedError):
 
 
 def unsupported(provider, mixin) -> Unsupported:
-    """The sentence for a capability that a provider lacks, made from those it has."""
+    """The sentence for a capability that a provider lacks: its own, or one made from those it has."""
+    if mixin in provider.CANNOT:
+        return Unsupported(provider.CANNOT[mixin], provider.NAME)
     if mixin is CanStop:
         does = "stop an instance" + (", only destroy it" if can(provider, CanLaunch) else "")
     elif mixin is CanLaunch:
@@ -180,7 +182,8 @@ class Resource:
             if self.check:
                 return
             self.provider.start(found.id)
-        if self.wait and not self.check and not reachable(found):
+        # What is not rented from here says nothing that could be awaited.
+        if self.wait and not self.check and not reachable(found) and can(self.provider, CanLaunch):
             self._await(found.id, reachable, "running")
         elif self.outcome.changed:
             self._look_again(found.id)

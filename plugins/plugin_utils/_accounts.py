@@ -104,20 +104,20 @@ def _account(number: int, entry, timeout: float) -> Account:
         raise RentedError("Account %d (%s): the endpoint '%s' does not begin with https://." % (number, cls.NAME, endpoint))
     options = {key: value for key, value in entry.items() if key not in KEYS}
     provider = cls(account=entry.get("name"), api_key=entry.get("api_key"), endpoint=endpoint, timeout=timeout, **options)
-    return Account(provider, _private_key(number, entry.get("ssh_private_key_file")))
+    path = entry.get("ssh_private_key_file")
+    return Account(provider, private_key(path, "Account %d" % number) if path else None)
 
 
-def _private_key(number: int, path: str | None) -> str | None:
-    if not path:
-        return None
+def private_key(path: str, whose: str) -> str:
+    """The whole path of a private SSH key. Raises `RentedError` that begins with ``whose`` when it is none."""
     full = os.path.abspath(os.path.expanduser(os.path.expandvars(path)))
     try:
         with open(full, "rb") as handle:
             first = handle.read(20)
     except OSError as error:
-        raise RentedError("Account %d: the SSH key %s cannot be read: %s." % (number, path, error.strerror))
+        raise RentedError("%s: the SSH key %s cannot be read: %s." % (whose, path, error.strerror))
     if not first.startswith(b"-----BEGIN"):
-        raise RentedError("Account %d: %s is not a private SSH key (is it the public half? Leave '.pub' off)." % (number, path))
+        raise RentedError("%s: %s is not a private SSH key (is it the public half? Leave '.pub' off)." % (whose, path))
     return full
 
 
@@ -137,6 +137,37 @@ def _answer(account: Account, answer: _ask.Answer, keep_raw: bool) -> Answer:
         return Answer(account, failure=answer.failure)
     raw = {instance.id: account.provider.scrubbed_raw(instance.id) for instance in answer.value} if keep_raw else {}
     return Answer(account, answer.value, raw)
+
+
+def once(answers: list) -> tuple:
+    """Each instance once, under the first account that lists it: ``(answers, sentences)``, one sentence for each pair of accounts.
+
+    Two keys of one team list the same instances; as two hosts, each would be worked on, and counted, twice. Ids are those of a
+    provider's service: at another endpoint the same id is another instance.
+    """
+    owner: dict = {}
+    twins: dict = {}
+    kept = []
+    for answer in answers:
+        provider = answer.account.provider
+        mine = []
+        for instance in answer.instances:
+            key = (provider.NAME, provider.endpoint, instance.id)
+            first = owner.get(key)
+            if first is None:
+                owner[key] = answer.account
+                mine.append(instance)
+            elif first is not answer.account:  # the same account: the list moved on between two of its pages
+                twins.setdefault((id(first), id(answer.account)), (first, answer.account, []))[2].append(instance.id)
+        kept.append(dataclasses.replace(answer, instances=mine))
+    sentences = []
+    for first, second, ids in twins.values():
+        named = ", ".join(ids[:10]) + (" …" if ids[10:] else "")
+        sentences.append(
+            "The %s lists %d of the instances that the account '%s' lists (%s). Each is listed once, under '%s': are both keys of one team?"
+            % (second.title, len(ids), first.provider.account, named, first.provider.account)
+        )
+    return kept, sentences
 
 
 def to_cache(answers: list) -> list:

@@ -11,7 +11,7 @@ import os
 import shlex
 import tempfile
 
-from ansible_collections.rented.gpu.plugins.module_utils import _state
+from ansible_collections.rented.gpu.plugins.module_utils import _known_hosts, _ssh_command, _stamps, _state
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
 from ansible_collections.rented.gpu.plugins.module_utils._models import Instance
 from ansible_collections.rented.gpu.plugins.plugin_utils._names import default_name
@@ -49,8 +49,12 @@ class Connection:
         self.sockets = socket_folder()
 
     def variables(self, instance: Instance, via: str = "auto", private_key_file: str | None = None) -> dict:
-        """``ansible_*`` variables of one instance. Without an address yet, ``ansible_host`` is left out."""
+        """``ansible_*`` variables of one instance. Without an address yet, ``ansible_host`` is left out.
+
+        ``private_key_file`` is that of the account; the instance's own comes first.
+        """
         host, port, _via = endpoint(instance, via)
+        private_key_file = instance.ssh_private_key_file or private_key_file
         variables = {
             "ansible_user": instance.ssh_user,
             "ansible_ssh_pipelining": True,
@@ -88,9 +92,58 @@ class Connection:
             ("ControlPath", _quoted(self.socket(alias, instance, host, port))),
             ("LogLevel", "ERROR"),  # banners and "permanently added" would end in the stderr of every raw task; errors stay
         ]
+        if instance.ssh_jump:
+            options.append(("ProxyCommand", self.jump(instance.ssh_jump)))
         if own_key:
             options.append(("IdentitiesOnly", "yes"))  # an agent with many keys would use up the attempts first
         return " ".join("-o " + shlex.quote("%s=%s" % option) for option in options)
+
+    def jump(self, jump: str) -> str:
+        """The ProxyCommand that does what ``ssh -J`` does, and checks the keys of the jump hosts as strictly as that of the instance.
+
+        With ProxyJump, ssh would hand none of our options on: a jump host's key would be looked for elsewhere, and asked about. A key
+        that the user's own known_hosts has for the jump host counts too; a new one is learned once, in ours. Which key logs in to the jump
+        host is left to ssh and ``~/.ssh/config``, as with ``-J``.
+        """
+        command = ""
+        for user, host, port in _ssh_command.hops(jump):
+            known = " ".join((_quoted(self.known_hosts), "~/.ssh/known_hosts", "~/.ssh/known_hosts2"))
+            options = [
+                ("BatchMode", "yes"),
+                ("UserKnownHostsFile", known),
+                ("StrictHostKeyChecking", "accept-new"),
+                ("CheckHostIP", "no"),
+                ("ForwardAgent", "no"),
+                ("ForwardX11", "no"),
+                ("ServerAliveInterval", str(ALIVE_INTERVAL)),
+                ("ServerAliveCountMax", str(ALIVE_COUNT)),
+                ("ControlMaster", "no"),
+                ("ControlPath", "none"),
+                ("LogLevel", "ERROR"),
+            ]
+            if command:
+                options.append(("ProxyCommand", command))
+            words = ["ssh", *("-o%s=%s" % option for option in options)]
+            words += (["-l", user] if user else []) + (["-p", str(port)] if port else [])
+            # ssh expands % in a ProxyCommand, whose own are %h and %p alone.
+            command = "%s -W '[%%h]:%%p' -- %s" % (shlex.join(words).replace("%", "%%"), shlex.quote(host).replace("%", "%%"))
+        return command
+
+    def forget_host_key(self, instance: Instance) -> bool:
+        """Take the pinned host key of an instance out of the collection's known_hosts; whether there was one."""
+        alias = default_name(instance)
+        try:
+            with open(self.known_hosts, encoding="utf-8") as handle:
+                lines = handle.read().splitlines(keepends=True)
+            kept = [text for text in lines if not _known_hosts.is_of(text, alias)]
+            if len(kept) < len(lines):
+                _stamps.write_private(self.known_hosts, "".join(kept))
+        except FileNotFoundError:
+            return False
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "it is not text"
+            raise RentedError("The host key of %s cannot be taken out of %s: %s." % (alias, self.known_hosts, reason))
+        return len(kept) < len(lines)
 
     def socket(self, alias: str, instance: Instance, host, port) -> str:
         """The path of the connection's socket; another address, user or known_hosts file is another connection."""

@@ -282,7 +282,7 @@ class Repository:
         environment = dict(environment or clean_environment())
         # LFS objects do not go this way (a plain ssh host is no LFS server): its hook must not try.
         environment.update(GIT_SSH_COMMAND=ssh.command(), GIT_SSH_VARIANT="ssh", GIT_LFS_SKIP_PUSH="1")
-        url = "ssh://%s%s" % (ssh.bracketed, urllib.parse.quote(dest))
+        url = "ssh://%s%s" % (ssh.in_url, urllib.parse.quote(dest))
         receive = "sh -c %s rented-receive" % shlex.quote(script)
         ran = self._run(
             "-c", "push.gpgSign=false", "push", "--quiet", "--no-verify", "--no-follow-tags", "--recurse-submodules=no",

@@ -102,8 +102,13 @@ class Ssh:
 
     @property
     def bracketed(self) -> str:
-        """The address as it stands before a colon or in a URL."""
+        """The address as it stands before a colon."""
         return "[%s]" % self.address if ":" in self.address else self.address
+
+    @property
+    def in_url(self) -> str:
+        """The address as it stands in a URL, where the ``%`` before an interface would begin a code."""
+        return self.bracketed.replace("%", "%25")
 
 
 @contextlib.contextmanager

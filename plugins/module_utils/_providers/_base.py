@@ -58,6 +58,7 @@ class Provider(abc.ABC):
     SECRET_OPTIONS: tuple = ()  # those of OPTIONS whose values are secrets
     NAMES_MATTER: bool = False  # whether the account's name says which instances are meant; else it is only a word of the user
     HOURS_PER_MONTH: float = 730.0  # what a price per month is divided by; 8760 / 12
+    CANNOT: dict = {}  # mixin that it lacks -> the sentence that says what to do instead, where the usual one does not help
     NO_PRICES: str | None = None  # where offers have no price: the sentence that says so, and where a person finds the prices
 
     # Replaced by tests, which do not wait.

@@ -17,6 +17,7 @@ import json
 import logging
 import re
 import sys
+import urllib.parse
 
 from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names, _http, _values
 from ansible_collections.rented.gpu.plugins.module_utils._errors import (
@@ -535,8 +536,8 @@ class _Library:
     def __init__(self, api_key: str, endpoint: str, timeout: float) -> None:
         try:
             import requests.exceptions as errors
+            from vastai.api import client as library
             from vastai.api import instances, keys, offers
-            from vastai.api.client import VastClient
         except ImportError as error:
             raise MissingLibrary(
                 "Vast.ai needs the Python package 'vastai' (1.9 or newer) for %s, which says: %s. "
@@ -544,7 +545,39 @@ class _Library:
                 VastProvider.NAME,
             ) from None
         self.errors, self.instances, self.keys, self.offers = errors, instances, keys, offers
-        self.client = VastClient(api_key=api_key, server_url=endpoint, retry=1, timeout=timeout)
+        self.client = _careful(library, errors)(api_key=api_key, server_url=endpoint, retry=1, timeout=timeout)
+
+
+def _careful(library, errors):
+    """The official client, with a limit on the size of an answer, and without going to another server when an answer says so.
+
+    By itself it reads whatever comes into memory, and asks a stranger the same, though without the key.
+    """
+    import requests
+
+    class Session(library.VastSession):
+        def rebuild_auth(self, prepared_request, response):
+            target = urllib.parse.urlsplit(prepared_request.url)
+            if not self.same_service(target):
+                raise errors.RequestException(
+                    "it redirects to another server (%s); nothing was sent there. Check the endpoint" % target.hostname
+                )
+
+    class Client(library.VastClient):
+        def _request(self, method, url, headers, json_data=None, timeout=None):
+            with Session(self.server_url) as session:
+                request = session.prepare_request(requests.Request(method=method, url=url, headers=headers, json=json_data))
+                response = session.send(request, timeout=self.timeout if timeout is None else timeout, stream=True)
+                kept = bytearray()
+                for block in response.iter_content(65536):
+                    kept += block
+                    if len(kept) > _http.ANSWER_LIMIT:
+                        response.close()
+                        raise errors.RequestException("it answered more than %d MB" % (_http.ANSWER_LIMIT // (1024 * 1024)))
+                response._content = bytes(kept)
+                return response
+
+    return Client
 
 
 # --- what an instance is ---------------------------------------------------------------------------------------------

@@ -210,6 +210,46 @@ def test_a_key_file_of_the_account_and_ipv6(provider, listing, tmp_path):
     assert variables["ansible_ssh_common_args"].endswith("-o IdentitiesOnly=yes")
 
 
+# --- one instance, two accounts --------------------------------------------------------------------------------------
+
+TWINS = "accounts: [{provider: example, name: a, api_key: k1}, {provider: example, name: b, api_key: k2%s}]\n"
+
+
+def test_an_instance_that_two_accounts_list_is_one_host_of_the_first(provider, listing, messages, tmp_path):
+    key = tmp_path / "key"
+    key.write_text("-----BEGIN OPENSSH PRIVATE KEY-----\n")
+    provider.answers.update({"k1": [provider.make(1), provider.make(2)], "k2": [provider.make(number) for number in range(2, 15)]})
+    text = TWINS % (", ssh_private_key_file: '%s'" % key) + "include_raw: true\n"
+    hosts = listing(text).hosts
+    assert {name: host.vars["rented_account"] for name, host in hosts.items()} == {
+        "example-%d" % number: "a" if number < 3 else "b" for number in range(1, 15)
+    }
+    assert "ansible_ssh_private_key_file" not in hosts["example-2"].vars
+    ((kind, text),) = messages
+    assert kind == "warning" and "The Example account 'b' lists 1 of the instances that the account 'a' lists (2)." in text
+    assert "Each is listed once, under 'a'" in text
+
+
+def test_the_warning_of_many_twins_is_short_and_comes_from_the_cache_too(provider, listing, messages, tmp_path):
+    rows = [provider.make(number) for number in range(1, 31)]
+    provider.answers.update({"k1": rows, "k2": rows})
+    for _time in range(2):
+        assert len(listing(TWINS % "" + CACHE % (tmp_path / "cache")).hosts) == 30
+    assert len(provider.asked) == 2 and len(messages) == 2
+    assert "lists 30 of the instances" in messages[1][1] and "10 …" in messages[1][1] and "11" not in messages[1][1]
+
+
+def test_the_same_id_at_another_endpoint_is_another_instance(provider, listing, messages):
+    provider.answers.update({"k1": [provider.make(1)], "k2": [provider.make(1)]})
+    hosts = listing(TWINS % ", endpoint: 'https://other.invalid'").hosts
+    assert set(hosts) == {"example-1-example-a-1", "example-1-example-b-1"} and messages == []
+
+
+def test_a_list_that_moves_on_between_its_pages_gives_no_host_twice(provider, listing, messages):
+    provider.answers["key-of-env"] = [provider.make(1), provider.make(2), provider.make(1, state="stopped")]
+    assert listing("states: [running, stopped]").hosts["example-1"].vars["rented_state"] == "running" and messages == []
+
+
 # --- accounts --------------------------------------------------------------------------------------------------------
 
 
@@ -296,11 +336,11 @@ def test_file_names(listing, tmp_path, name, wanted):
 
 
 def test_equal_names_get_the_long_form_for_all_of_them(provider, listing):
-    provider.answers.update({"k1": [provider.make(1, label="lab"), provider.make(2, label="solo")], "k2": [provider.make(1, label="lab")]})
+    provider.answers.update({"k1": [provider.make(1, label="lab"), provider.make(2, label="solo")], "k2": [provider.make(3, label="lab")]})
     inventory = listing(
         'accounts: [{provider: example, name: a, api_key: k1}, {provider: example, name: b, api_key: k2}]\nhostname: "{{ rented_label }}"\n'
     )
-    assert set(inventory.hosts) == {"lab-example-a-1", "lab-example-b-1", "solo"}
+    assert set(inventory.hosts) == {"lab-example-a-1", "lab-example-b-3", "solo"}
 
 
 @pytest.mark.parametrize("label", ["rented", "all", "ungrouped", "localhost", "127.0.0.1", "state_running", "mine", "label_state_running"])

@@ -16,6 +16,8 @@ import sys
 import pytest
 from ansible.errors import AnsibleError
 
+from ansible_collections.rented.gpu.tests.fakes.between import Flood, OtherKeys, Proxy, Stranger
+
 ROOT = pathlib.Path(__file__).absolute().parents[4]
 COLLECTIONS = ROOT / ".collections" if (ROOT / ".collections").is_dir() else ROOT.parents[2]
 
@@ -212,6 +214,70 @@ def test_a_provider_that_is_down(vast, in_process, messages):
                 in_process(fake, text)
             assert set(in_process(fake, text + "on_provider_error: warn\n")) == {"vast-1"}
     assert any("The list of instances is not complete, 1 of 2 accounts" in text for kind, text in messages if kind == "warning")
+
+
+TEAM = "accounts:\n- {provider: vast, name: mine, api_key: key-of-mine-0123}\n- {provider: vast, name: yours, api_key: key-of-yours-0123}\n"
+
+
+def test_two_keys_of_one_team_list_each_instance_once(vast, in_process, messages, monkeypatch):
+    with vast.FakeVast(rows=[vast.row(1), vast.row(2)]) as fake, OtherKeys(
+        fake.url, fake.key, ("key-of-mine-0123", "key-of-yours-0123")
+    ) as front:
+        monkeypatch.setenv("VAST_URL", front.url)
+        text = TEAM.replace("name:", "endpoint: '%s', name:" % front.url)
+        hosts = in_process(fake, text)
+        assert {name: variables["rented_account"] for name, variables in hosts.items()} == {"vast-1": "mine", "vast-2": "mine"}
+        assert len(front.seen) == 2  # both were asked
+    warnings = [text for kind, text in messages if kind == "warning"]
+    assert len(warnings) == 1 and "account 'yours' lists 2 of the instances that the account 'mine' lists (1, 2)" in warnings[0]
+    assert "key-of" not in warnings[0]
+
+
+@pytest.mark.parametrize("second", ["{provider: vast, name: again}", "{provider: vast, name: again, api_key: '%(key)s'}"])
+def test_an_account_under_two_names_is_refused_before_anybody_is_asked(vast, in_process, second):
+    with vast.FakeVast(rows=[vast.row(1)]) as fake:
+        text = "accounts:\n- {provider: vast, name: one}\n- %s\n" % (second % {"key": fake.key})
+        with pytest.raises(
+            AnsibleError, match=r"Accounts 1 \('one'\) and 2 \('again'\) are one and the same at Vast.ai: leave one out"
+        ) as caught:
+            in_process(fake, text)
+        assert fake.calls("list") == [] and fake.key not in str(caught.value)
+
+
+def test_an_endpoint_that_redirects_to_a_stranger(vast, in_process):
+    with vast.FakeVast(rows=[vast.row(1)]) as fake, Stranger() as stranger:
+        fake.fault("list", "redirect", times=-1, to=stranger.url.replace("127.0.0.1", "localhost") + "/api/v1/instances/")
+        with pytest.raises(AnsibleError, match=r"it redirects to another server \(localhost\); nothing was sent there"):
+            in_process(fake)
+        assert (len(fake.calls("list")), stranger.seen) == (1, [])
+
+
+def test_ten_megabytes_are_listed(vast, in_process):
+    rows = [vast.row(number, onstart="x" * 420_000) for number in range(1, 26)]
+    with vast.FakeVast(rows=rows) as fake:
+        assert len(in_process(fake)) == 25
+
+
+def test_forty_megabytes_are_given_up(vast, in_process):
+    with vast.FakeVast(rows=[vast.row(1)]) as fake, Flood(4000) as flood:
+        text = "accounts: [{provider: vast, endpoint: '%s'}]\n" % flood.url
+        with pytest.raises(AnsibleError, match="it answered more than 32 MB"):
+            in_process(fake, text)
+        assert len(flood.seen) == 1 and flood.sent < 48 * 1024 * 1024
+
+
+def test_proxies_of_the_environment(vast, command):
+    """What requests does for the official client, seen from the proxy."""
+    clean = dict.fromkeys(("no_proxy", "NO_PROXY", "all_proxy", "ALL_PROXY", "https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY"), "")
+    with vast.FakeVast(rows=[vast.row(number) for number in range(1, 31)]) as fake, Proxy() as proxy:
+        assert len(hosts_of(command(fake, "", **{**clean, "http_proxy": proxy.url}))) == 30
+        assert len(proxy.seen) == 2 and all(target.startswith(fake.url) for _method, target, _headers, _body in proxy.seen)
+        assert len(hosts_of(command(fake, "", **{**clean, "http_proxy": proxy.url, "no_proxy": "127.0.0.1"}))) == 30
+        assert len(proxy.seen) == 2
+        # Over https the proxy sees a tunnel; here it leads to a server that speaks no TLS, so nothing else can be said.
+        done = command(fake, "", **{**clean, "https_proxy": proxy.url, "VAST_URL": fake.url.replace("http:", "https:")})
+        assert "vast-1" not in done.stdout and proxy.methods[2:] and set(proxy.methods[2:]) == {"CONNECT"}
+        assert fake.key not in repr(proxy.seen[2:]) and fake.key.encode() not in proxy.tunnelled
 
 
 @pytest.mark.parametrize("name", ["rented.yml", "rehearsal.rented.yml"])

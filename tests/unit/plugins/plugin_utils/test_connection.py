@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import pathlib
 import shlex
@@ -146,3 +147,55 @@ def test_an_instance_without_an_address_has_no_ansible_host(tmp_path, monkeypatc
     monkeypatch.setenv("RENTED_GPU_HOME", str(tmp_path / "a"))
     variables = _connection.Connection().variables(Instance("vast", "home", "42"))
     assert "ansible_host" not in variables and "ansible_port" not in variables and "ansible_user" not in variables
+
+
+def test_the_key_of_the_instance_comes_before_that_of_the_account(tmp_path, monkeypatch):
+    monkeypatch.setenv("RENTED_GPU_HOME", str(tmp_path / "a"))
+    instance = dataclasses.replace(INSTANCE, ssh_private_key_file="/keys/mine")
+    variables = _connection.Connection().variables(instance, private_key_file="/keys/account")
+    assert variables["ansible_ssh_private_key_file"] == "/keys/mine"
+    assert "-o IdentitiesOnly=yes" in variables["ansible_ssh_common_args"]
+
+
+@SSH
+def test_every_jump_host_is_checked_as_strictly_as_the_instance(home, monkeypatch, tmp_path):
+    """What ssh hands to the shell for each hop, read back hop by hop with ``ssh -G``."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    instance = dataclasses.replace(INSTANCE, ssh_jump="ada@a.example.org:2201,[2001:db8::2]:2202,c")
+    command = command_of_ansible(_connection.Connection().variables(instance), monkeypatch)
+    options = effective([*command, "-F", "none", "-G", "192.0.2.1"])
+    assert options["hostkeyalias"] == "vast-42" and "proxyjump" not in options
+    target, port = "192.0.2.1", "2222"
+    for host, port_of_hop, user in (("c", "22", None), ("2001:db8::2", "2202", None), ("a.example.org", "2201", "ada")):
+        # As ssh does it: its tokens first, then the shell's words.
+        expanded = options["proxycommand"].replace("%%", "\0").replace("%h", target).replace("%p", port).replace("\0", "%")
+        words = shlex.split(expanded)
+        assert words[words.index("-W") + 1] == "[%s]:%s" % (target, port)
+        assert words[-2:] == ["--", host]
+        options = effective([words[0], "-F", "none", "-G", *words[1:]])
+        assert (options["hostname"], options["port"]) == (host, port_of_hop)
+        assert user is None or options["user"] == user
+        assert options["stricthostkeychecking"] == "accept-new" and options["batchmode"] == "yes"
+        assert options["userknownhostsfile"].replace("%%", "%").startswith(str(home / "known_hosts") + " ")
+        assert options["userknownhostsfile"].endswith("/.ssh/known_hosts2")
+        assert options["forwardagent"] == "no" and options["controlmaster"] == "false"
+        target, port = host, port_of_hop
+    assert options.get("proxycommand") is None
+
+
+@SSH
+@pytest.mark.parametrize("hashed", [False, True])
+def test_a_pinned_key_is_forgotten_and_no_other(tmp_path, monkeypatch, hashed):
+    monkeypatch.setenv("RENTED_GPU_HOME", str(tmp_path / "a"))
+    connection = _connection.Connection()
+    assert not connection.forget_host_key(INSTANCE)
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "k")], check=True)
+    key = " ".join((tmp_path / "k.pub").read_text().split()[:2])
+    path = pathlib.Path(connection.known_hosts)
+    path.write_text("# mine\nvast-42 %s\nvast-421 %s\n* %s\n[192.0.2.1]:2222 %s\n" % (key, key, key, key))
+    if hashed:
+        subprocess.run(["ssh-keygen", "-q", "-H", "-f", str(path)], check=True, capture_output=True)
+    lines = path.read_text().splitlines()
+    assert connection.forget_host_key(INSTANCE) and not connection.forget_host_key(INSTANCE)
+    assert path.read_text().splitlines() == [line for number, line in enumerate(lines) if number != 1]
+    assert os.stat(path).st_mode & 0o777 == 0o600

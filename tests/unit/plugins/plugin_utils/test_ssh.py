@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from ansible_collections.rented.gpu.plugins.plugin_utils import _ssh
+from ansible_collections.rented.gpu.plugins.plugin_utils import _git, _rsync, _ssh
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure
 
 
@@ -96,3 +96,42 @@ def test_the_agent_is_lent_on_a_connection_of_its_own_and_taken_back(monkeypatch
     monkeypatch.delenv("SSH_AUTH_SOCK")
     with pytest.raises(Failure, match="SSH_AUTH_SOCK"):
         _ssh.LentAgent(connection, {})
+
+
+@pytest.mark.parametrize(
+    ("address", "before_a_colon", "in_a_url"),
+    [
+        ("192.0.2.1", "192.0.2.1", "192.0.2.1"),
+        ("gpu.example.org", "gpu.example.org", "gpu.example.org"),
+        ("2001:db8::1", "[2001:db8::1]", "[2001:db8::1]"),
+        ("fe80::1%eth0", "[fe80::1%eth0]", "[fe80::1%25eth0]"),
+    ],
+)
+def test_an_address_where_a_colon_would_end_it(address, before_a_colon, in_a_url):
+    connection = Connection(host=address, port=22, remote_user="root", private_key_file=None, ssh_args="", ssh_common_args=COMMON)
+    ssh = _ssh.Ssh(connection, {})
+    assert (ssh.address, ssh.bracketed, ssh.in_url) == (address, before_a_colon, in_a_url)
+
+
+@pytest.mark.parametrize("address", ["2001:db8::1", "fe80::1%lo"])
+def test_git_and_rsync_hand_an_ipv6_address_to_ssh_as_it_is(address, tmp_path):
+    """Both take it out of its brackets; a stand-in for ssh writes down what it was called with."""
+    stand_in = tmp_path / "ssh"
+    stand_in.write_text('#!/bin/sh\nprintf "%s\\n" "$@" > "$0.called"\nexit 1\n')
+    stand_in.chmod(0o755)
+    connection = Connection(
+        host=address, port=2222, remote_user="root", private_key_file=None, ssh_args="", ssh_common_args="", ssh_executable=str(stand_in)
+    )
+    ssh = _ssh.Ssh(connection, {})
+    subprocess.run(["git", "init", "-q", str(tmp_path / "r")], check=True)
+    identity = ["-c", "user.name=Ada Lovelace", "-c", "user.email=ada@example.org"]
+    subprocess.run(["git", "-C", str(tmp_path / "r"), *identity, "commit", "-q", "--allow-empty", "-m", "x"], check=True)
+    for send in (
+        lambda: _git.Repository(str(tmp_path / "r"), "r").push(ssh, "/workspace/r", ["HEAD:refs/heads/x"]),
+        lambda: _rsync.send(ssh, str(tmp_path / "r"), "/workspace/r", [], False),
+    ):
+        with pytest.raises(Failure):
+            send()
+        called = (tmp_path / "ssh.called").read_text().splitlines()
+        assert address in called and "Port=2222" in called and not any("[" in word for word in called if address in word)
+        (tmp_path / "ssh.called").unlink()

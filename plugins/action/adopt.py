@@ -1,0 +1,206 @@
+# Copyright (c) 2026, the rented.gpu contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Controller side of `rented.gpu.adopt`: from a pasted ssh command to a lease, with one login in between."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+import re
+
+from ansible_collections.rented.gpu.plugins.module_utils import _leases, _ssh_command, _values
+from ansible_collections.rented.gpu.plugins.module_utils._errors import NotFound, RentedError, nearest
+from ansible_collections.rented.gpu.plugins.module_utils._leases import Lease
+from ansible_collections.rented.gpu.plugins.module_utils._providers import adopted
+from ansible_collections.rented.gpu.plugins.modules.adopt import ARGUMENT_SPEC as SPEC
+from ansible_collections.rented.gpu.plugins.plugin_utils import _accounts, _first_login
+from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure, RoleAction
+from ansible_collections.rented.gpu.plugins.plugin_utils._connection import Connection
+from ansible_collections.rented.gpu.plugins.plugin_utils._names import default_name
+
+PREFIX = "adopt_"
+PROVIDER = adopted.AdoptedProvider.NAME
+SETTINGS = tuple(PREFIX + name for name in SPEC if name != "variables")
+NAMELESS = "_raw_params"  # the variable in which Ansible leaves what follows the first blank of -e name=value
+RUNPOD_PROXY = (
+    "ssh.runpod.io is RunPod's proxy: it opens terminals and runs no commands, so no playbook works over it. "
+    "Paste the other command of the page, 'SSH over exposed TCP'."
+)
+
+
+class ActionModule(RoleAction):
+    ARGUMENT_SPEC = SPEC
+    COUNTED = False
+    _requires_connection = False
+
+    def work(self, arguments):
+        self.warnings = []
+        try:
+            self._check(arguments)
+            leases = _leases.read_all(PROVIDER)
+            command = _ssh_command.parse(arguments["ssh"]) if arguments["ssh"] else None
+            found = self._find(arguments, command, leases)
+            result = self._absent(arguments, found) if arguments["state"] == "absent" else self._present(arguments, command, found, leases)
+        except RentedError as error:
+            raise Failure(error.message) from None
+        if self.warnings:
+            result["warnings"] = self.warnings
+        return result
+
+    @staticmethod
+    def _check(arguments):
+        """What can be known to be wrong by itself. Raises `RentedError`."""
+        if NAMELESS in arguments["variables"]:
+            raise RentedError(
+                "A value that was given with -e was cut at its first blank, and nothing was done. It takes quotes inside of the quotes: "
+                "-e 'adopt_ssh=\"ssh -p 12345 root@192.0.2.1\"'."
+            )
+        for name in arguments["variables"]:
+            if name not in SETTINGS:
+                raise RentedError("'%s' is not a setting, and nothing was done. %s" % (name, nearest(name, SETTINGS)))
+        for name in ("ssh", "name", "id"):
+            # A template that came out empty must not mean "any host".
+            if arguments[name] is not None and not arguments[name].strip():
+                raise RentedError("'%s' is empty; leave it out or give it a value." % name)
+        if not (arguments["ssh"] or arguments["name"] or arguments["id"]):
+            raise RentedError(
+                "Say which host: paste the ssh command that its page shows, for example -e 'adopt_ssh=\"ssh -p 12345 root@192.0.2.1\"'."
+            )
+        if arguments["gpu"] and not re.search(r"[A-Za-z]{2}|[A-Za-wyzA-WYZ]|\d{3}", arguments["gpu"]):
+            raise RentedError("'%s' names no GPU. Write it as 'RTX 4090' or '2x RTX 4090'." % arguments["gpu"])
+        price = arguments["price_per_hour"]
+        if price is not None and (_values.number(price) is None or price < 0):
+            raise RentedError("The price is a number of USD per hour, not below 0; %s is none." % price)
+        for name in ("started_at", "ends_at"):
+            if arguments[name] and _values.moment(arguments[name]) is None:
+                raise RentedError(
+                    "'%s' is %r, which is no date and time. Write it as '2026-12-01 18:00', in UTC." % (name, arguments[name])
+                )
+        if arguments["login_timeout"] <= 0:
+            raise RentedError("'login_timeout' is a number of seconds above 0.")
+
+    @staticmethod
+    def _find(arguments, command, leases):
+        """The lease that is meant, or None. Raises `NotFound` where a host was named that should be there."""
+        if command:
+            return next((lease for lease in leases if adopted.same_address(lease, command.host, command.port, command.jump)), None)
+        key = "id" if arguments["id"] else "name"
+        found = next((lease for lease in leases if (lease.id if key == "id" else lease.label) == arguments[key]), None)
+        if found is None and arguments["state"] == "present":
+            known = ", ".join("%s (id %s)" % (lease.label, lease.id) if lease.label else lease.id for lease in leases) or "none"
+            raise NotFound("No adopted host has the %s '%s'; adopted are: %s. To adopt one, give adopt_ssh." % (key, arguments[key], known))
+        return found
+
+    # --- present -------------------------------------------------------------------------------------------------
+
+    def _present(self, arguments, command, found, leases):
+        lease = self._lease(arguments, command, found, leases)
+        instance = adopted.instance(lease, PROVIDER)
+        host = default_name(instance)
+        ends = _values.moment(lease.ends_at)
+        if ends and ends < _now():
+            self.warnings.append("The time of %s ended at %s." % (host, ends))
+        login = "not tried"
+        if arguments["login"] and not self.check_mode:
+            login, warning = _first_login.attempt(Connection().variables(instance), host, arguments["login_timeout"])
+            self.warnings.extend([warning] if warning else [])
+        changed = found != lease
+        if changed and not self.check_mode:
+            _leases.save(lease)
+        next_command = "ansible-playbook -i rented.yml rented.gpu.bootstrap --limit %s" % host
+        verb = "would be adopted" if self.check_mode and found is None else "is adopted"
+        self._display.display("%s %s. Next: %s" % (host, verb, next_command))
+        return {
+            "changed": changed,
+            "host": host,
+            "lease": lease.as_dict(),
+            "path": _leases.path_of(lease),
+            "login": login,
+            "next": next_command,
+            "diff": _difference(found, lease),
+        }
+
+    def _lease(self, arguments, command, found, leases):
+        """The lease as it shall be: what was known, changed by what is given."""
+        changes = {name: arguments[name] for name in ("price_per_hour", "gpu", "note") if arguments[name] is not None}
+        changes.update({name: _values.moment(arguments[name]) for name in ("started_at", "ends_at") if arguments[name]})
+        if arguments["name"]:
+            adopted.check_label(arguments["name"], found, leases)
+            changes["label"] = arguments["name"]
+        key = found and found.ssh_private_key_file
+        if arguments["private_key_file"]:
+            key = _accounts.private_key(arguments["private_key_file"], "private_key_file")
+        elif command and command.private_key_file:
+            key = self._pasted_key(command.private_key_file) or key
+        changes["ssh_private_key_file"] = key
+        if command:
+            self.warnings.extend(command.warnings)
+            if command.host.lower() == "ssh.runpod.io":
+                self.warnings.append(RUNPOD_PROXY)
+            changes.update(
+                ssh_host=command.host,
+                ssh_port=command.port,
+                ssh_user=command.user,
+                ssh_jump=command.jump,
+                ssh_forwards=[list(pair) for pair in command.forwards],
+            )
+        if found is not None:
+            return dataclasses.replace(found, **changes)
+        return Lease(
+            provider=PROVIDER,
+            account=PROVIDER,
+            id=adopted.host_id(command.host, command.port, {lease.id for lease in leases}),
+            adopted_at=_now(),
+            **changes,
+        )
+
+    def _pasted_key(self, path):
+        """The key that the command names. Pages show a usual place there, which need not be that of this user's key."""
+        try:
+            return _accounts.private_key(path, "The command")
+        except RentedError as error:
+            self.warnings.append("%s It was left out; ssh tries the keys that it knows." % error.message)
+            return None
+
+    # --- absent --------------------------------------------------------------------------------------------------
+
+    def _absent(self, arguments, found):
+        if found is None:
+            return {"changed": False, "host": None, "lease": None, "path": None}
+        instance = adopted.instance(found, PROVIDER)
+        if not self.check_mode:
+            # The key first: without the lease nobody would know its name any more.
+            Connection().forget_host_key(instance)
+            _leases.remove(found)
+            self._display.display(
+                "%s is forgotten here. It goes on running, and costing, until it is ended at its owner's web page." % default_name(instance)
+            )
+        return {
+            "changed": True,
+            "host": default_name(instance),
+            "lease": None,
+            "path": _leases.path_of(found),
+            "diff": _difference(found, None),
+        }
+
+
+def _difference(before, after):
+    """For --diff: both leases as text."""
+    return {
+        "before": _text(before),
+        "after": _text(after),
+        "before_header": "lease",
+        "after_header": "lease",
+    }
+
+
+def _text(lease):
+    if lease is None:
+        return ""
+    return json.dumps({name: value for name, value in lease.as_dict().items() if value not in (None, [])}, indent=1, sort_keys=True) + "\n"
+
+
+def _now():
+    return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

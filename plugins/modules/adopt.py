@@ -1,0 +1,166 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the rented.gpu contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: adopt
+short_description: Take a host that was rented by hand into the inventory
+version_added: 0.1.0
+description:
+  - Makes a host of the inventory from the ssh command that a provider's page shows.
+  - Writes a lease, one file below C(leases) in the state directory of the controller. From then on the provider V(adopted) lists the host
+    beside those of all other providers, and every playbook works on it.
+  - A host is known by its address. The same address again changes the lease; what is not given stays as it was.
+  - The command is read, and never run; none of it reaches a shell.
+  - Runs on the controller, without any connection to the host of the task. Use it with C(hosts) set to V(localhost).
+author:
+  - The rented.gpu contributors (@rented-gpu)
+options:
+  ssh:
+    description:
+      - The ssh command, for example V(ssh -p 12345 root@192.0.2.1 -L 8080:localhost:8080), or an address such as V(root@192.0.2.1:12345).
+      - A Host of C(~/.ssh/config) stays what it is, and ssh goes on looking it up there.
+      - What only matters to a terminal is dropped. Agent forwarding, and options that switch the check of host keys off, are dropped with a
+        warning. An option that would change how the host is reached and cannot be honoured is an error.
+      - Left out, the host is found by O(name) or O(id).
+    type: str
+  name:
+    description:
+      - The host's name (label). With O(ssh), the host gets this name; without it, the adopted host of this name is meant.
+    type: str
+  id:
+    description:
+      - The id of a host that was adopted before, as M(rented.gpu.instance_info) lists it.
+    type: str
+  state:
+    description:
+      - V(present) adopts the host, or changes what is known of it.
+      - V(absent) forgets it, and the host key that was pinned for it. The machine itself goes on running, and costing; it is ended at its owner's web
+        page.
+    type: str
+    choices: [present, absent]
+    default: present
+  private_key_file:
+    description:
+      - The private SSH key that logs in, on the controller. Left out, the one in O(ssh) counts, else ssh chooses.
+    type: path
+  gpu:
+    description:
+      - Which GPUs the host has, in any spelling, for example V(RTX 4090) or V(2x A100 80GB). Left out, it is not known.
+    type: str
+  price_per_hour:
+    description:
+      - What the host costs, in USD per hour.
+    type: float
+  started_at:
+    description:
+      - Since when it is paid for, in ISO 8601. Without a zone it is UTC.
+    type: str
+  ends_at:
+    description:
+      - When the time that was paid for ends, in ISO 8601. Without a zone it is UTC.
+    type: str
+  note:
+    description:
+      - Words of yours, kept in the lease and in C(rented_tags). Not a secret.
+    type: str
+  login:
+    description:
+      - Whether to log in once before the host is adopted. A refused key, an address that does not exist and a changed host key are errors; a host
+        that does not answer yet is adopted with a warning.
+      - Not done in check mode, because a first login pins the host key.
+    type: bool
+    default: true
+  login_timeout:
+    description:
+      - Seconds to wait for the host in that login.
+    type: int
+    default: 10
+  variables:
+    description:
+      - Names of variables that were set for the playbook. Each must be V(adopt_) and the name of an option; the nearest is named otherwise.
+      - V(_raw_params) among them tells that a value after C(-e) was cut at a blank, for want of quotes.
+    type: list
+    elements: str
+    default: []
+attributes:
+  check_mode:
+    support: full
+    description: Says whether the lease would change, and writes nothing.
+  diff_mode:
+    support: full
+    description: Shows the lease before and after.
+seealso:
+  - module: rented.gpu.instance_info
+  - plugin: rented.gpu.instances
+    plugin_type: inventory
+"""
+
+EXAMPLES = r"""
+- name: Adopt a host
+  rented.gpu.adopt:
+    ssh: ssh -p 12345 root@192.0.2.1 -L 8080:localhost:8080
+    name: homework
+    gpu: RTX 4090
+    price_per_hour: 0.34
+    ends_at: "2026-12-01 18:00"
+
+- name: Forget it
+  rented.gpu.adopt:
+    name: homework
+    state: absent
+"""
+
+RETURN = r"""
+host:
+  description: The name of the host in the inventory, where the inventory file has no O(rented.gpu.instances#inventory:hostname).
+  type: str
+  returned: always, null when there was nothing to forget
+  sample: adopted-192.0.2.1-12345
+lease:
+  description: What is known of the host. Null when it is forgotten.
+  type: dict
+  returned: always
+path:
+  description: The file of the lease.
+  type: str
+  returned: always, null when there was nothing to forget
+login:
+  description: What the login gave, V(works), V(no answer) or V(not tried).
+  type: str
+  returned: when O(state=present)
+next:
+  description: The command that makes the host ready.
+  type: str
+  returned: when O(state=present)
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+ARGUMENT_SPEC = {
+    "ssh": {"type": "str"},
+    "name": {"type": "str"},
+    "id": {"type": "str"},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "private_key_file": {"type": "path"},
+    "gpu": {"type": "str"},
+    "price_per_hour": {"type": "float"},
+    "started_at": {"type": "str"},
+    "ends_at": {"type": "str"},
+    "note": {"type": "str"},
+    "login": {"type": "bool", "default": True},
+    "login_timeout": {"type": "int", "default": 10},
+    "variables": {"type": "list", "elements": "str", "default": []},
+}
+
+
+def main():
+    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
+    module.fail_json(msg="This module has its work in an action plugin; it cannot run by itself.")
+
+
+if __name__ == "__main__":
+    main()
