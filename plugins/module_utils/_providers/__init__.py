@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError, nearest
+from ansible_collections.rented.gpu.plugins.module_utils._providers.aws import AwsProvider
 from ansible_collections.rented.gpu.plugins.module_utils._providers.rehearsal import RehearsalProvider
 from ansible_collections.rented.gpu.plugins.module_utils._providers.vast import VastProvider
 
@@ -14,6 +15,7 @@ PROVIDERS = {
     provider.NAME: provider
     for provider in (
         VastProvider,
+        AwsProvider,
         RehearsalProvider,
     )
 }
