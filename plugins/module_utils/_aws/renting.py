@@ -424,21 +424,18 @@ def _lets_ssh_in(rule: dict) -> bool:
 # --- the request -----------------------------------------------------------------------------------------------------
 
 
-def tokens(account: str, region: str, name: str) -> list:
-    """The idempotency tokens of a name, one for each time that it is rented again."""
-    return [
-        "rented-gpu-" + hashlib.sha256(json.dumps([account, region, name, number]).encode()).hexdigest()[:40]
-        for number in range(GENERATIONS)
-    ]
+def tokens(region: str, name: str) -> list:
+    """The idempotency tokens of a name, one for each time that it is rented again. AWS keeps them apart by account."""
+    return ["rented-gpu-" + hashlib.sha256(json.dumps([region, name, number]).encode()).hexdigest()[:40] for number in range(GENERATIONS)]
 
 
-def run(connection, account: str, region: str, request: LaunchRequest, wanted: dict) -> str:
+def run(connection, region: str, request: LaunchRequest, wanted: dict) -> str:
     """Rent once, and return the id. ``wanted`` is what RunInstances takes, without names and tokens.
 
     The token is made from the name: AWS answers a second request for it with the instance of the first. A token whose instance is
     terminated, or has another name by now, is used up; AWS remembers it for a while after it has forgotten the instance.
     """
-    names = tokens(account, region, request.name)
+    names = tokens(region, request.name)
     used: dict = {}
     for row in _launched(connection, region, names):
         tags = machines.tags_of(row)

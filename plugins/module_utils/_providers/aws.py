@@ -190,7 +190,7 @@ class AwsProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, CanLis
         self._raw = {}
         regions = self.regions()
         listed = list(zip(regions, self._in_regions(regions, self._rows)))
-        self._learn_types({row.get("InstanceType"): None for _region, rows in listed for row in rows}, listed)
+        self._learn_types({region: {row.get("InstanceType") for row in rows} for region, rows in listed})
         kept = [(region, row) for region, rows in listed for row in rows if self._counts(row)]
         self._learn_images(kept)
         found = []
@@ -223,10 +223,16 @@ class AwsProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, CanLis
         described = self._types.get(row.get("InstanceType"))
         return bool(described.count != 0) if described else machines.may_have_gpu(str(row.get("InstanceType") or ""))
 
-    def _learn_types(self, names, listed: list) -> None:
-        """Ask for the types that are not known yet, each once, in a region that has it; a type unknown to all of them stays unknown."""
-        left = {name: [region for region, rows in listed if any(row.get("InstanceType") == name for row in rows)] for name in names}
-        left = {name: regions for name, regions in left.items() if name and name not in self._types}
+    def _learn_types(self, seen: dict) -> None:
+        """Ask for the types (region -> names) that are not known yet, each once, in a region that has it.
+
+        A type that none of its regions describes stays unknown.
+        """
+        left: dict = {}
+        for region, names in seen.items():
+            for name in names:
+                if name and name not in self._types:
+                    left.setdefault(name, []).append(region)
         while left:
             questions: dict = {}
             for name, regions in left.items():
@@ -330,7 +336,7 @@ class AwsProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, CanLis
         if options.get("iam_instance_profile"):
             kind = "Arn" if options["iam_instance_profile"].startswith("arn:") else "Name"
             wanted["IamInstanceProfile"] = {kind: options["iam_instance_profile"]}
-        instance_id = renting.run(connection, self.account, region, request, wanted)
+        instance_id = renting.run(connection, region, request, wanted)
         self._where[instance_id] = region
         return instance_id
 
@@ -434,7 +440,7 @@ class AwsProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, CanLis
             self._check_region(name)
         regions = [name for name in self.regions() if not wish.regions or name in wish.regions]
         offered = dict(zip(regions, self._in_regions(regions, self._offered_types)))
-        self._learn_offered(offered)
+        self._learn_types(offered)
         fitting = {
             region: sorted(name for name in names if self._types.get(name) and _may_fit(self._types[name], wish))
             for region, names in offered.items()
@@ -471,10 +477,6 @@ class AwsProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, CanLis
             Filters=[{"Name": "instance-type", "Values": list(machines.GPU_FAMILIES)}],
         )
         return [row["InstanceType"] for row in rows if row.get("InstanceType")]
-
-    def _learn_offered(self, offered: dict) -> None:
-        rows = [(region, [{"InstanceType": name} for name in names]) for region, names in offered.items()]
-        self._learn_types({name: None for names in offered.values() for name in names}, rows)
 
     def _offer(self, region: str, name: str, price: float | None, spot: bool, volumes: dict) -> Offer:
         described = self._types[name]
