@@ -13,7 +13,7 @@ class ModuleDocFragment:
 options:
   provider:
     description:
-      - The provider, V(vast) or V(rehearsal).
+      - The provider, V(vast), V(aws) or V(rehearsal).
     type: str
   account:
     description:

@@ -64,6 +64,30 @@ THROTTLED = {
 CAPACITY = {"InsufficientInstanceCapacity", "InsufficientHostCapacity", "InsufficientReservedInstanceCapacity", "InsufficientCapacity"}
 QUOTA = {"VcpuLimitExceeded", "InstanceLimitExceeded", "MaxSpotInstanceCountExceeded", "SpotInstanceCountLimitExceeded"}
 
+# The operations of EC2 that are asked for here. Each client has a method for each operation of its model: with all of them it takes
+# 14 ms and 1.3 MB, and there is one for each region.
+OPERATIONS = (
+    "AuthorizeSecurityGroupIngress",
+    "CreateSecurityGroup",
+    "CreateTags",
+    "DeleteKeyPair",
+    "DescribeImages",
+    "DescribeInstances",
+    "DescribeInstanceTypeOfferings",
+    "DescribeInstanceTypes",
+    "DescribeKeyPairs",
+    "DescribeRegions",
+    "DescribeSecurityGroups",
+    "DescribeSpotPriceHistory",
+    "DescribeSubnets",
+    "DescribeVpcs",
+    "GetConsoleOutput",
+    "ImportKeyPair",
+    "RunInstances",
+    "StartInstances",
+    "StopInstances",
+    "TerminateInstances",
+)
 # What is read of a row of DescribeInstances. The rest is not even parsed, unless the raw answers are wanted.
 INSTANCE_MEMBERS = (
     "InstanceId",
@@ -71,7 +95,6 @@ INSTANCE_MEMBERS = (
     "State",
     "InstanceType",
     "LaunchTime",
-    "Placement",
     "Platform",
     "PlatformDetails",
     "PublicIpAddress",
@@ -139,8 +162,7 @@ class Connection:
             session = botocore.session.Session(profile=self.profile)
             if self.keys:
                 session.set_credentials(*self.keys)
-            if self.lean:
-                _slim(session.get_component("data_loader"))
+            _slim(session.get_component("data_loader"), self.lean)
             self._session = session
         return self._session
 
@@ -340,10 +362,14 @@ def _where(region: str | None) -> str:
     return " in %s" % region if region else ""
 
 
-def _slim(loader) -> None:
-    """Take out of this session's description of EC2 what is not read of an instance: its parser then passes over it."""
-    shapes = loader.load_service_model("ec2", "service-2").get("shapes") or {}
+def _slim(loader, lean: bool) -> None:
+    """Take out of this session's description of EC2 what is not used, and, if ``lean``, what is not read of an instance."""
+    model = loader.load_service_model("ec2", "service-2")
+    model["operations"] = {name: model["operations"][name] for name in OPERATIONS if name in model["operations"]}
+    if not lean:
+        return
     for shape, wanted in (("Instance", INSTANCE_MEMBERS), ("InstanceNetworkInterface", INTERFACE_MEMBERS)):
-        members = (shapes.get(shape) or {}).get("members")
-        if members:
-            shapes[shape]["members"] = {name: member for name, member in members.items() if name in wanted}
+        members = model["shapes"][shape]["members"]
+        model["shapes"][shape]["members"] = {name: member for name, member in members.items() if name in wanted}
+    # Reading a time takes the library as long as reading all the rest of an instance.
+    model["shapes"]["Instance"]["members"]["LaunchTime"]["shape"] = "String"
