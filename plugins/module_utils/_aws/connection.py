@@ -118,6 +118,10 @@ class Refused(Exception):
         self.error = error
 
 
+class _NotTheApi(Exception):
+    """What answered is something else."""
+
+
 class Connection:
     """Clients of one account for any region. ``keys`` are (access key id, secret, session token or None), else AWS's own chain decides.
 
@@ -163,6 +167,7 @@ class Connection:
             if self.keys:
                 session.set_credentials(*self.keys)
             _slim(session.get_component("data_loader"), self.lean)
+            session.register("before-parse", self._look)
             self._session = session
         return self._session
 
@@ -199,8 +204,10 @@ class Connection:
 
     def secrets(self) -> list:
         """The secrets of the credentials that were found; asks nobody."""
-        found = getattr(self._session, "_credentials", None)
-        return [value for value in (getattr(found, name, None) for name in ("_secret_key", "_token")) if isinstance(value, str)]
+        # Not by their properties: those of temporary credentials renew them.
+        found = getattr(getattr(self._session, "_credentials", None), "__dict__", {})
+        values = [found.get(name) for name in ("secret_key", "_secret_key", "token", "_token")]
+        return [value for value in values if isinstance(value, str)]
 
     # --- calling -----------------------------------------------------------------------------------------------------
 
@@ -229,10 +236,23 @@ class Connection:
         errors = self.library().exceptions
         try:
             return function()
+        except _NotTheApi as error:
+            raise ProviderUnavailable("%s%s, when asked to %s, %s." % (TITLE, _where(region), what, error), NAME) from None
         except errors.ClientError as error:
             raise self._refusal(error, what, region, service, once, refusals) from None
         except (errors.BotoCoreError, self.library().parsers.ResponseParserError, ValueError, OSError) as error:
             raise self._trouble(error, what, region, once) from None
+
+    def _look(self, response_dict=None, **_more) -> None:
+        """Called by botocore for each answer. Where there is no XML or JSON in it, its parser would only say that it is none."""
+        answer = response_dict or {}
+        status, headers, body = answer.get("status_code") or 0, answer.get("headers") or {}, answer.get("body") or b""
+        if status in _http.REDIRECTS:
+            raise _NotTheApi("redirects to another address; the request was not sent there. Check the endpoint")
+        if isinstance(body, bytes) and _http.is_web_page(body[:200].decode("utf-8", "replace"), str(headers.get("content-type") or "")):
+            if status < 500:
+                raise _NotTheApi("answered a web page instead of its API. Check the endpoint, and whether a proxy is in between")
+            answer["body"] = b""  # a gateway's page about its own trouble: botocore takes it for that, and asks again
 
     def _refusal(self, error, what: str, region: str | None, service: str, once: bool, refusals):
         """The error for an answer that says no."""
@@ -294,13 +314,6 @@ class Connection:
             return RentedError("The price offered is below the spot price of now%s (%s). Offer more." % (where, said), NAME, status)
         if ".NotFound" in code or code in ("InvalidInstanceID.Malformed", "ParameterNotFound"):
             return NotFound("%s knows nothing of this: %s%s (%s)." % (TITLE, what, where, said), NAME, status)
-        if status in (301, 302, 303, 307, 308):
-            return ProviderUnavailable(
-                "%s%s redirects to another address when asked to %s; the request was not sent there. Check the endpoint."
-                % (TITLE, where, what),
-                NAME,
-                status,
-            )
         if status == 410:
             return _http.failure(TITLE, NAME, self.endpoint or "its own address", status, said, what)
         if status >= 500 or code in ("InternalError", "Unavailable", "ServiceUnavailable", "InternalFailure"):
@@ -334,9 +347,7 @@ class Connection:
         elif isinstance(error, (errors.ConnectTimeoutError, errors.ReadTimeoutError)):
             found = "did not answer in time"
         elif isinstance(error, self.library().parsers.ResponseParserError):
-            page = "a web page instead of its API" if re.search(r"(?i)<!doctype html|<html", words) else "something that is not its API"
-            found = "answered %s. Check the endpoint, and whether a proxy is in between; the request was to" % page
-            return ProviderUnavailable("%s%s %s %s." % (TITLE, where, found, what), NAME)
+            found = "answered something that is not its API (is the endpoint right?)"
         elif isinstance(error, (errors.ConnectionError, errors.HTTPClientError)):
             found = "did not answer (connection failed)"
         else:

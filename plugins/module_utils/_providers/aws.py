@@ -197,7 +197,7 @@ class AwsProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, CanLis
         for region, row in kept:
             made = instance(row, self.account, region, self._types.get(row.get("InstanceType")), self._user(region, row), self.secrets())
             self._where[made.id] = region
-            self.remember_raw(made.id, _plain(row))
+            self.remember_raw(made.id, _plain({**row, "Tags": machines.tags_of(row)}))
             found.append(made)
         return found
 
