@@ -22,7 +22,9 @@ from __future__ import annotations
 import argparse
 import base64
 import calendar
+import datetime
 import fnmatch
+import functools
 import gzip
 import http.client
 import json
@@ -43,6 +45,7 @@ import botocore.session
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from botocore.retries.standard import ExponentialBackoff
 from botocore.validate import ParamValidator
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.ec2.models import ec2_backends
@@ -103,6 +106,23 @@ def price(instance_type: str) -> float:
     return round(described["VCpuInfo"]["DefaultVCpus"] * 0.05 + memory * 0.02, 4)
 
 
+@functools.lru_cache(None)
+def _moto_port() -> int:
+    """The port of moto's server. Its state is of the process, so there is one, which ends with the process."""
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    return server.get_host_and_port()[1]
+
+
+def alone(monkeypatch, home) -> None:
+    """For tests: no credentials and settings of whoever runs them, and waits between two tries that are too short to notice."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda self, context: 0.01)
+
+
 def _model(service: str):
     return _MODELS.get_service_model(service)
 
@@ -117,9 +137,7 @@ class FakeAws:
         self._faults: list = []
         self._lock = threading.Lock()
         self._rented: dict = {}
-        self._moto = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-        self._moto.start()
-        self.moto_port = self._moto.get_host_and_port()[1]
+        self.moto_port = _moto_port()
         self.reset()
         handler = type("Handler", (_Handler,), {"fake": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", port), handler)
@@ -137,7 +155,6 @@ class FakeAws:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join(5)
-        self._moto.stop()
 
     @property
     def env(self) -> dict:
@@ -212,7 +229,11 @@ class FakeAws:
             ("Deep Learning ARM64 Base OSS Nvidia Driver GPU AMI (Ubuntu 24.04) 20261103", "arm64"),
             ("Deep Learning Base Proprietary Nvidia Driver GPU AMI (Ubuntu 22.04) 20260601", "x86_64"),
         )
-        return [self.image(region, name, architecture=kind, owner_alias="amazon", owner_id="898082745236") for name, kind in names]
+        amazon = {"owner_alias": "amazon", "owner_id": "898082745236"}
+        return [
+            self.image(region, name, architecture=kind, creation_date=datetime.datetime.strptime(name.split()[-1], "%Y%m%d"), **amazon)
+            for name, kind in names
+        ]
 
     def parameter(self, name: str, value: str, region: str = REGION) -> None:
         """A parameter of Systems Manager."""
@@ -423,7 +444,7 @@ class FakeAws:
 
     def _GetProducts(self, _region, params, *_rest) -> tuple:
         """The Price List API, with the machines that have GPUs, each also with Windows and reserved, and gp3 volumes."""
-        found = [product for product in products() if all(_matches(product, rule) for rule in params.get("Filters") or [])]
+        found = [product for product in _all_products() if all(_matches(product, rule) for rule in params.get("Filters") or [])]
         start = int(params.get("NextToken") or 0)
         size = params.get("MaxResults") or 100
         answer = {"FormatVersion": "aws_v1", "PriceList": [json.dumps(product) for product in found[start : start + size]]}
@@ -451,6 +472,11 @@ def products():
             yield _product(common, "Hrs", price(name))
             yield _product({**common, "operatingSystem": "Windows"}, "Hrs", price(name) * 2)
             yield _product({**common, "capacitystatus": "UnusedCapacityReservation"}, "Hrs", price(name) * 3)
+
+
+@functools.lru_cache(None)
+def _all_products() -> tuple:
+    return tuple(products())
 
 
 def _product(attributes: dict, unit: str, usd: float) -> dict:

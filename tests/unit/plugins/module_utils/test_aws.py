@@ -30,7 +30,7 @@ from ansible_collections.rented.gpu.plugins.module_utils._providers.aws import A
 
 pytest.importorskip("moto", reason="moto is not installed; EC2 cannot be simulated")
 
-from ansible_collections.rented.gpu.tests.fakes.aws import KEY, REGION, SECRET, FakeAws
+from ansible_collections.rented.gpu.tests.fakes.aws import KEY, REGION, SECRET, FakeAws, alone
 
 FIXTURES = pathlib.Path(__file__).resolve().parents[3] / "fixtures" / "aws"
 ACCOUNT = {"regions": [REGION], "access_key_id": KEY, "secret_access_key": SECRET}
@@ -38,16 +38,7 @@ ACCOUNT = {"regions": [REGION], "access_key_id": KEY, "secret_access_key": SECRE
 
 @pytest.fixture(autouse=True)
 def nothing_of_the_machine(monkeypatch, tmp_path):
-    """No credentials of whoever runs the tests; waits that are counted instead of waited."""
-    import os
-
-    from botocore.retries import standard
-
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setattr(standard.ExponentialBackoff, "delay_amount", lambda self, context: 0.01)
+    alone(monkeypatch, tmp_path)
 
 
 @pytest.fixture
