@@ -414,6 +414,14 @@ class FakeAws:
                     return self._error("ec2", 400, "UnsupportedOperation", words)
         return self._pass_on(method, path, headers, raw)
 
+    def _DeleteKeyPair(self, region, params, method, path, headers, raw) -> tuple:
+        """EC2 takes the id of a key pair, moto only its name; to both, one that is gone is no error."""
+        found = [pair.key_name for pair in self.backend(region).key_pairs.values() if pair.id == params.get("KeyPairId")]
+        if "KeyPairId" in params:
+            name = found[0] if found else "none"
+            raw = urllib.parse.urlencode({"Action": "DeleteKeyPair", "Version": "2016-11-15", "KeyName": name}).encode()
+        return self._pass_on(method, path, headers, raw)
+
     def _DescribeInstanceTypeOfferings(self, region, params, method, path, headers, raw) -> tuple:
         """EC2 takes wildcards in the values of every filter; moto does not for this one."""
         patterns = [params.pop(name) for name in list(params) if name.startswith("Filter.1.Value.")]

@@ -103,7 +103,7 @@ def test_what_was_made_for_one_launch_serves_the_next(fake, provider):
 
 
 def test_a_key_pair_that_the_account_has_is_used_and_a_group_that_was_left_half_done_is_mended(fake, provider):
-    fake.backend().import_key_pair("adas-key", base64.b64encode(SSH.encode()), {})
+    fake.backend().import_key_pair("adas-key", SSH.encode(), {})
     vpc = next(iter(fake.backend().vpcs))
     fake.backend().create_security_group("rented-gpu-ssh", "x", vpc_id=vpc)
     provider.launch(wanted())
@@ -115,7 +115,7 @@ def test_a_key_pair_that_the_account_has_is_used_and_a_group_that_was_left_half_
 def test_options_are_sent_as_they_are_meant(fake, provider):
     subnet = next(iter(subnet for zone in fake.backend().subnets.values() for subnet in zone.values()))
     group = fake.backend().create_security_group("mine", "x", vpc_id=subnet.vpc_id)
-    fake.backend().import_key_pair("adas-key", base64.b64encode(SSH.encode()), {})
+    fake.backend().import_key_pair("adas-key", SSH.encode(), {})
     options = {
         "instance_type": "g5.xlarge",
         "subnet_id": subnet.id,
@@ -630,7 +630,7 @@ def test_a_long_list_of_types_is_asked_for_in_pieces(fake, provider, monkeypatch
 
 def test_keys_are_registered_in_every_region_asked_and_forgotten_again(fake):
     provider = provider_of(fake, regions=["eu-west-1", REGION])
-    fake.backend().import_key_pair("old", base64.b64encode(OTHER.encode()), {})
+    fake.backend().import_key_pair("old", OTHER.encode(), {})
     key_id = provider.add_key("laptop", SSH)
     assert [part.split(":")[0] for part in key_id.split(",")] == ["eu-west-1", REGION]
     listed = {key.name: key for key in provider.list_keys()}
@@ -646,7 +646,7 @@ def test_keys_are_registered_in_every_region_asked_and_forgotten_again(fake):
 
 def test_a_name_that_is_taken_leaves_nothing_behind(fake):
     provider = provider_of(fake, regions=["eu-west-1", REGION])
-    fake.backend().import_key_pair("laptop", base64.b64encode(OTHER.encode()), {})
+    fake.backend().import_key_pair("laptop", OTHER.encode(), {})
     with pytest.raises(RentedError, match="has another key called 'laptop'"):
         provider.add_key("laptop", SSH)
     assert fake.backend("eu-west-1").key_pairs == {}
