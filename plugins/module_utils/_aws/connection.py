@@ -377,10 +377,34 @@ def _slim(loader, lean: bool) -> None:
     """Take out of this session's description of EC2 what is not used, and, if ``lean``, what is not read of an instance."""
     model = loader.load_service_model("ec2", "service-2")
     model["operations"] = {name: model["operations"][name] for name in OPERATIONS if name in model["operations"]}
-    if not lean:
-        return
+    if lean:
+        _slim_instances(model)
+    # Nine of ten shapes belong to other operations, and most of the rest is documentation: what is freed serves the answers.
+    model["shapes"] = _needed(model["operations"], model["shapes"])
+
+
+def _slim_instances(model: dict) -> None:
     for shape, wanted in (("Instance", INSTANCE_MEMBERS), ("InstanceNetworkInterface", INTERFACE_MEMBERS)):
         members = model["shapes"][shape]["members"]
         model["shapes"][shape]["members"] = {name: member for name, member in members.items() if name in wanted}
     # Reading a time takes the library as long as reading all the rest of an instance.
     model["shapes"]["Instance"]["members"]["LaunchTime"]["shape"] = "String"
+
+
+def _needed(operations: dict, shapes: dict) -> dict:
+    """The shapes that the operations lead to, without their documentation."""
+    found: dict = {}
+    left: list = [operations]
+    while left:
+        part = left.pop()
+        if isinstance(part, list):
+            left += part
+        elif isinstance(part, dict):
+            if isinstance(part.get("documentation"), str):
+                del part["documentation"]
+            name = part.get("shape")
+            if isinstance(name, str) and name in shapes and name not in found:
+                found[name] = shapes[name]
+                left.append(shapes[name])
+            left += part.values()
+    return found

@@ -39,7 +39,7 @@ from ansible_collections.rented.gpu.plugins.module_utils._providers._base import
 
 LOG = logging.getLogger("rented.gpu.aws")
 
-PAGE_SIZE = 500  # instances; the API's maximum is 1000, and a page is parsed as a whole
+PAGE_SIZE = 200  # instances; the API's maximum is 1000, but a page is parsed as a whole and takes ten times its size
 BATCH = 100  # types or images of one question
 MOST_THREADS = 16
 LARGEST_DISK_GB = 16384  # of a gp3 volume in every region
