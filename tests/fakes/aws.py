@@ -94,7 +94,6 @@ ERRORS = {
     ),
     "expired": (400, "RequestExpired", "Request has expired. Timestamp date is 2026-01-01T00:00:00Z"),
 }
-SERVICES = {"ec2": "2016-11-15", "pricing": None, "ssm": None}
 logging.getLogger("werkzeug").setLevel(logging.ERROR)  # moto's server tells each request
 _MODELS = botocore.session.Session()
 

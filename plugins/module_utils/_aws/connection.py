@@ -15,6 +15,7 @@ import sys
 import threading
 
 from ansible_collections.rented.gpu.plugins.module_utils import _http
+from ansible_collections.rented.gpu.plugins.module_utils._aws import credentials
 from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     AuthenticationError,
     MissingCredentials,
@@ -28,7 +29,6 @@ from ansible_collections.rented.gpu.plugins.module_utils._errors import (
 NAME = "aws"
 TITLE = "AWS"
 DEFAULT_REGION = "us-east-1"
-SERVICES = {"ec2": "EC2", "ssm": "SSM", "pricing": "the price list"}
 
 WRONG_KEY = {
     "AuthFailure",
@@ -331,7 +331,7 @@ class Connection:
         if isinstance(error, RentedError):
             return error
         if isinstance(error, errors.NoCredentialsError):
-            return MissingCredentials("No credentials for %s were found. Set AWS_ACCESS_KEY_ID or AWS_PROFILE, or log in." % TITLE, NAME)
+            return MissingCredentials("No credentials for %s were found. Looked at %s." % (TITLE, ", ".join(credentials.PLACES)), NAME)
         if isinstance(error, (errors.ProfileNotFound, errors.PartialCredentialsError, errors.ConfigParseError, errors.ConfigNotFound)):
             return MissingCredentials("The configuration of %s is not usable: %s." % (TITLE, words.rstrip(".")), NAME)
         if isinstance(error, (errors.SSOError, errors.TokenRetrievalError)) or kind.startswith("Login"):

@@ -10,6 +10,7 @@ not answer there is no price: that is no error. Its products are JSON in strings
 
 from __future__ import annotations
 
+import concurrent.futures
 import datetime
 import json
 import logging
@@ -21,34 +22,43 @@ LOG = logging.getLogger("rented.gpu.aws")
 
 HOME = "us-east-1"
 PAGE_SIZE = 100  # the API's maximum
-VALUE_LIMIT = 1024  # characters of one value of a filter
+MOST_THREADS = 8
 # One line per type and region: Linux, without other software, on hardware that is shared, not reserved.
 LINUX = {"operatingSystem": "Linux", "preInstalledSw": "NA", "tenancy": "Shared", "capacitystatus": "Used"}
 
 
 def on_demand(connection, types, regions) -> dict:
-    """(region, type) -> USD per hour, for those that the price list has."""
+    """(region, type) -> USD per hour, for those that the price list has. One question for each type, a few side by side."""
+    regions = set(regions)
+    place = {"regionCode": next(iter(regions))} if len(regions) == 1 else {}
+
+    def ask(name: str) -> dict:
+        found: dict = {}
+        for product in _products(connection, {**LINUX, **place, "instanceType": name}):
+            attributes = _attributes(product)
+            price, where = _hourly(product), (attributes.get("regionCode"), name)
+            if price is None or where[0] not in regions or attributes.get("marketoption", "OnDemand") != "OnDemand":
+                continue
+            # Of two prices for one thing the higher is the safe one.
+            found[where] = max(price, found.get(where, 0.0))
+        return found
+
     found: dict = {}
-    for chunk in _chunks(sorted(types)):
-        for product in _products(connection, {**LINUX, "instanceType": chunk, "regionCode": sorted(regions)}):
-            attributes = _values.mapping(_values.mapping(product.get("product")).get("attributes"))
-            price = _hourly(product)
-            if price is not None:
-                where = (attributes.get("regionCode"), attributes.get("instanceType"))
-                # Of two prices for one thing the higher is the safe one.
-                found[where] = max(price, found.get(where, 0.0))
+    with concurrent.futures.ThreadPoolExecutor(max_workers=MOST_THREADS) as pool:
+        for part in pool.map(ask, sorted(types)):
+            found.update(part)
     return found
 
 
 def storage(connection, regions) -> dict:
     """Region -> USD per GB and month of a gp3 volume."""
     found = {}
-    for product in _products(connection, {"volumeApiName": "gp3", "productFamily": "Storage", "regionCode": sorted(regions)}):
-        attributes = _values.mapping(_values.mapping(product.get("product")).get("attributes"))
+    for product in _products(connection, {"volumeApiName": "gp3", "productFamily": "Storage"}):
+        region = _attributes(product).get("regionCode")
         for dimension in _dimensions(product):
             price = _values.number(_values.mapping(dimension.get("pricePerUnit")).get("USD"))
-            if price and str(dimension.get("unit") or "").lower().startswith("gb-mo"):
-                found[attributes.get("regionCode")] = price
+            if price and region in regions and str(dimension.get("unit") or "").lower().startswith("gb-mo"):
+                found[region] = price
     return found
 
 
@@ -78,7 +88,7 @@ def spot(connection, region: str, types) -> dict:
 
 def _products(connection, wanted: dict):
     """The products that have these attributes; none where the price list may not be read."""
-    filters = [_filter(name, value) for name, value in wanted.items()]
+    filters = [{"Type": "TERM_MATCH", "Field": name, "Value": value} for name, value in wanted.items()]
     try:
         for text in connection.pages(
             HOME,
@@ -99,20 +109,8 @@ def _products(connection, wanted: dict):
         LOG.debug("AWS: no prices: %s", error.message)
 
 
-def _filter(name: str, value) -> dict:
-    values = [value] if isinstance(value, str) else list(value)
-    return {"Type": "TERM_MATCH" if len(values) == 1 else "ANY_OF", "Field": name, "Value": ",".join(values)}
-
-
-def _chunks(names: list) -> list:
-    """The names in lists that fit into the value of one filter."""
-    chunks: list = []
-    for name in names:
-        if chunks and len(",".join(chunks[-1])) + len(name) + 1 <= VALUE_LIMIT:
-            chunks[-1].append(name)
-        else:
-            chunks.append([name])
-    return chunks
+def _attributes(product: dict) -> dict:
+    return _values.mapping(_values.mapping(product.get("product")).get("attributes"))
 
 
 def _dimensions(product: dict) -> list:

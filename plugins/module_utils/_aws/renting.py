@@ -9,7 +9,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-import logging
 import math
 import re
 
@@ -18,8 +17,6 @@ from ansible_collections.rented.gpu.plugins.module_utils._aws import keys, machi
 from ansible_collections.rented.gpu.plugins.module_utils._aws.connection import NAME, TITLE, Refused
 from ansible_collections.rented.gpu.plugins.module_utils._errors import NotFound, ProviderUnavailable, RentedError, nearest
 from ansible_collections.rented.gpu.plugins.module_utils._models import LaunchRequest
-
-LOG = logging.getLogger("rented.gpu.aws")
 
 # What LaunchRequest.options may hold.
 LAUNCH_OPTIONS = (
@@ -50,8 +47,7 @@ USER_DATA_HEADS = (
     "MIME-Version:",
 )
 TAG_LIMIT = 256  # characters of a value
-GENERATIONS = 50  # rentals under one name that AWS may still remember
-WINDOW = 200  # values of one filter
+GENERATIONS = 50  # rentals under one name that AWS may still remember; a filter takes 200 values
 
 # Images that AWS makes for deep learning, by the names of its release notes; the first pattern that has an image decides.
 IMAGES = (
@@ -479,7 +475,7 @@ def _launched(connection, region: str, names: list) -> list:
         "describe_instances",
         "Reservations",
         "look for what was rented under the name",
-        Filters=[{"Name": "tag:" + TOKEN_TAG, "Values": names[:WINDOW]}],
+        Filters=[{"Name": "tag:" + TOKEN_TAG, "Values": names}],
     )
     return [row for reservation in rows for row in reservation.get("Instances") or []]
 

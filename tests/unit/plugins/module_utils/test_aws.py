@@ -9,6 +9,9 @@ import builtins
 import json
 import logging
 import pathlib
+import re
+import subprocess
+import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -16,7 +19,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from ansible_collections.rented.gpu.plugins.module_utils import _http
-from ansible_collections.rented.gpu.plugins.module_utils._aws import connection, credentials, machines
+from ansible_collections.rented.gpu.plugins.module_utils._aws import connection, machines
 from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     AuthenticationError,
     MissingCredentials,
@@ -333,51 +336,42 @@ def test_states_spot_addresses_and_odd_labels_as_the_server_tells_them(fake, pro
     assert one.started_at.endswith("Z") and len(one.started_at) == 20
 
 
-def test_an_instance_with_nothing_but_an_ipv6_address(fake, provider):
-    (placed,) = fake.place(1)
-    placed.nics[0].public_ip = None
-    placed.nics[0].ipv6_addresses = ["2001:db8::7"]
-    placed.nics[0].public_ip_auto_assign = False
+def rewritten(fake, change):
+    """Let ``change(request, body)`` have the answers to DescribeInstances."""
     real = fake._pass_on
 
-    def v6(method, path, headers, raw):
-        status, answer_headers, body = real(method, path, headers, raw)
-        if b"Action=DescribeInstances&" in raw + b"&":
-            import re
-
-            body = re.sub(rb"<(ipAddress|publicIp)>[^<]*</\1>", b"", body)
-            body = re.sub(
-                rb"<networkInterfaceSet>.*?</networkInterfaceSet>",
-                b"<networkInterfaceSet><item><ipv6AddressesSet><item><ipv6Address>2001:db8::7</ipv6Address></item></ipv6AddressesSet></item>"
-                b"</networkInterfaceSet>",
-                body,
-                flags=re.S,
-            )
+    def passed_on(method, path, headers, raw):
+        status, answer_headers, body = real(method, path, headers, raw.replace(b"&NextToken=more", b""))
+        if raw.startswith(b"Action=DescribeInstances&"):
+            body = change(raw, body)
         return status, answer_headers, body
 
-    fake._pass_on = v6
+    fake._pass_on = passed_on
+
+
+def test_an_instance_with_nothing_but_an_ipv6_address(fake, provider):
+    """moto has none: what it says of addresses is replaced by what EC2 says of such an instance."""
+    fake.place(1)
+    interface = b"<ipv6AddressesSet><item><ipv6Address>2001:db8::7</ipv6Address></item></ipv6AddressesSet>"
+
+    def only_v6(_raw, body):
+        body = re.sub(rb"<ipAddress>[^<]*</ipAddress>", b"", body)
+        return re.sub(
+            rb"<networkInterfaceSet>.*</networkInterfaceSet>",
+            b"<networkInterfaceSet><item>%s</item></networkInterfaceSet>" % interface,
+            body,
+            flags=re.S,
+        )
+
+    rewritten(fake, only_v6)
     (found,) = provider.list_instances()
     assert (found.ssh_host, found.ssh_port) == ("2001:db8::7", 22)
 
 
 def test_an_instance_between_two_pages_comes_once(fake, provider):
     fake.place(1)
-    real = fake._pass_on
-
-    def twice(method, path, headers, raw):
-        status, answer_headers, body = real(method, path, headers, raw)
-        if b"Action=DescribeInstances" in raw and b"NextToken" not in raw and b"DescribeInstanceTypes" not in raw:
-            body = body.replace(b"</DescribeInstancesResponse>", b"<nextToken>more</nextToken></DescribeInstancesResponse>")
-        return status, answer_headers, body
-
-    def tokenless(method, path, headers, raw):
-        return (
-            twice(method, path, headers, raw.replace(b"&NextToken=more", b""))
-            if b"NextToken" not in raw
-            else real(method, path, headers, raw.replace(b"&NextToken=more", b""))
-        )
-
-    fake._pass_on = tokenless
+    end = b"</DescribeInstancesResponse>"
+    rewritten(fake, lambda raw, body: body if b"NextToken" in raw else body.replace(end, b"<nextToken>more</nextToken>" + end))
     assert len(provider.list_instances()) == 1
     assert len(fake.calls("DescribeInstances")) == 2
 
@@ -552,9 +546,6 @@ def test_files_elsewhere(monkeypatch, tmp_path):
 
 
 def test_looking_for_credentials_imports_no_library_and_asks_nobody():
-    import subprocess
-    import sys
-
     code = (
         "import socket, sys; sys.path.insert(0, %r)\n"
         "def no(*a, **k): raise AssertionError('asked the network')\n"
@@ -645,8 +636,6 @@ def test_without_the_library_the_command_is_named(monkeypatch):
 
 def test_only_operations_that_are_described_are_called():
     """The clients know no others: a new call needs its line in `OPERATIONS`."""
-    import re
-
     folder = pathlib.Path(connection.__file__).parent
     text = "".join(path.read_text() for path in [*folder.glob("*.py"), pathlib.Path(aws.__file__)])
     called = {
@@ -654,4 +643,3 @@ def test_only_operations_that_are_described_are_called():
         for name in re.findall(r'"((?:authorize|create|delete|describe|get|import|run|start|stop|terminate)_[a-z_]+)"', text)
     }
     assert called - {"GetParameter", "GetProducts"} == set(connection.OPERATIONS)
-    assert credentials.PLACES
