@@ -30,9 +30,6 @@ from ansible_collections.rented.gpu.plugins.module_utils._errors import (
 )
 from ansible_collections.rented.gpu.plugins.module_utils._providers import aws
 from ansible_collections.rented.gpu.plugins.module_utils._providers.aws import AwsProvider
-
-pytest.importorskip("moto", reason="moto is not installed; EC2 cannot be simulated")
-
 from ansible_collections.rented.gpu.tests.fakes.aws import KEY, REGION, SECRET, FakeAws, alone
 
 FIXTURES = pathlib.Path(__file__).resolve().parents[3] / "fixtures" / "aws"

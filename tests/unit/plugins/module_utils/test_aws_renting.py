@@ -25,9 +25,6 @@ from ansible_collections.rented.gpu.plugins.module_utils._errors import (
 from ansible_collections.rented.gpu.plugins.module_utils._models import LaunchRequest, Wish
 from ansible_collections.rented.gpu.plugins.module_utils._providers.aws import AwsProvider
 from ansible_collections.rented.gpu.plugins.module_utils._resource import NotReached, Resource
-
-pytest.importorskip("moto", reason="moto is not installed; EC2 cannot be simulated")
-
 from ansible_collections.rented.gpu.tests.fakes.aws import KEY, REGION, SECRET, FakeAws, alone, price
 
 ACCOUNT = {"regions": [REGION], "access_key_id": KEY, "secret_access_key": SECRET}

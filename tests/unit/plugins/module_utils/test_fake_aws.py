@@ -13,11 +13,8 @@ import sys
 import urllib.error
 import urllib.request
 
+import boto3
 import pytest
-
-pytest.importorskip("moto", reason="moto is not installed; EC2 cannot be simulated")
-boto3 = pytest.importorskip("boto3")
-
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.validate import ParamValidator
