@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError, nearest
 from ansible_collections.rented.gpu.plugins.module_utils._providers.adopted import AdoptedProvider
+from ansible_collections.rented.gpu.plugins.module_utils._providers.aws import AwsProvider
 from ansible_collections.rented.gpu.plugins.module_utils._providers.gcp import GcpProvider
 from ansible_collections.rented.gpu.plugins.module_utils._providers.lambda_cloud import LambdaProvider
 from ansible_collections.rented.gpu.plugins.module_utils._providers.paperspace import PaperspaceProvider
@@ -23,6 +24,7 @@ PROVIDERS = {
         LambdaProvider,
         PaperspaceProvider,
         GcpProvider,
+        AwsProvider,
         RehearsalProvider,
         AdoptedProvider,
     )

@@ -1,0 +1,109 @@
+# Copyright (c) 2026, the rented.gpu contributors
+# GNU General Public License v3.0 or later (see LICENSE)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection; it may change without notice.
+"""What a type of instance has, who logs in to an image, and what a row of DescribeInstances says. Shapes: botocore's model of EC2."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import NamedTuple
+
+from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names, _values
+
+LOG = logging.getLogger("rented.gpu.aws")
+
+# Every type with a GPU so far begins so: G, Gr, P, and DL for Habana's accelerators. Narrows searches of offers, never the list.
+GPU_FAMILIES = ("g*", "p*", "dl*")
+_GPU_TYPE = re.compile(r"^(?:cg|dl|gr?|p)\d")
+
+LOGINS = (
+    (r"bitnami", "bitnami"),
+    (r"ubuntu", "ubuntu"),
+    (r"debian", "admin"),
+    (r"\brocky", "rocky"),
+    (r"\bfedora", "fedora"),
+    (r"\bcentos", "centos"),
+    (r"alma ?linux|\bamzn|amazon[ _-]?linux|\bal20\d\d|\brhel|red ?hat|\bsuse|\bsles|amazon-eks|oracle ?linux|\bol\d-", "ec2-user"),
+    (r"\bkali\b", "kali"),
+    (r"flatcar|coreos", "core"),
+)
+
+
+class Machine(NamedTuple):
+    """What a type has: the GPU as AWS calls it, MiB of memory per GPU, what part of a GPU it is (None: whole ones), and the rest."""
+
+    name: str
+    gpu: str | None = None
+    maker: str | None = None
+    count: int | None = None
+    vram_mb: int | None = None
+    part: float | None = None
+    vcpus: int | None = None
+    ram_gb: float | None = None
+    architectures: tuple = ()
+    usages: tuple = ()
+
+    def gpu_name(self) -> _gpu_names.GpuName:
+        """The GPU in the words of all providers. A part of a GPU has its share as variant: "1/8"."""
+        found = _gpu_names.normalise(self.gpu, self.vram_mb)
+        return found._replace(variant="1/%d" % round(1 / self.part)) if self.part else found
+
+
+def machine(row: dict) -> Machine:
+    """An entry of DescribeInstanceTypes. Trainium and Inferentia have no GpuInfo and are no GPUs.
+
+    A type with a part of a GPU has ``Count`` 0, ``LogicalGpuCount`` 1 and ``GpuPartitionSize`` 0.125, and the memory of the part.
+    """
+    gpus = _values.rows(_values.mapping(row.get("GpuInfo")).get("Gpus"))
+    first = gpus[0] if gpus else {}
+    whole = sum(_values.whole(gpu.get("Count")) or 0 for gpu in gpus)
+    size = _values.number(first.get("GpuPartitionSize"))
+    processor = _values.mapping(row.get("ProcessorInfo"))
+    return Machine(
+        name=str(row.get("InstanceType") or ""),
+        gpu=_values.text(first.get("Name")),
+        maker=_values.text(first.get("Manufacturer")),
+        count=(whole or sum(_values.whole(gpu.get("LogicalGpuCount")) or 0 for gpu in gpus) or None) if gpus else 0,
+        vram_mb=_values.whole(_values.mapping(first.get("MemoryInfo")).get("SizeInMiB")),
+        part=size if size and 0 < size < 1 else None,
+        vcpus=_values.whole(_values.mapping(row.get("VCpuInfo")).get("DefaultVCpus")),
+        ram_gb=_values.scaled(_values.mapping(row.get("MemoryInfo")).get("SizeInMiB"), 1 / 1024),
+        architectures=tuple(processor.get("SupportedArchitectures") or ()),
+        usages=tuple(row.get("SupportedUsageClasses") or ()),
+    )
+
+
+def may_have_gpu(instance_type: str) -> bool:
+    """By the name alone, for types that AWS describes no more."""
+    return bool(_GPU_TYPE.match(instance_type or ""))
+
+
+def login(image: dict, platform: str | None) -> str | None:
+    """Who logs in: by the platform of the instance, and by the image's name and description; None where neither says it.
+
+    From "Default usernames for AMIs" of the EC2 user guide; images for deep learning name the system they are made from.
+    """
+    words = " ".join(str(image.get(key) or "") for key in ("Name", "Description", "ImageLocation")) + " " + (platform or "")
+    return next((user for pattern, user in LOGINS if re.search(pattern, words.lower())), None)
+
+
+def is_windows(row: dict) -> bool:
+    """Whether there is no SSH to be had without more."""
+    return str(row.get("Platform") or "").lower() == "windows" or "windows" in str(row.get("PlatformDetails") or "").lower()
+
+
+def tags_of(row: dict) -> dict:
+    """Name -> value."""
+    return {str(tag["Key"]): str(tag.get("Value") or "") for tag in _values.rows(row.get("Tags")) if tag.get("Key")}
+
+
+def address(row: dict) -> str | None:
+    """Where SSH is answered: the public address, else an IPv6 address (these are public), else the private one."""
+    if row.get("PublicIpAddress"):
+        return _values.text(row["PublicIpAddress"])
+    found = [_values.text(row.get("Ipv6Address"))]
+    for interface in _values.rows(row.get("NetworkInterfaces")):
+        found += [_values.text(entry.get("Ipv6Address")) for entry in _values.rows(interface.get("Ipv6Addresses"))]
+    return next((host for host in found if host), None) or _values.text(row.get("PrivateIpAddress"))
