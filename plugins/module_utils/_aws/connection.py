@@ -13,8 +13,10 @@ from __future__ import annotations
 import re
 import sys
 import threading
+import time
 
 from ansible_collections.rented.gpu.plugins.module_utils import _http
+from ansible_collections.rented.gpu.plugins.module_utils._aws import reader
 from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     AuthenticationError,
     MissingCredentials,
@@ -129,14 +131,16 @@ class Connection:
     ``lean`` parses only those fields of instances that are read.
     """
 
-    def __init__(self, profile=None, keys=None, endpoint=None, timeout: float = 30, lean: bool = True) -> None:
+    def __init__(self, profile=None, keys=None, endpoint=None, timeout: float = 30, lean: bool = True, sleep=time.sleep) -> None:
         self.profile = profile
         self.keys = keys
         self.endpoint = endpoint
         self.timeout = timeout
         self.lean = lean
+        self._sleep = sleep
         self._lock = threading.Lock()
         self._clients: dict = {}
+        self._reader = None  # False: it cannot be used
         self._session = None
         self._library = None
 
@@ -217,8 +221,45 @@ class Connection:
         Reads are repeated by botocore (mode "standard"), with ``once`` nothing is. Raises a `RentedError`; for the codes in
         ``refusals`` `Refused`.
         """
+        if service == "ec2" and operation in reader.OPERATIONS and self._explained(lambda: self._may_read(region), "be asked", region):
+            return self._explained(lambda: self._read(region, operation, arguments), what, region, service, False, refusals)
         client = self.client(service, region, once)
         return self._explained(lambda: getattr(client, operation)(**arguments), what, region, service, once, refusals)
+
+    def _may_read(self, region: str) -> bool:
+        """Whether `reader` can ask this region: not where whole answers are wanted, or an address that only botocore can tell."""
+        if not self.lean:
+            return False
+        with self._lock:
+            if self._reader is None:
+                self._reader = self._make_reader()
+            return bool(self._reader and reader.address(region, self._reader.endpoint))
+
+    def _make_reader(self):
+        """False where the configuration asks for addresses of a special kind."""
+        session = self.session()
+        if any(session.get_config_variable(name) for name in ("use_fips_endpoint", "use_dualstack_endpoint")):
+            return False
+        configured = self.endpoint or reader.configured_endpoint(session)
+        return reader.Reader(session, configured, self.timeout, "%s %s" % (session.user_agent(), _http.USER_AGENT))
+
+    def _read(self, region: str, operation: str, arguments: dict) -> dict:
+        """Ask the reader; what botocore would ask again is asked again."""
+        errors = self.library().exceptions
+        for attempt in range(1, _http.TRIES + 1):
+            try:
+                return self._reader.ask(region, operation, arguments, self._look)
+            except errors.ClientError as error:
+                code, status, _words = _said(error)
+                if attempt == _http.TRIES or not (code in THROTTLED or status in _http.RETRY_STATUS or status == 500):
+                    raise
+            except errors.SSLError:
+                raise
+            except (errors.ConnectionError, errors.HTTPClientError):
+                if attempt == _http.TRIES:
+                    raise
+            self._sleep(_http.retry_wait(None, attempt))
+        raise AssertionError("unreachable")
 
     def pages(self, region: str, operation: str, key: str, what: str, service: str = "ec2", **arguments):
         """The items of all pages. An answer without ``key`` is no list: it must not read as an empty one."""

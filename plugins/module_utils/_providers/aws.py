@@ -132,7 +132,9 @@ class AwsProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, CanLis
     def _connect(self) -> Connection:
         lean = not self.keep_raw
         if lean not in self._connections:
-            self._connections[lean] = Connection(self.options.get("profile"), self._keys, self._given_endpoint, self.timeout, lean)
+            self._connections[lean] = Connection(
+                self.options.get("profile"), self._keys, self._given_endpoint, self.timeout, lean, self.sleep
+            )
         return self._connections[lean]
 
     # --- regions -----------------------------------------------------------------------------------------------------
