@@ -13,7 +13,7 @@ class ModuleDocFragment:
 options:
   provider:
     description:
-      - The provider, V(vast), V(aws) or V(rehearsal).
+      - The provider, V(vast), V(runpod), V(lambda), V(paperspace), V(gcp), V(aws), V(adopted) or V(rehearsal).
     type: str
   account:
     description:
@@ -22,13 +22,14 @@ options:
     type: str
   account_options:
     description:
-      - Further options of the account that only this provider has, for example C(engine) of V(rehearsal).
+      - Further options of the account that only this provider has, for example C(project) of V(gcp) or C(regions) of V(aws).
     type: dict
     default: {}
   api_key:
     description:
       - The API key. Left out, the provider's usual environment variables and files are looked at, for V(vast) E(VAST_API_KEY),
-        C(~/.config/vastai/vast_api_key) and C(~/.vast_api_key).
+        C(~/.config/vastai/vast_api_key) and C(~/.vast_api_key). Each provider's page in C(docs/providers) names its own.
+      - V(gcp), V(aws), V(adopted) and V(rehearsal) have no API key; what they take instead is in O(account_options).
     type: str
   endpoint:
     description:

@@ -12,8 +12,10 @@ import difflib
 class RentedError(Exception):
     """What was tried, what was found, what to do next.
 
-    ``provider`` and ``status`` (an HTTP status code) are set where they are known.
+    ``provider``, ``status`` (an HTTP status code) and ``code`` (the API's own word for the error) are set where they are known.
     """
+
+    code: str | None = None
 
     def __init__(self, message: str, provider: str | None = None, status: int | None = None) -> None:
         super().__init__(message)

@@ -29,6 +29,7 @@ VARIANTS = {
     "PCIE": "PCIe",
     "NVL": "NVL",
     "OAM": "OAM",
+    "FHHL": "FHHL",
     "SERVER": "Server",
     "WORKSTATION": "Workstation",
 }
@@ -48,6 +49,7 @@ NOISE = {
     "HBM2",
     "HBM2E",
     "HBM3E",
+    "AC",  # "B300 SXM6 AC": cooled by air
 }
 WRITTEN = {"TI": "Ti", "ADA": "Ada", "LAPTOP": "Laptop"}
 
@@ -71,9 +73,13 @@ USUAL_GB = {
     ("L40", None): 48,
     ("L40S", None): 48,
     ("M60", None): 8,
+    ("M4000", None): 8,
     ("MI300X", None): 192,
     ("P4", None): 8,
     ("P100", None): 16,
+    ("P4000", None): 8,
+    ("P5000", None): 16,
+    ("P6000", None): 24,
     ("RTX 3070", None): 8,
     ("RTX 3080 Ti", None): 12,
     ("RTX 3090", None): 24,
@@ -86,6 +92,7 @@ USUAL_GB = {
     ("RTX 5090", None): 32,
     ("RTX 2000 Ada", None): 16,
     ("RTX 4000 Ada", None): 20,
+    ("RTX 4000 SFF Ada", None): 20,
     ("RTX 5000 Ada", None): 32,
     ("RTX 6000 Ada", None): 48,
     ("RTX 4000", None): 8,
@@ -97,6 +104,7 @@ USUAL_GB = {
     ("RTX A4500", None): 20,
     ("RTX A5000", None): 24,
     ("RTX A6000", None): 48,
+    ("RTX PRO 4500", None): 32,
     ("RTX PRO 6000", None): 96,
     ("T4", None): 16,
     ("T4G", None): 16,
@@ -150,12 +158,12 @@ def normalise(raw: str | None, vram_mb=None) -> GpuName:
         plain = plain.replace(slice_of.group(0), " ")
     words = re.sub(r"(?i)max-q", "MAXQ", plain)
     words = re.sub(r"[()_\-,/]", " ", words).upper()
+    words = re.sub(r"\b([A-Z]+\d+[A-Z]?|\d+GB?)X\d{1,2}$", r"\1", words)  # Paperspace: "H100x8", "A100-80Gx8"
     words = re.sub(r"\b(\d+) ?(?:GB|GIB|G)\b", r"\1GB", words)
     words = re.sub(r"\b(RTX|GTX) ?(A?\d{3,4})", r"\1 \2", words)  # "RTX6000"
     words = re.sub(r"\b(\d{3,4}) ?(TI|ADA|SUPER|D)\b", r"\1 \2", words)  # "6000ADA", "3080TI"
     words = re.sub(r"\b(\d{3,4})S\b", r"\1 SUPER", words) if "RTX" in words or "GTX" in words else words  # Vast: "RTX 4080S"
     words = re.sub(r"\bSUPER TI\b", "TI SUPER", words)  # Vast: "RTX 4070S Ti"
-    words = re.sub(r"\b([A-Z]+\d+[A-Z]?)X\d{1,2}$", r"\1", words)  # Paperspace: "H100x8"
     kept = []
     for word in words.split():
         gigabytes = re.match(r"^(\d+)GB$", word)
@@ -177,6 +185,7 @@ def normalise(raw: str | None, vram_mb=None) -> GpuName:
 
 def _family(model: str, variant: str | None) -> tuple:
     model = re.sub(r"^Q RTX ", "RTX ", model)  # Vast: "Q RTX 8000" is the Quadro
+    model = re.sub(r" Ada SFF$", " SFF Ada", model)  # RunPod writes it both ways
     if re.match(r"^A[2-6]\d00$", model):  # Lambda and Paperspace leave "RTX" off; "A100" and "A10" are other cards
         model = "RTX " + model
     pro = re.match(r"^RTX PRO (\d{4})(?: BLACKWELL)?(?: (S|WS|Max-Q))?$", model)

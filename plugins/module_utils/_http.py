@@ -10,6 +10,7 @@ anything else. A key is in a header, never in a URL, never in a message, and nev
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import re
@@ -116,7 +117,8 @@ def is_web_page(body: str, content_type: str = "") -> bool:
 def error_words(data) -> tuple:
     """``(code, words)`` of an error answer's JSON, in any of the shapes that providers use.
 
-    problem+json ``{type,title,detail}``, ``{error,msg}``, ``{error:{code,message}}``, ``{code,message}``, ``{errors:[…]}``.
+    problem+json ``{type,title,detail}``, ``{error,msg}``, ``{error:{code,message}}``, ``{code,message}``,
+    ``{code,message,issues:[…]}``, ``{errors:[…]}``.
     """
     if isinstance(data, list) and data:
         return error_words(data[0])
@@ -134,6 +136,13 @@ def error_words(data) -> tuple:
     if words is None and data.get("errors"):
         inner_code, words = error_words(data["errors"])
         code = code or inner_code
+    elif words and isinstance(data.get("errors"), list):
+        # RunPod says "Request validation failed." there, and here what failed.
+        parts = [item for item in data["errors"] if isinstance(item, str)]
+        words = "%s: %s" % (words.rstrip(".:"), "; ".join(parts)) if parts else words
+    if isinstance(data.get("issues"), list):  # which field is wrong is only there
+        issues = [item["message"] for item in data["issues"] if isinstance(item, dict) and isinstance(item.get("message"), str)]
+        words = ": ".join(part for part in (words, "; ".join(issues)) if part) or None
     return (str(code) if code is not None else None), words
 
 
@@ -232,26 +241,20 @@ class JsonApi:
         """The decoded answer of a read."""
         return self.call("GET", path, query=query, what=what)
 
-    def call(self, method: str, path: str, query: dict | None = None, body=None, what: str | None = None):
+    def call(self, method: str, path: str, query: dict | None = None, body=None, what: str | None = None, repeat: bool = False):
         """The decoded JSON of the answer, or None when it is empty.
 
-        ``query`` values that are None are left out; ``what`` says in a message what was tried ("list the instances").
+        ``query`` values that are None are left out; ``what`` says in a message what was tried ("list the instances");
+        ``repeat`` is for a write that does no more when it is sent twice: it is then tried as often as a read.
         Raises `AuthenticationError`, `NotFound`, `RateLimited`, `ProviderUnavailable` or `RentedError`.
         """
         what = what or "%s %s" % (method, path)
-        url = self.endpoint + path
-        if query:
-            pairs = [(key, value) for key, value in query.items() if value is not None]
-            url += "?" + urllib.parse.urlencode(pairs, doseq=True)
-        headers = {"Accept": "application/json"}
-        self._api_key = self._give_key()
-        if self._api_key:
-            headers["Authorization"] = "Bearer " + self._api_key
+        url, headers = self._address(path, query, "application/json")
         data = None
         if body is not None:
             data = json.dumps(body)
             headers["Content-Type"] = "application/json"
-        tries = self.tries if method in RETRY_METHODS else 1
+        tries = self.tries if repeat or method in RETRY_METHODS else 1
         for attempt in range(1, tries + 1):
             last = attempt == tries
             try:
@@ -268,6 +271,50 @@ class JsonApi:
             return self._decode(status, answer_headers.get("Content-Type") or "", text, what)
         raise AssertionError("unreachable")
 
+    def events(self, path: str, query: dict | None = None, what: str | None = None, quiet: float = 5.0, longest: float = 20.0) -> list:
+        """What a stream of events (``text/event-stream``) gives: the text of each ``data`` line.
+
+        Such a stream has no end. It is read until nothing comes for ``quiet`` seconds, for ``longest`` seconds at most, and up to the
+        limit of an answer. Sent once. Raises as `call` does, but not for a stream that broke off after something had come.
+        """
+        what = what or "GET " + path
+        url, headers = self._address(path, query, "text/event-stream")
+        found, size, end = [], 0, time.monotonic() + longest
+        try:
+            with self.pace:
+                answer = self._open("GET", url, None, headers, min(self.timeout, quiet))
+            kind = answer.headers.get("Content-Type") or ""
+            if answer.code != 200 or "event-stream" not in kind:
+                status, _headers, text = self._read(answer)
+                self._decode(status, kind, text, what)  # raises for all but JSON
+                raise self._unavailable("answered no stream when asked to %s" % what)
+        except _NoAnswer as error:
+            raise self._unavailable("did not answer when asked to %s (%s)" % (what, error)) from None
+        with contextlib.closing(answer):
+            try:
+                while size < self.answer_limit and time.monotonic() < end:
+                    line = answer.readline(self.answer_limit)
+                    if not line:
+                        break
+                    size += len(line)
+                    if line.startswith(b"data:"):
+                        found.append(line[5:].decode("utf-8", "replace").strip())
+            except (OSError, HTTPException):  # silent, or broken off: what has come has come
+                pass
+        return found
+
+    def _address(self, path: str, query: dict | None, accept: str) -> tuple:
+        """``(URL, headers)`` of a request, with the key of the moment."""
+        url = self.endpoint + path
+        if query:
+            pairs = [(key, value) for key, value in query.items() if value is not None]
+            url += "?" + urllib.parse.urlencode(pairs, doseq=True)
+        headers = {"Accept": accept}
+        self._api_key = self._give_key()
+        if self._api_key:
+            headers["Authorization"] = "Bearer " + self._api_key
+        return url, headers
+
     def _decode(self, status: int, content_type: str, text: str, what: str):
         if 200 <= status < 300:
             if not text.strip():
@@ -282,8 +329,10 @@ class JsonApi:
                     self.name,
                     status,
                 ) from None
-        _code, sentence = describe(text, content_type)
-        raise failure(self.title, self.name, self.endpoint, status, redact(sentence, self._api_key) if sentence else None, what)
+        code, sentence = describe(text, content_type)
+        error = failure(self.title, self.name, self.endpoint, status, redact(sentence, self._api_key) if sentence else None, what)
+        error.code = code
+        raise error
 
     def _send(self, method: str, url: str, data, headers: dict, what: str) -> tuple:
         """One try: (status, headers, text). Redirects of reads are followed on the same host only."""
@@ -307,10 +356,14 @@ class JsonApi:
         raise self._unavailable("redirects in a circle when asked to %s" % what)
 
     def _once(self, method: str, url: str, data, headers: dict) -> tuple:
+        return self._read(self._open(method, url, data, headers, self.timeout))
+
+    def _open(self, method: str, url: str, data, headers: dict, timeout: float):
+        """The answer, its body unread."""
         try:
-            answer = self._request.open(method, url, data=data, headers=headers, timeout=self.timeout)
+            return self._request.open(method, url, data=data, headers=headers, timeout=timeout)
         except urllib.error.HTTPError as error:
-            answer = error
+            return error
         except ssl.SSLError as error:
             raise self._unavailable("cannot be trusted: %s" % _reason(error)) from None
         except urllib.error.URLError as error:
@@ -319,6 +372,9 @@ class JsonApi:
             raise _NoAnswer(_reason(error.reason)) from None
         except (OSError, HTTPException, socket.timeout) as error:
             raise _NoAnswer(_reason(error)) from None
+
+    def _read(self, answer) -> tuple:
+        """(status, headers, text) of an answer."""
         try:
             raw = answer.read(self.answer_limit + 1) if answer.fp is not None else b""
             # A read with a limit says nothing about an answer that ends too soon; half a list could still be JSON.

@@ -19,7 +19,7 @@ extends_documentation_fragment:
 options:
   provider:
     description:
-      - The provider, V(vast), V(aws) or V(rehearsal). Left out, every provider whose credentials are found is asked.
+      - The provider. Left out, every provider whose credentials are found is asked.
   name:
     description:
       - Only instances with this name (label).

@@ -132,7 +132,7 @@ def _ask(account: Account, keep_raw: bool) -> Answer:
     provider = account.provider
     provider.keep_raw = keep_raw
     try:
-        instances = list(provider.list_instances())
+        instances = [instance for instance in provider.list_instances() if provider.is_host(instance)]
     except RentedError as error:
         return Answer(account, failure=_without_key(error.message, provider))
     except Exception as error:  # a defect of a provider file must not hide the other accounts

@@ -35,7 +35,8 @@ class Draft(InventoryData):
         return set(self.hosts) & set(self.groups)
 
     def copy_into(self, inventory) -> None:
-        """Everything, through the public methods: the real inventory tags values with where they come from.
+        """Everything. The variables go into the real hosts as they are, for most of a large listing's time would be spent on tagging
+        each with the file it comes from; an API's text is not trusted as a template, tagged or not.
 
         The draft gives up its variables as they are copied, or the memory for them would be needed twice.
         """
@@ -44,9 +45,9 @@ class Draft(InventoryData):
         for name, host in self.hosts.items():
             inventory.add_host(name)
             variables, host.vars = host.vars, {}
-            for variable, value in variables.items():
-                if variable not in ("inventory_file", "inventory_dir"):
-                    inventory.set_variable(name, variable, value)
+            variables.pop("inventory_file", None)
+            variables.pop("inventory_dir", None)
+            inventory.hosts[name].vars.update(variables)
         for name, group in self.groups.items():
             for host in group.hosts:
                 inventory.add_child(name, host.name)

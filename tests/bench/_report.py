@@ -138,10 +138,10 @@ def table(head: list, body: list) -> list:
     return [written(head), written(rule), *map(written, body)]
 
 
-def replace_part(text: str, lines: list) -> str:
+def replace_part(text: str, lines: list, begin: str = BEGIN, end: str = END) -> str:
     """The page with what lies between the two marks replaced; raises ValueError when it has not both marks."""
-    before, begin, rest = text.partition(BEGIN)
-    _old, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError("The page needs the two lines '%s' and '%s'." % (BEGIN, END))
+    before, first, rest = text.partition(begin)
+    _old, last, after = rest.partition(end)
+    if not first or not last:
+        raise ValueError("The page needs the two lines '%s' and '%s'." % (begin, end))
     return before + begin + "\n" + "\n".join(lines).strip("\n") + "\n" + end + after

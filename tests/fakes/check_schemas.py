@@ -5,6 +5,9 @@
 
 The folder is the argument, or $RENTED_GPU_SPECS, or ``../shared/specs`` beside the checkout. Without it there is nothing to
 compare: the exit code is 77, which is "skipped" to test tools. 1: something differs and the schema does not say why.
+
+A fact is a path with its method, or that a field is there, its types, whether it may be null, its limits, and whether it must be there.
+``differs`` in a schema says, by a pattern over such places, where we knowingly do not follow the file, and why.
 """
 
 from __future__ import annotations
@@ -21,6 +24,9 @@ import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SKIPPED = 77
+# schema -> the official OpenAPI file
+OPENAPI = {path.stem: schema.load(path.stem)["official"] for path in schema.FOLDER.glob("*.json") if "official" in schema.load(path.stem)}
+LIMITS = ("maximum", "minimum", "maxLength", "minLength", "pattern", "minItems", "maxItems")
 
 
 def folder() -> pathlib.Path | None:
@@ -33,82 +39,180 @@ def folder() -> pathlib.Path | None:
     return next((pathlib.Path(place) for place in places if place and pathlib.Path(place).is_dir()), None)
 
 
-def vast(specs: pathlib.Path) -> tuple:
-    """(number of facts compared, list of differences that are not explained, list of explanations that explain nothing)."""
-    ours, official = schema.load("vast"), yaml.safe_load((specs / "vast-openapi.yaml").read_text())
-    compared, wrong, used = 0, [], set()
+class Comparison:
+    """What was compared, what differs without an explanation, and which explanations explain nothing."""
 
-    def fact(place: str, same: bool, found: str) -> None:
-        nonlocal compared
-        compared += 1
+    def __init__(self, ours: dict) -> None:
+        self.ours = ours
+        self.compared = 0
+        self.wrong: list = []
+        self._used: set = set()
+
+    def fact(self, place: str, same: bool, found: str) -> None:
+        """One fact: ``found`` is said of it when it is not the same."""
+        self.compared += 1
         if same:
             return
-        for pattern in ours["differs"]:
-            if fnmatch.fnmatch(place, pattern):
-                used.add(pattern)
-                return
-        wrong.append("%s: %s" % (place, found))
+        explained = [pattern for pattern in self.ours["differs"] if fnmatch.fnmatch(place, pattern)]
+        self._used.update(explained)
+        if not explained:
+            self.wrong.append("%s: %s" % (place, found))
 
-    def resolved(node):
+    def types(self, place: str, words: str, theirs: set) -> None:
+        """The types of a field; ``theirs`` empty: the spec does not say."""
+        if not theirs:
+            return
+        mine = set(words.rstrip("!").split("|"))
+        known = theirs | ({"integer"} if "number" in theirs else set())
+        self.fact(place, mine - {"null"} <= known, "%s here, %s there" % (sorted(mine), sorted(theirs)))
+        self.fact(place + ".null", "null" not in mine or "null" in theirs, "may be null here, not there")
+
+    @property
+    def idle(self) -> list:
+        """Explanations that explain nothing."""
+        return sorted(set(self.ours["differs"]) - self._used)
+
+
+class OpenApi:
+    """The official file of a provider, read as far as a comparison needs it."""
+
+    def __init__(self, document: dict) -> None:
+        self.document = document
+
+    def resolved(self, node) -> dict:
+        """A schema with references followed, ``allOf`` joined, and the one object among ``anyOf``/``oneOf`` taken."""
         while isinstance(node, dict) and "$ref" in node:
-            target = official
+            target = self.document
             for part in node["$ref"].lstrip("#/").split("/"):
-                target = target[part]
-            node = target
-        return node or {}
+                target = target[part.replace("~1", "/")]
+            node = {**target, **{key: value for key, value in node.items() if key != "$ref"}}
+        node = dict(node or {})
+        for part in node.pop("allOf", []):
+            part = self.resolved(part)
+            joined = {**part, **node}
+            for key in ("properties", "required"):
+                if key in part and key in node:
+                    joined[key] = {**part[key], **node[key]} if key == "properties" else [*part[key], *node[key]]
+            node = joined
+        choices = [self.resolved(part) for key in ("anyOf", "oneOf") for part in node.get(key, [])]
+        if choices:
+            node["choices"] = choices
+            for part in choices:
+                for key in ("properties", "items", "additionalProperties"):
+                    if isinstance(part.get(key), dict):
+                        node[key] = {**part[key], **node.get(key, {})} if key == "properties" else node.get(key, part[key])
+                for key in (*LIMITS, "enum"):
+                    if key in part and len([one for one in choices if self.types(one) != {"null"}]) == 1:
+                        node.setdefault(key, part[key])
+        return node
 
-    def types(node) -> set:
-        kind = resolved(node).get("type")
-        return set(kind if isinstance(kind, list) else [kind] if kind else [])
+    def types(self, node) -> set:
+        """The JSON types that a field may have; empty where the file does not say."""
+        node = node if "choices" in node else self.resolved(node)
+        kind = node.get("type")
+        found = set(kind if isinstance(kind, list) else [kind] if kind else [])
+        for choice in node.get("choices", []):
+            found |= self.types(choice)
+        if node.get("nullable"):
+            found.add("null")
+        if not found and node.get("enum"):
+            found = {"string"}
+        if not found and node.get("properties"):
+            found = {"object"}
+        return found
 
-    def compare_types(place: str, words: str, node) -> None:
-        mine, theirs = set(words.rstrip("!").split("|")), types(node)
-        fact(
-            place,
-            mine - {"null"} <= theirs | ({"integer"} if "number" in theirs else set()),
-            "%s here, %s there" % (sorted(mine), sorted(theirs)),
-        )
-        fact(place + ".null", "null" not in mine or "null" in theirs, "may be null here, not there")
+    def operation(self, path: str, method: str, prefix: str) -> tuple:
+        """``(the operation, whether the path stands there to the letter)``; None where the file has none."""
+        here = path[len(prefix) :] if prefix and path.startswith(prefix) else path
+        for candidate in (here, here.rstrip("/")):
+            for theirs, operations in self.document["paths"].items():
+                if _shape(theirs) == _shape(candidate) and method.lower() in operations:
+                    return operations[method.lower()], candidate == here
+        return None, False
 
-    objects = {item["at"][0]: (name, item) for name, item in ours["objects"].items()}
-    for name, rules in ours["operations"].items():
-        fact(name + ".path", rules["path"] in official["paths"], "not in the file with its slash")
-        path = official["paths"].get(rules["path"]) or official["paths"].get(rules["path"].rstrip("/"))
-        operation = (path or {}).get(rules["method"].lower())
-        if operation is None:
-            wrong.append("%s: %s %s is not in the file" % (name, rules["method"], rules["path"]))
-            continue
-        parameters = {item["name"]: item["schema"] for item in operation.get("parameters", []) if item["in"] == "query"}
-        body = resolved(operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")).get("properties", {})
-        for kind, mine, theirs in (("query", rules.get("query", {}), parameters), ("body", rules.get("body", {}), body)):
-            for field, rule in mine.items():
-                place = "%s.%s.%s" % (name, kind, field)
-                if field not in theirs:
-                    fact(place, False, "not in the file")
-                    continue
-                node = resolved(theirs[field])
-                compare_types(place, rule["type"], node)
-                for limit in ("maximum", "minimum", "maxLength", "minLength"):
-                    fact(place, rule.get(limit) == node.get(limit), "%s is %s here, %s there" % (limit, rule.get(limit), node.get(limit)))
-                if node.get("enum"):
-                    fact(place, set(rule.get("enum", rule.get("words", []))) == set(node["enum"]), "other words than %s" % node["enum"])
-        answer = resolved(resolved(operation["responses"]["200"])["content"]["application/json"]["schema"]).get("properties", {})
-        for field, words in rules["answer"].items():
-            place = "%s.answer.%s" % (name, field)
-            if field not in answer:
-                fact(place, False, "not in the file")
+    def parameters(self, operation: dict) -> dict:
+        """The query parameters of an operation."""
+        found = [self.resolved(item) for item in operation.get("parameters", [])]
+        return {item["name"]: {**item["schema"], "needed": item.get("required", False)} for item in found if item["in"] == "query"}
+
+    def body(self, operation: dict) -> dict:
+        """The schema of what is sent."""
+        content = self.resolved(operation.get("requestBody")).get("content", {})
+        return self.resolved(content.get("application/json", {}).get("schema"))
+
+    def answer(self, operation: dict, status: int) -> dict | None:
+        """The schema of what comes back; None where the file has no such status."""
+        answers = {str(key): value for key, value in operation["responses"].items()}
+        if str(status) not in answers:
+            return None
+        content = self.resolved(answers[str(status)]).get("content", {})
+        return self.resolved(next((value.get("schema") for key, value in content.items() if "json" in key), {}))
+
+
+def _shape(path: str) -> str:
+    """A path without the names of its parameters."""
+    return "/".join("{}" if part.startswith("{") else part for part in path.split("/"))
+
+
+def compare(ours: dict, document: dict) -> Comparison:
+    """Hold a schema of ours against an official OpenAPI document."""
+    official, result = OpenApi(document), Comparison(ours)
+
+    def fields(place: str, mine: dict, node: dict, sent: bool, seen: tuple = ()) -> None:
+        theirs, needed = node.get("properties", {}), node.get("required", [])
+        for name, field in mine.items():
+            rule, here = schema.rule_of(field), "%s.%s" % (place, name)
+            if name not in theirs:
+                result.fact(here, False, "not in the file")
                 continue
-            compare_types(place, words, answer[field])
-        if name in objects:
-            title, item = objects[name]
-            fields = resolved(resolved(answer[item["at"][1]]).get("items", {})).get("properties", {})
-            for field, words in item["fields"].items():
-                place = "%s.%s" % (title, field)
-                if field not in fields:
-                    fact(place, False, "not in the file")
-                    continue
-                compare_types(place, words, fields[field])
-    return compared, wrong, sorted(set(ours["differs"]) - used)
+            inner = official.resolved(theirs[name])
+            result.types(here, rule["type"], official.types(inner))
+            must = rule["type"].endswith("!")
+            # What is sent must have what they require; what is answered must not promise more than they do, where they promise anything.
+            if sent or needed:
+                same = must or name not in needed if sent else not must or name in needed
+                result.fact(here + ".required", same, "required on one side only")
+            limits(here, rule, inner)
+            for key in ("object", "items", "values"):
+                if key in rule and rule[key] not in seen:
+                    target = {"object": inner, "items": inner.get("items"), "values": inner.get("additionalProperties")}[key]
+                    fields(rule[key], ours["objects"][rule[key]], official.resolved(target), sent, (*seen, rule[key]))
+        if sent:
+            for name in needed:
+                result.fact("%s.%s" % (place, name), name in mine, "required there, unknown here")
+
+    def limits(place: str, rule: dict, node: dict) -> None:
+        for limit in LIMITS:
+            if limit in rule or limit in node:
+                same = rule.get(limit) == node.get(limit)
+                result.fact(place, same, "%s is %s here, %s there" % (limit, rule.get(limit), node.get(limit)))
+        if node.get("enum"):
+            words = set(rule.get("enum", rule.get("words", [])))
+            result.fact(place, words == set(node["enum"]) - {None}, "other words than %s" % node["enum"])
+
+    for name, rules in ours["operations"].items():
+        operation, exact = official.operation(rules["path"], rules["method"], ours.get("server", ""))
+        if operation is None:
+            result.fact(name, False, "%s %s is not in the file" % (rules["method"], rules["path"]))
+            continue
+        result.fact(name + ".path", exact, "the path is written otherwise there")
+        theirs = official.parameters(operation)
+        needed = [key for key, node in theirs.items() if node["needed"]]
+        fields(name + ".query", rules.get("query", {}), {"properties": theirs, "required": needed}, True)
+        fields(name + ".body", rules.get("body", {}), official.body(operation), True)
+        answer = official.answer(operation, rules.get("status", 200))
+        result.fact(name + ".status", answer is not None, "no answer %s there" % rules.get("status", 200))
+        fields(name + ".answer", rules["answer"], answer or {}, False)
+    return result
+
+
+def results(specs: pathlib.Path) -> dict:
+    """The comparison of each schema whose official file is there."""
+    return {
+        name: compare(schema.load(name), yaml.safe_load((specs / file).read_text()))
+        for name, file in OPENAPI.items()
+        if (specs / file).is_file()
+    }
 
 
 def main() -> int:
@@ -117,11 +221,13 @@ def main() -> int:
     if specs is None:
         print("No official specs here: nothing was compared.")
         return SKIPPED
-    compared, wrong, idle = vast(specs)
-    for line in wrong + ["the explanation '%s' explains nothing" % pattern for pattern in idle]:
-        print("vast: " + line)
-    print("vast: %d facts compared, %d differ without an explanation." % (compared, len(wrong)))
-    return 1 if wrong or idle else 0
+    bad = False
+    for name, result in results(specs).items():
+        for line in result.wrong + ["the explanation '%s' explains nothing" % pattern for pattern in result.idle]:
+            print("%s: %s" % (name, line))
+        print("%s: %d facts compared, %d differ without an explanation." % (name, result.compared, len(result.wrong)))
+        bad = bad or bool(result.wrong or result.idle)
+    return 1 if bad else 0
 
 
 if __name__ == "__main__":

@@ -75,8 +75,6 @@ def test_it_has_a_page(name):
 def test_the_options_name_it(name):
     described = " ".join(yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"]["provider"]["description"])
     assert "V(%s)" % name in described, "add V(%s) to plugins/doc_fragments/account.py" % name
-    described = " ".join(yaml.safe_load(instance_info.DOCUMENTATION)["options"]["provider"]["description"])
-    assert "V(%s)" % name in described, "add V(%s) to plugins/modules/instance_info.py" % name
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -64,7 +64,7 @@ IMAGE = {
     "ImageLocation": "imageLocation",
     "PlatformDetails": "platformDetails",
 }
-# operation -> (its name, parameters that are lists, the element of the list and of each entry, the key of the answer, the shape of an entry)
+# operation -> (its name, parameters that are lists, the element that holds the answer, the key of the answer, the shape of an entry)
 OPERATIONS = {
     "describe_regions": ("DescribeRegions", {}, "regionInfo", "Regions", REGION),
     "describe_instances": ("DescribeInstances", {}, "reservationSet", "Reservations", {"Instances": ["instancesSet", INSTANCE]}),

@@ -8,13 +8,19 @@ from __future__ import annotations
 
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError, nearest
 from ansible_collections.rented.gpu.plugins.module_utils._providers.aws import AwsProvider
+from ansible_collections.rented.gpu.plugins.module_utils._providers.lambda_cloud import LambdaProvider
+from ansible_collections.rented.gpu.plugins.module_utils._providers.paperspace import PaperspaceProvider
 from ansible_collections.rented.gpu.plugins.module_utils._providers.rehearsal import RehearsalProvider
+from ansible_collections.rented.gpu.plugins.module_utils._providers.runpod import RunpodProvider
 from ansible_collections.rented.gpu.plugins.module_utils._providers.vast import VastProvider
 
 PROVIDERS = {
     provider.NAME: provider
     for provider in (
         VastProvider,
+        RunpodProvider,
+        LambdaProvider,
+        PaperspaceProvider,
         AwsProvider,
         RehearsalProvider,
     )

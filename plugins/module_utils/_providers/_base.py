@@ -15,6 +15,7 @@ import abc
 import hashlib
 import os
 import re
+import time
 
 from ansible_collections.rented.gpu.plugins.module_utils._errors import MissingCredentials, RentedError
 from ansible_collections.rented.gpu.plugins.module_utils._models import SCHEMA, Instance, LaunchRequest, Wish
@@ -57,6 +58,10 @@ class Provider(abc.ABC):
     SECRET_OPTIONS: tuple = ()  # those of OPTIONS whose values are secrets
     NAMES_MATTER: bool = False  # whether the account's name says which instances are meant; else it is only a word of the user
     NO_PRICES: str | None = None  # where offers have no price: the sentence that says so, and where a person finds the prices
+
+    # Replaced by tests, which do not wait.
+    clock = staticmethod(time.monotonic)
+    sleep = staticmethod(time.sleep)
 
     def __init__(
         self,
@@ -143,6 +148,10 @@ class Provider(abc.ABC):
 
     def _asked(self) -> tuple:
         return (self.NAME, self.endpoint, self.api_key, sorted(self.options.items()))
+
+    def is_host(self, instance: Instance) -> bool:
+        """Whether an instance that is listed may become a host of an inventory: not one without SSH for ever."""
+        return True
 
     # --- the API's own words, for those who ask ------------------------------------------------------------------
 

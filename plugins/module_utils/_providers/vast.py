@@ -15,7 +15,6 @@ import json
 import logging
 import re
 import sys
-import time
 
 from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names, _http, _values
 from ansible_collections.rented.gpu.plugins.module_utils._errors import (
@@ -103,10 +102,6 @@ class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanRead
     ENDPOINT_ENV = ("VAST_URL",)
     API_KEY_ENV = ("VAST_API_KEY",)
     KEY_FILES = ("$XDG_CONFIG_HOME/vastai/vast_api_key", "~/.config/vastai/vast_api_key", "~/.vast_api_key")
-
-    # Replaced by tests, which do not wait.
-    clock = staticmethod(time.monotonic)
-    sleep = staticmethod(time.sleep)
 
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)

@@ -134,6 +134,23 @@ def test_what_may_rent_is_sent_once(server, api, slept, method, status):
     assert len(server.seen) == 1 and slept == []
 
 
+def test_a_write_that_is_safe_to_repeat_is_repeated(server, api, slept):
+    server.answer(502, "wait").answer(429, "wait").answer(200, {"ok": 1})
+    assert api.call("POST", "/things/1/destroy", body={"id": 1}, repeat=True) == {"ok": 1}
+    assert slept == [1.0, 2.0] and {body for _method, _path, _headers, body in server.seen} == {b'{"id": 1}'}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code"),
+    [(400, {"error": {"code": "quota", "message": "Too many."}}, "quota"), (404, {"message": "none"}, None), (503, "<html>", None)],
+)
+def test_an_error_carries_the_code_of_the_api(server, api, status, body, code):
+    server.answer(status, body)
+    with pytest.raises(RentedError) as caught:
+        api.call("POST", "/things", body={})
+    assert (caught.value.code, caught.value.status) == (code, status)
+
+
 def test_a_500_is_not_repeated(server, api):
     server.answer(500, "boom")
     with pytest.raises(ProviderUnavailable, match=r"Acme failed to list the things \(500: boom\) at http://127.0.0.1"):
@@ -218,7 +235,17 @@ def test_statuses(server, api, status, error, words):
         ({"success": False, "error": "invalid_args", "msg": "the msg"}, ("invalid_args", "the msg")),
         ({"error": {"code": "global/quota", "message": "the message", "suggestion": "less"}}, ("global/quota", "the message")),
         ({"code": "NOT_FOUND", "message": "the message"}, ("NOT_FOUND", "the message")),
+        (
+            {"code": "BAD_REQUEST", "message": "the message", "issues": [{"message": "the first"}, {"path": []}, {"message": "next"}]},
+            ("BAD_REQUEST", "the message: the first; next"),
+        ),
+        ({"code": "BAD_REQUEST", "issues": [{"message": "the first"}]}, ("BAD_REQUEST", "the first")),
         ({"errors": [{"message": "the first"}, {"message": "the second"}]}, (None, "the first")),
+        (
+            {"detail": "Not valid.", "errors": ["$.disk: 0 is below 1", "$: no 'name'"]},
+            (None, "Not valid: $.disk: 0 is below 1; $: no 'name'"),
+        ),
+        ({"detail": "Not valid.", "errors": [{"field": "disk"}]}, (None, "Not valid.")),
         ({"msg": None, "message": "the message"}, (None, "the message")),
         ({"error": "only_a_code"}, ("only_a_code", "only_a_code")),
         ([{"message": "in a list"}], (None, "in a list")),
@@ -305,6 +332,66 @@ def test_an_answer_without_an_end_is_given_up(server, packed):
     server.answer(200, gzip.compress(data) if packed else data, **({"Content_Encoding": "gzip"} if packed else {}))
     with pytest.raises(ProviderUnavailable, match="answered more than 1 MB"):
         _http.JsonApi("Acme", "acme", server.url, KEY, answer_limit=1024 * 1024).get("/things")
+
+
+def stream(*parts, pause=0.0, hold=0.0):
+    """An answer that comes bit by bit and is not ended."""
+
+    def answer(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Type", "text/event-stream")
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        try:
+            for part in parts:
+                handler.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
+                handler.wfile.flush()
+                time.sleep(pause)
+            time.sleep(hold)
+        except OSError:  # the client has seen enough
+            pass
+
+    return answer
+
+
+def test_a_stream_is_read_until_it_is_silent(server, api):
+    server.answers = [stream(b"id: 1\ndata: one\n\nda", b"ta: two\n: comment\n\n", b"data: tail without an end", hold=3)]
+    began = time.monotonic()
+    assert api.events("/logs", query={"tail": 5}, quiet=0.5) == ["one", "two"]
+    assert time.monotonic() - began < 2.5
+    assert server.seen[0][1] == "/logs?tail=5" and server.seen[0][2]["Authorization"] == "Bearer " + KEY
+    assert server.seen[0][2]["Accept"] == "text/event-stream"
+
+
+def test_a_stream_that_is_never_silent_is_left_in_time(server, api):
+    server.answers = [stream(*[b"data: %d\n\n" % number for number in range(100)], pause=0.05)]
+    began = time.monotonic()
+    found = api.events("/logs", quiet=2, longest=0.5)
+    assert found[:3] == ["0", "1", "2"] and len(found) < 50 and time.monotonic() - began < 2
+
+
+def test_a_stream_that_fails_is_an_error(server, api):
+    server.answers = [(404, '{"detail": "no such thing"}', {}), (302, "", {"Location": "http://127.0.0.1:9/"}), None]
+    with pytest.raises(NotFound, match="no such thing"):
+        api.events("/logs", what="read the log")
+    with pytest.raises(RentedError, match="302"):
+        api.events("/logs", what="read the log")
+    with pytest.raises(ProviderUnavailable, match="did not answer when asked to read the log"):
+        api.events("/logs", what="read the log")
+    assert len(server.seen) == 3
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ((200, "<html>Sign in</html>", {"Content-Type": "text/html"}), "a web page instead of its API"),
+        ((200, "{}", {}), "answered no stream"),
+    ],
+)
+def test_what_is_no_stream_is_an_error(server, api, answer, words):
+    server.answers = [answer]
+    with pytest.raises(ProviderUnavailable, match=words):
+        api.events("/logs", what="read the log")
 
 
 def test_an_endpoint_with_a_slash_at_its_end(server):
