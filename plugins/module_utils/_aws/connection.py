@@ -140,6 +140,7 @@ class Connection:
         self._sleep = sleep
         self._lock = threading.Lock()
         self._clients: dict = {}
+        self._slimmed = False
         self._reader = None  # False: it cannot be used
         self._session = None
         self._library = None
@@ -170,7 +171,6 @@ class Connection:
             session = botocore.session.Session(profile=self.profile)
             if self.keys:
                 session.set_credentials(*self.keys)
-            _slim(session.get_component("data_loader"), self.lean)
             session.register("before-parse", self._look)
             self._session = session
         return self._session
@@ -198,6 +198,9 @@ class Connection:
         session = self.session()
         if session.get_credentials() is None:
             raise self.library().exceptions.NoCredentialsError()
+        if service == "ec2" and not self._slimmed:
+            _slim(session.get_component("data_loader"), self.lean)
+            self._slimmed = True
         config = self.library().config.Config(
             connect_timeout=self.timeout,
             read_timeout=self.timeout,

@@ -14,7 +14,7 @@ import re
 from xml.etree import ElementTree
 
 VERSION = "2016-11-15"  # of the EC2 API
-MOST_CONNECTIONS = 16
+MOST_CONNECTIONS = 8
 PIECE = 65536  # bytes of an answer that are parsed at once
 # Regions whose addresses are known by their names; others are left to botocore's own resolver.
 ADDRESSES = (

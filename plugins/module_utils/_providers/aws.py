@@ -39,9 +39,9 @@ from ansible_collections.rented.gpu.plugins.module_utils._providers._base import
 
 LOG = logging.getLogger("rented.gpu.aws")
 
-PAGE_SIZE = 500  # instances; the API's maximum is 1000, and a page is parsed as a whole
+PAGE_SIZE = 200  # instances; the API takes up to 1000, but a page is held whole while it is read
 BATCH = 100  # types or images of one question
-MOST_THREADS = 16
+MOST_THREADS = 8
 LARGEST_DISK_GB = 16384  # of a gp3 volume in every region
 USER_TAG = "ssh-user"
 
