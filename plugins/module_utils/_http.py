@@ -23,8 +23,6 @@ from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 
-from ansible.module_utils.urls import Request
-
 from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     AuthenticationError,
     NotFound,
@@ -234,6 +232,9 @@ class JsonApi:
         self._give_key = api_key if callable(api_key) else lambda: api_key
         self._api_key = None
         self._sleep = sleep
+        # Imported here: it brings all of cryptography, 10 MB that a listing from the cache or by another library does not need.
+        from ansible.module_utils.urls import Request
+
         # Redirects are followed here, by hand: Ansible's handler would send the key along to any host.
         self._request = Request(follow_redirects="none", use_netrc=False, http_agent=USER_AGENT)
 

@@ -13,9 +13,10 @@ from __future__ import annotations
 import re
 import sys
 import threading
+import time
 
 from ansible_collections.rented.gpu.plugins.module_utils import _http
-from ansible_collections.rented.gpu.plugins.module_utils._aws import credentials
+from ansible_collections.rented.gpu.plugins.module_utils._aws import credentials, reader
 from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     AuthenticationError,
     MissingCredentials,
@@ -129,14 +130,17 @@ class Connection:
     ``lean`` parses only those fields of instances that are read.
     """
 
-    def __init__(self, profile=None, keys=None, endpoint=None, timeout: float = 30, lean: bool = True) -> None:
+    def __init__(self, profile=None, keys=None, endpoint=None, timeout: float = 30, lean: bool = True, sleep=time.sleep) -> None:
         self.profile = profile
         self.keys = keys
         self.endpoint = endpoint
         self.timeout = timeout
         self.lean = lean
+        self._sleep = sleep
         self._lock = threading.Lock()
         self._clients: dict = {}
+        self._slimmed = False
+        self._reader = None  # False: it cannot be used
         self._session = None
         self._library = None
 
@@ -166,7 +170,6 @@ class Connection:
             session = botocore.session.Session(profile=self.profile)
             if self.keys:
                 session.set_credentials(*self.keys)
-            _slim(session.get_component("data_loader"), self.lean)
             session.register("before-parse", self._look)
             self._session = session
         return self._session
@@ -194,6 +197,9 @@ class Connection:
         session = self.session()
         if session.get_credentials() is None:
             raise self.library().exceptions.NoCredentialsError()
+        if service == "ec2" and not self._slimmed:
+            _slim(session.get_component("data_loader"), self.lean)
+            self._slimmed = True
         config = self.library().config.Config(
             connect_timeout=self.timeout,
             read_timeout=self.timeout,
@@ -211,14 +217,61 @@ class Connection:
 
     # --- calling -----------------------------------------------------------------------------------------------------
 
-    def call(self, region: str, operation: str, what: str, service: str = "ec2", once: bool = False, refusals=(), **arguments) -> dict:
+    def call(
+        self,
+        region: str,
+        operation: str,
+        what: str,
+        service: str = "ec2",
+        once: bool = False,
+        refusals=(),
+        brief: bool = False,
+        **arguments,
+    ) -> dict:
         """The answer of one operation (``describe_instances``).
 
-        Reads are repeated by botocore (mode "standard"), with ``once`` nothing is. Raises a `RentedError`; for the codes in
-        ``refusals`` `Refused`.
+        Reads are repeated by botocore (mode "standard"), with ``once`` nothing is. With ``brief`` only what a list needs is read, by
+        `reader` where that is possible, and values are texts. Raises a `RentedError`; for the codes in ``refusals`` `Refused`.
         """
+        if brief and self._explained(lambda: self._may_read(region), "be asked", region):
+            return self._explained(lambda: self._read(region, operation, arguments), what, region, service, False, refusals)
         client = self.client(service, region, once)
         return self._explained(lambda: getattr(client, operation)(**arguments), what, region, service, once, refusals)
+
+    def _may_read(self, region: str) -> bool:
+        """Whether `reader` can ask this region: not where whole answers are wanted, or an address that only botocore can tell."""
+        if not self.lean:
+            return False
+        with self._lock:
+            if self._reader is None:
+                self._reader = self._make_reader()
+            return bool(self._reader and reader.address(region, self._reader.endpoint))
+
+    def _make_reader(self):
+        """False where the configuration asks for addresses of a special kind."""
+        session = self.session()
+        if any(session.get_config_variable(name) for name in ("use_fips_endpoint", "use_dualstack_endpoint")):
+            return False
+        configured = self.endpoint or reader.configured_endpoint(session)
+        return reader.Reader(session, configured, self.timeout, "%s %s" % (session.user_agent(), _http.USER_AGENT))
+
+    def _read(self, region: str, operation: str, arguments: dict) -> dict:
+        """Ask the reader; what botocore would ask again is asked again."""
+        errors = self.library().exceptions
+        for attempt in range(1, _http.TRIES + 1):
+            try:
+                return self._reader.ask(region, operation, arguments, self._look)
+            except errors.ClientError as error:
+                code, status, _words = _said(error)
+                if attempt == _http.TRIES or not (code in THROTTLED or status in _http.RETRY_STATUS or status == 500):
+                    raise
+            except errors.SSLError:
+                raise
+            except (errors.ConnectionError, errors.HTTPClientError):
+                if attempt == _http.TRIES:
+                    raise
+            self._sleep(_http.retry_wait(None, attempt))
+        raise AssertionError("unreachable")
 
     def pages(self, region: str, operation: str, key: str, what: str, service: str = "ec2", **arguments):
         """The items of all pages. An answer without ``key`` is no list: it must not read as an empty one."""

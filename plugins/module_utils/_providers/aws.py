@@ -39,9 +39,9 @@ from ansible_collections.rented.gpu.plugins.module_utils._providers._base import
 
 LOG = logging.getLogger("rented.gpu.aws")
 
-PAGE_SIZE = 200  # instances; the API's maximum is 1000, but a page is parsed as a whole and takes ten times its size
+PAGE_SIZE = 200  # instances; the API takes up to 1000, but a page is held whole while it is read
 BATCH = 100  # types or images of one question
-MOST_THREADS = 16
+MOST_THREADS = 8
 LARGEST_DISK_GB = 16384  # of a gp3 volume in every region
 USER_TAG = "ssh-user"
 
@@ -132,7 +132,9 @@ class AwsProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, CanLis
     def _connect(self) -> Connection:
         lean = not self.keep_raw
         if lean not in self._connections:
-            self._connections[lean] = Connection(self.options.get("profile"), self._keys, self._given_endpoint, self.timeout, lean)
+            self._connections[lean] = Connection(
+                self.options.get("profile"), self._keys, self._given_endpoint, self.timeout, lean, self.sleep
+            )
         return self._connections[lean]
 
     # --- regions -----------------------------------------------------------------------------------------------------
@@ -154,7 +156,7 @@ class AwsProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, CanLis
     def _every_region(self) -> dict:
         """Name -> whether it is enabled, as AWS says it."""
         connection = self._connect()
-        answer = connection.call(connection.home(), "describe_regions", "list the regions", AllRegions=True)
+        answer = connection.call(connection.home(), "describe_regions", "list the regions", brief=True, AllRegions=True)
         return {row["RegionName"]: row.get("OptInStatus") for row in answer.get("Regions") or [] if row.get("RegionName")}
 
     def _check_region(self, name: str) -> None:
@@ -203,7 +205,9 @@ class AwsProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, CanLis
 
     def _rows(self, region: str) -> list:
         found: dict = {}
-        for reservation in self._connect().pages(region, "describe_instances", "Reservations", "list the instances", MaxResults=PAGE_SIZE):
+        for reservation in self._connect().pages(
+            region, "describe_instances", "Reservations", "list the instances", brief=True, MaxResults=PAGE_SIZE
+        ):
             for row in reservation.get("Instances") or []:
                 if not row.get("InstanceId"):
                     raise ProviderUnavailable("%s in %s listed something that is not an instance." % (self.TITLE, region), self.NAME)
@@ -284,7 +288,9 @@ class AwsProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, CanLis
             asked = questions.pop()
             codes = (bad, bad + ".NotFound", bad + ".Malformed", bad + ".Unavailable")
             try:
-                answer = self._connect().call(region, operation, "read the %s" % what, refusals=codes, **{argument: asked}, **more)
+                answer = self._connect().call(
+                    region, operation, "read the %s" % what, refusals=codes, brief=True, **{argument: asked}, **more
+                )
                 rows += answer.get(key) or []
             except Refused as refused:
                 named = set(re.findall(r"[\w.-]+", refused.message))
