@@ -13,7 +13,6 @@ import pathlib
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 import uuid
 
@@ -23,7 +22,6 @@ from ansible.release import __version__ as ansible_version
 from ansible_collections.rented.gpu.plugins.module_utils._rehearsal import engine as engines
 from ansible_collections.rented.gpu.plugins.module_utils._rehearsal import images
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Where the tests put Ansible in the container: an environment of its own, that nobody should take for theirs.
 OWN = "/opt/own"
 HERE = OWN + "/collections/ansible_collections/rented/gpu/inventory/here.yml"
@@ -98,15 +96,6 @@ class Ran:
     def said(self) -> str:
         """The text without the line breaks that the terminal's width makes."""
         return re.sub(r"\s+", " ", self.text)
-
-
-@pytest.fixture(scope="module")
-def archive(tmp_path_factory) -> pathlib.Path:
-    """The collection as it is built for Galaxy."""
-    folder = tmp_path_factory.mktemp("built")
-    galaxy = str(pathlib.Path(sys.executable).parent / "ansible-galaxy")
-    subprocess.run([galaxy, "collection", "build", "--output-path", str(folder), str(ROOT)], check=True, capture_output=True)
-    return next(folder.glob("rented-gpu-*.tar.gz"))
 
 
 @pytest.fixture(scope="module")

@@ -99,14 +99,14 @@ get_ansible() (
 galaxy() { own "$place/env/bin/ansible-galaxy" collection install --force -p "$place/collections" "$@"; }
 # A command of Ansible's, which sees nothing of the user's own settings.
 own() {
-    env ANSIBLE_CONFIG=/dev/null ANSIBLE_HOME="$place/ansible" ANSIBLE_COLLECTIONS_PATH="$place/collections" ANSIBLE_NOCOLOR=1 \
+    env ANSIBLE_CONFIG="$place/ansible.cfg" ANSIBLE_HOME="$place/ansible" ANSIBLE_COLLECTIONS_PATH="$place/collections" ANSIBLE_NOCOLOR=1 \
         RENTED_GPU_HOME="$place/state" "$@"
 }
 
 main() {
     mkdir -p "$rented" "$(dirname "$log")" 2>/dev/null
     mkdir -pm 700 "$place" 2>/dev/null || root install -d -m 700 -o "$(id -u)" "$place" || fail "$place cannot be made"
-    : >"$place/.rented-private"
+    : >"$place/.rented-private" >"$place/ansible.cfg"
     has flock || fail "there is no flock"
     exec 9>"$place/lock"
     flock -n 9 || { say "another run is at work" && exit 0; }
