@@ -199,7 +199,8 @@ OUTER_ROOT = """\
 #!/bin/sh
 # Prepares this instance, made by rented.gpu %(version)s for %(title)s. State: ~/.rented/provision.json
 export HOME="${HOME:-/root}"
-mkdir -pm 700 ~/.rented ~/.rented/provision
+mkdir -p ~/.rented/provision
+chmod 700 ~/.rented
 cat >~/.rented/provision/run.sh <<'RENTED'
 %(run)sRENTED
 exec sh ~/.rented/provision/run.sh
@@ -217,7 +218,7 @@ sleep 2
 done
 [ "${HOME:-}" ] || HOME=$(eval echo "~$(id -un)")
 export HOME
-c='mkdir -pm 700 ~/.rented ~/.rented/provision && cat >~/.rented/provision/run.sh && exec sh ~/.rented/provision/run.sh'
+c='mkdir -p ~/.rented/provision && chmod 700 ~/.rented && cat >~/.rented/provision/run.sh && exec sh ~/.rented/provision/run.sh'
 if [ "$u" = "$(id -un)" ]; then s() { sh -c "$c"; }; else s() { su -s /bin/sh "$u" -c "$c"; }; fi
 s <<'RENTED'
 %(run)sRENTED

@@ -63,7 +63,8 @@ get() {
     if has curl; then
         curl -fsSL --connect-timeout 20 -o "$2" "$1"
     elif has wget; then
-        wget -T 60 -O "$2" "$1"
+        # Without -T, which kills the wget of busybox 1.35.
+        wget -O "$2" "$1"
     else
         python3 -c 'import sys, urllib.request as u; open(sys.argv[2], "wb").write(u.urlopen(sys.argv[1], timeout=60).read())' "$1" "$2"
     fi
@@ -105,8 +106,8 @@ own() {
 
 main() {
     mkdir -p "$rented" "$(dirname "$log")" 2>/dev/null
-    mkdir -pm 700 "$place" 2>/dev/null || root install -d -m 700 -o "$(id -u)" "$place" || fail "$place cannot be made"
-    : >"$place/.rented-private" >"$place/ansible.cfg"
+    [ -d "$place" ] || { mkdir -p "$place" 2>/dev/null && chmod 700 "$place"; } || root install -d -m 700 -o "$(id -u)" "$place"
+    { : >"$place/.rented-private" && : >"$place/ansible.cfg"; } || fail "$place cannot be written"
     has flock || fail "there is no flock"
     exec 9>"$place/lock"
     flock -n 9 || { say "another run is at work" && exit 0; }
