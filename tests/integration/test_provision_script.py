@@ -41,9 +41,14 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def web(tmp_path_factory, archive, homework):
+def served(tmp_path_factory):
+    return tmp_path_factory.mktemp("web")
+
+
+@pytest.fixture(scope="module")
+def web(served, archive, homework):
     """What the instances fetch: the collection, and a repository as plain files. The address is that of this machine as boxes see it."""
-    folder = tmp_path_factory.mktemp("web")
+    folder = served
     shutil.copy(archive, folder / "rented-gpu.tar.gz")
     subprocess.run(["git", "clone", "-q", "--bare", str(homework), str(folder / "homework.git")], check=True)
     subprocess.run(["git", "-C", str(folder / "homework.git"), "update-server-info"], check=True)
@@ -60,6 +65,23 @@ def web(tmp_path_factory, archive, homework):
 @pytest.fixture(scope="module")
 def collection(web, archive):
     return "%s/rented-gpu.tar.gz#sha256=%s" % (web, hashlib.sha256(archive.read_bytes()).hexdigest())
+
+
+@pytest.fixture(scope="module")
+def git_collection(served, tmp_path_factory):
+    """What git would track of this checkout, with a tag."""
+    folder = tmp_path_factory.mktemp("gpu") / "gpu"
+    listed = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listed, capture_output=True, text=True, check=True).stdout.split("\0")
+    for name in names:
+        if name and (ROOT / name).is_file() and not name.startswith("tests/"):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    git = ["git", "-C", str(folder), "-c", "user.name=Test", "-c", "user.email=test@example.org"]
+    for words in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-q", "-m", "Begin"], ["tag", "v1"]):
+        subprocess.run([*git, *words], check=True)
+    subprocess.run(["git", "clone", "-q", "--bare", str(folder), str(served / "gpu.git")], check=True)
+    subprocess.run(["git", "-C", str(served / "gpu.git"), "update-server-info"], check=True)
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +112,64 @@ def write(collection, tmp_path_factory):
         return (folder / ("provision-%s.sh" % place.replace("_", "-"))).read_text()
 
     return write
+
+
+def ansible(folder, name, *words, **environment):
+    """One of Ansible's commands, as a person runs it in a folder."""
+    command = [str(pathlib.Path(sys.executable).parent / name), *words]
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, check=False, timeout=120, env=dict(os.environ, **environment)
+    )
+
+
+@pytest.mark.parametrize("how", ["value", "template", "file"])
+def test_what_is_vaulted_never_gets_into_a_script(how, tmp_path):
+    (tmp_path / "password").write_text("pass")
+    vault = {"ANSIBLE_VAULT_PASSWORD_FILE": str(tmp_path / "password")}
+    token = ansible(tmp_path, "ansible-vault", "encrypt_string", "correct-horse", "--name", "token", **vault).stdout
+    if how == "value":
+        (tmp_path / "mine.yml").write_text(token.replace("token:", "git_keys_name:"))
+    elif how == "template":
+        (tmp_path / "mine.yml").write_text(token + "\nrepos_list: ['https://git.example.org/{{ token }}/x.git']\n")
+    else:
+        (tmp_path / "mine.yml").write_text("git_keys_name: correct-horse\n")
+        ansible(tmp_path, "ansible-vault", "encrypt", "mine.yml", **vault)
+    words = [str(ROOT / "playbooks" / "provision_script.yml"), "-e", "provision_for=aws", "-e", "@mine.yml"]
+    done = ansible(tmp_path, "ansible-playbook", *words, **vault)
+    assert done.returncode != 0 and "holds a vaulted value, and the provider keeps and shows this script" in done.stdout + done.stderr
+    assert "correct-horse" not in done.stdout + done.stderr
+    assert not (tmp_path / "provision-aws.sh").exists()
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({}, "Say for which place"),
+        ({"provision_for": "azure"}, "must be one of: vast"),
+        (
+            {"provision_for": "vast", "provision_waitfor": ["/x"]},
+            "'provision_waitfor' is not a setting. Did you mean 'provision_wait_for'?",
+        ),
+        ({"provision_for": "vast", "git_keys_nmae": "Ada"}, "'git_keys_nmae' is not a setting. Did you mean 'git_keys_name'?"),
+        ({"provision_for": "vast", "repos_list": ["~/homework"]}, "is a checkout on your computer, and nobody would send it: give a URL"),
+        ({"provision_for": "vast", "provision_index": "https://a:b@index.example"}, "provision_index is a URL with a password"),
+        ({"provision_for": "vast", "provision_place": "opt"}, "has to be a path on the instance"),
+        ({"provision_for": "vast", "provision_file": "/nothing/of/this/x.sh"}, "cannot be written"),
+    ],
+)
+def test_what_cannot_be_is_said_and_nothing_written(variables, words, tmp_path):
+    playbook = str(ROOT / "playbooks" / "provision_script.yml")
+    done = ansible(tmp_path, "ansible-playbook", playbook, "-e", json.dumps(variables))
+    assert done.returncode != 0 and words in done.stdout + done.stderr, done.stdout + done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_check_mode_and_a_second_run_write_nothing(tmp_path):
+    playbook = str(ROOT / "playbooks" / "provision_script.yml")
+    for words, changed in ((["--check", "--diff"], 1), ([], 1), ([], 0)):
+        done = ansible(tmp_path, "ansible-playbook", playbook, "-e", "provision_for=gcp", *words)
+        assert done.returncode == 0 and "changed=%d" % changed in done.stdout, done.stdout + done.stderr
+        assert (tmp_path / "provision-gcp.sh").exists() is ("--check" not in words)
 
 
 @pytest.fixture(scope="module")
@@ -266,6 +346,13 @@ def test_a_wrong_digest_stops_before_anything_of_it_runs(write, boot, web):
     assert (seen["step"], seen["exit_code"]) == ("get the collection", 1)
     assert re.match(r"the SHA-256 of http\S+/rented-gpu.tar.gz is [0-9a-f]{64}, not 0{64}: nothing of it was run$", seen["error"])
     assert box.ssh("ls .rented/provision/collections 2> /dev/null; ls .rented/ready.json 2> /dev/null; true") == ""
+
+
+def test_the_collection_from_a_git_repository(write, boot, web, git_collection):
+    """A box that has no git yet; the version is a tag."""
+    box = boot(write("rehearsal", provision_collection="git+%s/gpu.git@v1" % web, git_keys_name="Ada Lovelace"))
+    wait(box, "ready")
+    assert box.ssh("git config --global user.name").strip() == "Ada Lovelace"
 
 
 def test_a_role_that_fails_is_told(write, boot, settings):

@@ -240,6 +240,8 @@ def test_a_user_without_sudo_where_nothing_is_missing(tools):
     assert tools.run("bash -lc 'command -v python'", user="ada").strip() == "/home/ada/homework/.venv/bin/python"
     again = tools.play(*words, user="ada", **wanted).ok()
     assert again.recap("changed") == 0, again.text
+    listed = tools.play("-c", "local", "-i", "localhost,", *words, user="ada", **wanted).ok()
+    assert listed.recap("changed") == 0, listed.text
     wrong = tools.play(*words, user="ada", **dict(wanted, repos_list=[{"src": "~/homework", "version": "other"}]))
     assert wrong.rc != 0 and "has no branch, tag or commit 'other'" in wrong.said
 
@@ -257,6 +259,18 @@ def test_what_makes_no_sense_without_ssh_says_so(tools):
     assert done.rc != 0 and "no ssh agent runs here" in done.said
     inside = tools.play("-i", HERE, "rented.gpu.bootstrap", user="ada", data_sync_items=[{"src": "~/data", "dest": "~/data/copy"}])
     assert inside.rc != 0 and "lies inside the data /home/ada/data itself" in inside.said
+
+
+def test_a_key_that_is_there_is_used(tools):
+    tools.run("mkdir -p -m 700 .ssh && ssh-keygen -q -t ed25519 -N '' -C test -f .ssh/mine", user="ada")
+    wanted = {"git_keys_mode": "private_key", "git_keys_private_key": "~/.ssh/mine"}
+    tools.play("-i", HERE, "rented.gpu.bootstrap", user="ada", **wanted).ok()
+    assert "sha256" in tools.run("cat .rented/secrets.json", user="ada")
+    again = tools.play("-i", HERE, "rented.gpu.bootstrap", user="ada", **wanted).ok()
+    assert again.recap("changed") == 0, again.text
+    # Without the key the role takes back what it placed, and leaves the user's own.
+    tools.play("-i", HERE, "rented.gpu.bootstrap", user="ada", git_keys_mode="push").ok()
+    assert tools.run("ls .ssh", user="ada").split()[:1] != [] and "mine" in tools.run("ls .ssh", user="ada").split()
 
 
 def test_instances_of_an_inventory_are_not_taken_for_this_machine(tools):
