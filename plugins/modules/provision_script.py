@@ -11,7 +11,7 @@ short_description: Write the script with which an instance prepares itself
 version_added: 0.1.0
 description:
   - Writes a script that a provider runs when an instance boots. It fetches uv, ansible-core and this collection into a private place, and
-    applies the same roles as the playbook P(rented.gpu.bootstrap#playbook), with those of their variables that are set here.
+    applies the same roles as the playbook C(rented.gpu.bootstrap), with those of their variables that are set here.
   - There is no controller then, so that any number of instances prepare themselves.
   - No secret gets into the script, which the provider keeps and shows. A setting that holds one is refused; the instance can wait for a file
     that somebody brings, see O(wait_for).

@@ -114,7 +114,7 @@ def test_each_form_is_clean_shell_and_holds_the_settings(name):
     assert form.limit is None or script.size <= form.limit
     assert script.size == len(script.text) and script.digest == hashlib.sha256(script.text.encode()).hexdigest()
     plain = unpacked(script.text) if script.packed else script.text
-    for text in {script.text, plain}:
+    for text in (script.text, plain):
         subprocess.run(
             ["shellcheck", "-s", "bash" if name == "runpod" and text == script.text else "sh", "-"], input=text, text=True, check=True
         )
