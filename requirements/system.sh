@@ -15,6 +15,12 @@ python3 -c 'import ensurepip, venv' 2>/dev/null || packages="$packages python3-v
 need git git
 need ssh openssh-client
 need rsync rsync
+# The scripts that run on instances are checked, and tried in another shell, with other programs to download and unpack.
+need shellcheck shellcheck
+need busybox busybox
+need curl curl
+need wget wget
+need unzip unzip
 if [ "${1:-python}" = engine ]; then
     if ! command -v docker >/dev/null 2>&1 || ! docker info >/dev/null 2>&1; then
         need podman podman runc netavark aardvark-dns

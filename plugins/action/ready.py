@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import time
 
 from ansible import constants as C
@@ -15,7 +16,7 @@ from ansible.utils.display import Display
 
 from ansible_collections.rented.gpu.plugins.module_utils import _packages, _stamps
 from ansible_collections.rented.gpu.plugins.modules.ready import ARGUMENT_SPEC as SPEC
-from ansible_collections.rented.gpu.plugins.plugin_utils import _login, _ssh
+from ansible_collections.rented.gpu.plugins.plugin_utils import _here, _login, _ssh
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import FACTS, Failure, RoleAction
 
 display = Display()
@@ -93,7 +94,8 @@ class ActionModule(RoleAction):
         self.host = self._task_vars.get("inventory_hostname")
         self.timeout = arguments["timeout"]
         self.settled_interpreter = self._chosen_interpreter()
-        self._use_interpreter(GUESS)
+        # On this machine there is one that surely works.
+        self._use_interpreter(sys.executable if _here.is_here(self._connection) else GUESS)
         request = {"workdir": arguments["workdir"] or None, "packages": _packages.names_to_ask(arguments["packages"])}
 
         result = self._log_in(request)

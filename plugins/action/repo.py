@@ -14,7 +14,7 @@ import tempfile
 import urllib.parse
 
 from ansible_collections.rented.gpu.plugins.module_utils import _stamps
-from ansible_collections.rented.gpu.plugins.plugin_utils import _git, _items, _paths, _rsync, _ssh
+from ansible_collections.rented.gpu.plugins.plugin_utils import _git, _here, _items, _paths, _rsync, _ssh
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure, RoleAction
 
 
@@ -33,7 +33,10 @@ class ActionModule(RoleAction):
             item["path"] = _paths.on_host(item["dest"], self.facts)
             item["stamp"] = _paths.stamp_name("repos", item["dest"])
         _paths.check_dests(_items.REPOS, items)
+        if _here.is_here(self._connection) and not self.has_git():
+            return self.predicted(items)
         with contextlib.ExitStack() as stack:
+            items = [item for item in items if not self.in_place(item)]
             for item in items:
                 if not item["url"]:
                     self.prepare(item, stack)
@@ -58,6 +61,19 @@ class ActionModule(RoleAction):
         }
 
     # --- the request ---------------------------------------------------------------------------------------------
+
+    def in_place(self, item: dict) -> bool:
+        """Whether a local checkout is its own dest: Ansible runs on the host itself, and there is nothing to bring."""
+        path = _paths.on_controller(item["src"])
+        if item["url"] or not _here.is_here(self._connection) or not _here.same_place(path, item["path"]):
+            return False
+        source = _git.Repository(path, item["src"]).resolve(item["version"])
+        if not source.current:
+            raise Failure(
+                "%s is its own dest, and '%s' is not what is checked out there: check it out, leave version out, or give another dest."
+                % (item["src"], item["version"])
+            )
+        return True
 
     def prepare(self, item: dict, stack) -> None:
         """Look at a local checkout; nothing has been changed anywhere if this fails."""
@@ -112,7 +128,7 @@ class ActionModule(RoleAction):
         if self.check_mode:
             return
         repository, source = item["repository"], item["source"]
-        ssh = _ssh.Ssh(self._connection, self._task_vars)
+        ssh = _ssh.reach(self._connection, self._task_vars)
         refs = ["+%s:%s" % (source.commit, _git.INCOMING)]
         if item["snapshot"]:
             refs.append("+%s:%s" % (item["snapshot"], _git.UNCOMMITTED))
@@ -158,7 +174,7 @@ class ActionModule(RoleAction):
         return results
 
     def lend(self):
-        lent = _ssh.LentAgent(self._connection, self._task_vars)
+        lent = _ssh.lent_agent(self._connection, self._task_vars)
         if shutil.which("ssh-add"):
             listed = subprocess.run(["ssh-add", "-l"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=20, check=False)
             if listed.returncode:
@@ -191,6 +207,9 @@ class ActionModule(RoleAction):
 
     def fetch_command(self, item: dict) -> str:
         """What brings commits that were made on the host back to the controller."""
+        if _here.is_here(self._connection):
+            words = (item["repository"].path, item["path"], item["source"].branch or "HEAD")
+            return "git -C %s fetch %s %s" % tuple(map(shlex.quote, words))
         ssh = _ssh.Ssh(self._connection, self._task_vars)
         url = "ssh://%s%s" % (ssh.in_url, urllib.parse.quote(item["path"]))
         command = ssh.command(settings=False)

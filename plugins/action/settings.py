@@ -9,13 +9,13 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
 from ansible_collections.rented.gpu.plugins.modules.settings import ARGUMENT_SPEC as SPEC
-from ansible_collections.rented.gpu.plugins.plugin_utils import _preflight, _specs
-from ansible_collections.rented.gpu.plugins.plugin_utils._action import RUN, Failure, RoleAction
+from ansible_collections.rented.gpu.plugins.plugin_utils import _here, _preflight, _specs
+from ansible_collections.rented.gpu.plugins.plugin_utils._action import RUN, Failure, MissingTool, RoleAction
 
 NOBODY = (
     "There is no instance: the inventory has no host in the group 'rented'. Give the inventory file with -i, for example -i rented.yml. "
     "If it was given, the warnings above say why it could not be read; without warnings, no instance is running. "
-    "Hosts of your own inventory are chosen with -e rented_hosts=GROUP."
+    "Hosts of your own inventory are chosen with -e rented_hosts=GROUP, this machine itself with -e rented_hosts=localhost."
 )
 
 
@@ -52,6 +52,9 @@ class ActionModule(RoleAction):
         for check in _preflight.CHECKS:
             try:
                 check(values)
+            except MissingTool as error:
+                if not _here.is_here(self._connection):
+                    wrong.append(str(error))
             except (RentedError, Failure) as error:
                 wrong.append(str(error))
         return wrong

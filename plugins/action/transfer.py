@@ -12,7 +12,7 @@ import urllib.parse
 import zlib
 
 from ansible_collections.rented.gpu.plugins.module_utils import _stamps
-from ansible_collections.rented.gpu.plugins.plugin_utils import _items, _paths, _rsync, _ssh
+from ansible_collections.rented.gpu.plugins.plugin_utils import _here, _items, _paths, _rsync, _ssh
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure, RoleAction
 
 
@@ -27,6 +27,9 @@ class ActionModule(RoleAction):
         for item in items:
             self.place(item)
         _paths.check_dests(_items.DATA, items)
+        if _here.is_here(self._connection) and self.check_mode and not self.tool("rsync") and any(item["here"] for item in items):
+            return {"changed": True, "items": [], "msg": "Would bring the data, once rsync is here."}
+        items = [item for item in items if not self.in_place(item)]
         for item in items:
             item["wanted"] = self.request(item)
         todo = [item for item in items if not self.settled(item["stamp"], item["wanted"])]
@@ -76,6 +79,16 @@ class ActionModule(RoleAction):
         elif inside and not os.path.isdir(item["here"]):
             item["path"] = posixpath.join(item["path"], os.path.basename(item["here"]))
 
+    def in_place(self, item: dict) -> bool:
+        """Whether the data is its own dest: Ansible runs on the host itself, and there is nothing to send."""
+        if item["url"] or not _here.is_here(self._connection):
+            return False
+        if _here.same_place(item["here"], item["path"]):
+            return True
+        if os.path.isdir(item["here"]) and _here.inside(item["path"], item["here"]):
+            raise Failure("The dest %s lies inside the data %s itself: give a dest outside of it." % (item["path"], item["here"]))
+        return False
+
     def request(self, item: dict) -> dict:
         """What the stamp stands for."""
         if item["url"]:
@@ -123,7 +136,7 @@ class ActionModule(RoleAction):
         return sum(entry[1] for entry in item["listing"])
 
     def ssh(self):
-        return _ssh.Ssh(self._connection, self._task_vars)
+        return _ssh.reach(self._connection, self._task_vars)
 
     def send(self, item: dict, diffs: list) -> dict:
         stats = None

@@ -74,6 +74,7 @@ import shutil
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.rented.gpu.plugins.module_utils import _packages, _stamps
+from ansible_collections.rented.gpu.plugins.module_utils._host import _facts
 
 ARGUMENT_SPEC = {
     "packages": {"type": "list", "elements": "str", "default": []},
@@ -112,8 +113,8 @@ class Setup:
         if shutil.which("sudo", path=self.path) and self.run(["sudo", "-n", "true"])[0] == 0:
             return ["sudo", "-n"]
         self.fail(
-            "%s needs root, and the login user '%s' is neither root nor may use sudo without a password. Log in as root (ansible_user), allow "
-            "the user sudo, or do it by hand." % (purpose, os.environ.get("USER") or os.geteuid())
+            "%s needs root, and the login user '%s' is neither root nor may use sudo without a password. Log in as root (ansible_user; with "
+            "-c local: start Ansible as root), allow the user sudo, or do it by hand." % (purpose, _facts.user_name())
         )
         return []
 

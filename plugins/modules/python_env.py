@@ -629,6 +629,8 @@ class Environment:
         found = {}
         for path, version in _tools.interpreters(self.home, self.search).items():
             path = os.path.realpath(path) if _in_venv(os.path.dirname(path)) else path
+            if _tools.private(path):
+                continue
             found[path] = version or _tools.python_version(path)
         return {path: version for path, version in found.items() if version}
 
@@ -657,6 +659,8 @@ class Environment:
 
     def create_with_venv(self):
         python = self.python or _tools.which("python3", self.search) or os.path.realpath(sys.executable)
+        if _tools.private(python):
+            raise Trouble("The host has no Python of its own for python_env_manager venv: add python3-venv to ready_packages, or use uv.")
         rc, out, err = self.command([python, "-m", "venv", self.path])
         if rc and "ensurepip" in out + err:
             shutil.rmtree(self.path, ignore_errors=True)

@@ -10,13 +10,15 @@ host's facts (``rented_run``) and end in ``ready.json``.
 
 from __future__ import annotations
 
+import contextlib
+import shlex
 import time
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.rented.gpu.plugins.module_utils import _stamps
-from ansible_collections.rented.gpu.plugins.plugin_utils import _terminal
+from ansible_collections.rented.gpu.plugins.plugin_utils import _here, _terminal
 
 FACTS = "rented"  # ansible_facts.rented: what host_facts read
 RUN = "rented_run"  # ansible_facts.rented_run: what each role did in this run
@@ -28,6 +30,10 @@ class Failure(Exception):
     def __init__(self, message: str, **details) -> None:
         super().__init__(message)
         self.details = details
+
+
+class MissingTool(Failure):
+    """A program is not on the controller. Where that is the host itself, the role `ready` brings it."""
 
 
 def vanished(host, doing: str, text: str) -> str:
@@ -109,7 +115,9 @@ class RoleAction(ActionBase):
         started = time.monotonic()
         try:
             arguments = self.validate_argument_spec(argument_spec=self.ARGUMENT_SPEC)[1] if self.ARGUMENT_SPEC else dict(self._task.args)
-            result = self.work(arguments)
+            self._check_place()
+            with _here.own_environment_left() if _here.is_here(self._connection) else contextlib.nullcontext():
+                result = self.work(arguments)
         except Failure as failure:
             result = dict(failure.details, failed=True, msg=_terminal.plain(failure))
             # Ansible prints the whole result of a failed task; the sentence must not drown in facts.
@@ -122,6 +130,22 @@ class RoleAction(ActionBase):
         if facts:
             result["ansible_facts"] = facts
         return result
+
+    def _low_level_execute_command(self, cmd, *arguments, chdir=None, **options):
+        # A login begins at home; on this machine Ansible would begin in the folder of the playbook.
+        if chdir is None and _here.is_here(self._connection):
+            chdir = shlex.quote(_here.home())
+        return super()._low_level_execute_command(cmd, *arguments, chdir=chdir, **options)
+
+    def _check_place(self) -> None:
+        """An instance that is listed here is not this machine, whatever -c says."""
+        provider = self._task_vars.get("rented_provider")
+        if provider and _here.is_here(self._connection):
+            raise Failure(
+                "%s is an instance at %s, and the connection is local, which would change this machine instead: leave out -c local and "
+                "ansible_connection, or run inventory/here.yml on the instance itself."
+                % (self._task_vars.get("inventory_hostname"), provider)
+            )
 
     def _count(self, result: dict, seconds: float) -> None:
         # What is not counted returns no facts: those of a run_once task would become the facts of every host.

@@ -19,7 +19,7 @@ import urllib.parse
 from dataclasses import dataclass, field
 
 from ansible_collections.rented.gpu.plugins.module_utils._errors import nearest
-from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure
+from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure, MissingTool
 
 # Where what was sent waits on the host: outside refs/heads, so that no branch and no work tree moves by a push.
 INCOMING = "refs/rented/incoming"
@@ -85,7 +85,7 @@ class Repository:
         self.path = path
         self.said = said  # as the user wrote it, for messages
         if not shutil.which("git"):
-            raise Failure("Mode push needs git on this machine, and it is not here: install it (apt-get install git).")
+            raise MissingTool("Mode push needs git on this machine, and it is not here: install it (apt-get install git).")
         if not os.path.exists(path):
             raise Failure("The repository %s does not exist (looked for %s): give the path of a local checkout, or a URL." % (said, path))
         if not os.path.isdir(path):
@@ -278,10 +278,10 @@ class Repository:
     # --- sending -------------------------------------------------------------------------------------------------
 
     def push(self, ssh, dest: str, refspecs: list, environment: dict | None = None, script: str = RECEIVE) -> None:
-        """Send commits to ``dest`` on the host, over its own ssh connection. Raises `Failure`."""
+        """Send commits to ``dest`` on the host, over its own ssh connection (`_ssh.reach`). Raises `Failure`."""
         environment = dict(environment or clean_environment())
         # LFS objects do not go this way (a plain ssh host is no LFS server): its hook must not try.
-        environment.update(GIT_SSH_COMMAND=ssh.command(), GIT_SSH_VARIANT="ssh", GIT_LFS_SKIP_PUSH="1")
+        environment.update(GIT_SSH_COMMAND=ssh.command(), GIT_SSH_VARIANT=ssh.variant, GIT_LFS_SKIP_PUSH="1")
         url = "ssh://%s%s" % (ssh.in_url, urllib.parse.quote(dest))
         receive = "sh -c %s rented-receive" % shlex.quote(script)
         ran = self._run(

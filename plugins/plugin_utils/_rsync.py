@@ -21,7 +21,7 @@ import time
 from dataclasses import dataclass, field
 
 from ansible_collections.rented.gpu.plugins.module_utils import _stamps
-from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure
+from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure, MissingTool
 from ansible_collections.rented.gpu.plugins.plugin_utils._paths import size
 
 PARTIAL = ".rsync-partial"  # in the folder of the file: what a cut transfer left, and where the next one goes on
@@ -53,7 +53,7 @@ def find() -> str:
     """The controller's rsync. Raises `Failure` when there is none that will do."""
     path = shutil.which("rsync")
     if not path:
-        raise Failure("Sending data needs rsync on this machine, and it is not here: install it (apt-get install rsync).")
+        raise MissingTool("Sending data needs rsync on this machine, and it is not here: install it (apt-get install rsync).")
     version = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout
     if "openrsync" in version:
         raise Failure("The rsync of this machine is openrsync, which lacks what is needed: install rsync itself (brew install rsync).")

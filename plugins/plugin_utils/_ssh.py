@@ -14,7 +14,7 @@ import subprocess
 
 from ansible.errors import AnsibleConnectionFailure
 
-from ansible_collections.rented.gpu.plugins.plugin_utils import _login
+from ansible_collections.rented.gpu.plugins.plugin_utils import _here, _login
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure, vanished
 
 # Settings of the ssh connection plugin by name, and the host variable that says the same where another plugin (Mitogen's) is in use.
@@ -37,8 +37,15 @@ OPTIONS = {
 ALONE = ["-o", "ControlMaster=no", "-o", "ControlPath=none"]
 
 
+def reach(connection, task_vars: dict):
+    """How git and rsync reach the host of a task: `Ssh`, or `_here.Here` where it is this machine."""
+    return _here.Here() if _here.is_here(connection) else Ssh(connection, task_vars)
+
+
 class Ssh:
     """How to reach the host of a task by ssh. Raises `Failure` when the host is reached otherwise."""
+
+    variant = "ssh"  # for git: which options the command takes
 
     def __init__(self, connection, task_vars: dict) -> None:
         self.connection = connection
@@ -46,8 +53,8 @@ class Ssh:
         transport = getattr(connection, "transport", "")
         if "ssh" not in transport:
             raise Failure(
-                "git and rsync reach a host by ssh only, and %s is reached by '%s': set ansible_connection to ssh."
-                % (task_vars.get("inventory_hostname"), transport)
+                "git and rsync reach a host by ssh, or are on it themselves, and %s is reached by '%s': set ansible_connection to ssh "
+                "or local." % (task_vars.get("inventory_hostname"), transport)
             )
         self.address = str(self._option("host") or task_vars.get("inventory_hostname"))
         self.user = self._option("remote_user")
@@ -120,7 +127,7 @@ def program(name: str, connection, task_vars: dict):
     try:
         yield
     except Failure as failure:
-        if "stderr" not in failure.details:
+        if "stderr" not in failure.details or _here.is_here(connection):
             raise
         ssh = Ssh(connection, task_vars)
         asked = [*ssh.argv(), ssh.address, "true"]
@@ -129,6 +136,18 @@ def program(name: str, connection, task_vars: dict):
             raise
         words = _login.last_words(answer.stderr)
         raise AnsibleConnectionFailure(vanished(task_vars.get("inventory_hostname"), name, words)) from None
+
+
+def lent_agent(connection, task_vars: dict):
+    """A context in which executions on the host have the user's ssh agent. Raises `Failure` where there is none."""
+    if not _here.is_here(connection):
+        return LentAgent(connection, task_vars)
+    if not os.environ.get("SSH_AUTH_SOCK"):
+        raise Failure(
+            "Mode agent takes an ssh agent on this machine, and none runs here (SSH_AUTH_SOCK is not set); that of your own computer is "
+            "out of reach without ssh. Use an https URL, or mode private_key with a key made for this instance."
+        )
+    return contextlib.nullcontext()
 
 
 class LentAgent:

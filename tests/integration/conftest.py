@@ -248,6 +248,15 @@ def play(boxes, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def archive(tmp_path_factory) -> pathlib.Path:
+    """The collection as it is built for Galaxy."""
+    folder = tmp_path_factory.mktemp("built")
+    galaxy = str(pathlib.Path(sys.executable).parent / "ansible-galaxy")
+    subprocess.run([galaxy, "collection", "build", "--output-path", str(folder), str(ROOT)], check=True, capture_output=True)
+    return next(folder.glob("rented-gpu-*.tar.gz"))
+
+
+@pytest.fixture(scope="session")
 def homework(tmp_path_factory) -> pathlib.Path:
     """A student's repository on the controller: a commit, a requirements.txt, a script."""
     path = tmp_path_factory.mktemp("src") / "homework"

@@ -116,6 +116,42 @@ def test_a_vm_has_a_sudo_user_and_no_workspace(ground, box):
     assert ground.ssh(box, "test -e /workspace").returncode != 0
 
 
+def test_a_vm_has_the_login_user_that_was_asked_for(ground):
+    instance = ground.launch("another user", options={"kind": "vm", "user": "ec2-user", "small_disk_mb": 20})
+    try:
+        assert instance.ssh_user == "ec2-user"
+        told = ground.out(
+            instance, "id -un; echo $HOME; sudo -n id -un; touch ~/file && stat -c %U ~/file; df --output=size -m ~ | tail -1"
+        )
+        assert told.split() == ["ec2-user", "/home/ec2-user", "root", "ec2-user", "20"]
+        other = ground.public_key.split()[1].replace("A", "B", 1)
+        ground.provider.attach_key(instance.id, "ssh-ed25519 %s other" % other)
+        assert ground.out(instance, "wc -l < ~/.ssh/authorized_keys") == "2"
+    finally:
+        ground.provider.destroy(instance.id)
+
+
+@pytest.mark.parametrize("kind", ["container", "vm"])
+def test_a_startup_script_runs_as_root_at_each_start(ground, kind):
+    log = "/var/tmp/started"
+    script = '#!/bin/bash\n[[ -d / ]] && echo "it\'s $(id -un) in $HOME" | tee -a %s\nenv | grep -c BOX_ >> %s\nexit 3' % (log, log)
+    instance = ground.launch("startup", options={"kind": kind}, startup_script=script)
+    try:
+        for starts in (1, 2):
+            end = time.monotonic() + 20
+            while ground.provider.console(instance.id).count("the startup script ended with 3") < starts:
+                assert time.monotonic() < end, ground.provider.console(instance.id)
+                time.sleep(0.2)
+            assert ground.out(instance, "cat " + log).splitlines() == ["it's root in /root", "0"] * starts
+            ground.provider.stop(instance.id)
+            ground.provider.start(instance.id)
+            instance = ground.provider.get_instance(instance.id)
+            ground.wait(instance)
+        assert "it's root in /root" in ground.provider.console(instance.id)
+    finally:
+        ground.provider.destroy(instance.id)
+
+
 def test_the_auto_tmux_of_marketplace_images_can_be_turned_off(ground):
     instance = ground.launch("auto tmux", image="debian-12-tools")
     try:

@@ -13,6 +13,9 @@ import sys
 
 from . import _read, _system
 
+# Marks a folder whose programs are Ansible's own, and nobody else's.
+PRIVATE = ".rented-private"
+
 TOOLS = ("git", "git-lfs", "rsync", "tmux", "curl", "uv", "conda", "python3", "nvcc", "tar", "unzip", "zstd", "sudo")
 
 # Where tools lie that a non-interactive ssh session has not in PATH ("~" is the home).
@@ -106,6 +109,16 @@ def interpreters(home: str, search: list) -> dict:
                 if found.get(real, (None, None))[1] is None:
                     found[real] = (path, version.group(1))
     return dict(found.values())
+
+
+def private(path: str) -> bool:
+    """Whether a program is part of Ansible's own installation, as a provision script makes it: a folder above it carries `PRIVATE`."""
+    folder = os.path.dirname(os.path.realpath(path))
+    while folder != os.path.dirname(folder):
+        if os.path.exists(os.path.join(folder, PRIVATE)):
+            return True
+        folder = os.path.dirname(folder)
+    return False
 
 
 def python_version(path: str) -> str | None:

@@ -78,9 +78,13 @@ GPUS = {
     "NVIDIA H100 80GB HBM3": (81559, "9.0", 700, True),
 }
 
+# Bytes of a startup script: it travels as one word of the engine's command line, which Linux limits to 128 KiB.
+LONGEST_STARTUP = 100000
+
 # What LaunchRequest.options may hold, and how each value is read.
 OPTIONS = {
     "kind": "kind",
+    "user": "user",
     "gpu": "text",
     "gpu_count": "number",
     "no_python": "flag",
@@ -173,6 +177,7 @@ class RehearsalProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, Ca
             "user": os.getuid(),
             "name": request.name,
             "kind": wish["kind"],
+            "login": wish["user"],
             "image": wish["image"],
             "gpu": wish["gpu"] or "none",
             "gpu_count": wish["gpu_count"],
@@ -190,13 +195,13 @@ class RehearsalProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, Ca
         arguments = ["run", "--detach", "--name", name, "--publish", "127.0.0.1::22"]
         for label in sorted(labels):
             arguments += ["--label", "%s%s=%s" % (PREFIX, label, engines.quote(labels[label]))]
-        for variable, value in sorted(_environment(wish, key).items()):
+        for variable, value in sorted(_environment(wish, key, request.startup_script).items()):
             arguments += ["--env", "BOX_%s=%s" % (variable, value)]
         bundle = images.ca_bundle()
         if bundle:
             arguments += ["--volume", bundle + ":/run/rented-box/ca.crt:ro"]
         if wish["small_disk_mb"]:
-            place = "/workspace" if wish["kind"] == "container" else "/home/ubuntu"
+            place = "/workspace" if wish["kind"] == "container" else home_of(wish["user"])
             arguments += ["--tmpfs", "%s:size=%dm,mode=755,exec" % (place, wish["small_disk_mb"])]
         if wish["no_network"]:
             arguments += ["--cap-add", "NET_ADMIN"]
@@ -242,7 +247,7 @@ class RehearsalProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, Ca
         box = self._need_box(engine, instance_id)
         if box["state"] != "running":
             raise RentedError("The box %s is %s; start it before adding a key." % (instance_id, box["state"]), self.NAME)
-        home = "/root" if box["labels"].get(PREFIX + "kind") != "vm" else "/home/ubuntu"
+        home = home_of(_login(box["labels"].get(PREFIX + "kind"), box["labels"].get(PREFIX + "login")) or "root")
         script = 'read -r key; grep -qxF "$key" "$0" || echo "$key" >> "$0"'
         key = check_public_key(public_key, "The key to add")
         engine.run("exec", "--interactive", box["id"], "sh", "-c", script, home + "/.ssh/authorized_keys", text=key + "\n")
@@ -287,7 +292,7 @@ def instance(box: dict) -> Instance:
         kind=kind,
         ssh_host="127.0.0.1" if port else None,
         ssh_port=port,
-        ssh_user=KINDS[kind]["user"] if kind else None,
+        ssh_user=_login(kind, labels.get("login")),
         ssh_via="direct" if port else None,
         gpu_name_raw=gpu and gpu + " (simulated)",
         gpu_model=model.model,
@@ -366,6 +371,16 @@ def _tag_and_label(name: str) -> tuple:
     return match.group(1), engines.unquote(coded)
 
 
+def home_of(user: str) -> str:
+    """The home directory of a login user in a box."""
+    return "/root" if user == "root" else "/home/" + user
+
+
+def _login(kind: str | None, label: str | None) -> str | None:
+    """The login user; boxes of earlier versions do not carry it."""
+    return (label or KINDS[kind]["user"]) if kind in KINDS else None
+
+
 def _ends(labels: dict) -> str | None:
     seconds = _number(labels.get("vanish_after"))
     try:
@@ -388,6 +403,20 @@ def plan(request: LaunchRequest) -> dict:
             options[name] = _read_option(name, value)
     kind = options.get("kind", "container")
     image = request.image or "debian-12"
+    user = options.get("user", KINDS[kind]["user"])
+    if kind == "container" and user != "root":
+        raise RentedError(
+            "A box of kind container logs in as root; for the login user '%s' take kind: vm, which has sudo." % user, "rehearsal"
+        )
+    if kind == "vm" and user == "root":
+        raise RentedError("A box of kind vm has a login user with sudo; for root take kind: container.", "rehearsal")
+    startup = len((request.startup_script or "").encode("utf-8"))
+    if startup > LONGEST_STARTUP or "\0" in (request.startup_script or ""):
+        raise RentedError(
+            "A box takes a startup_script of text of at most %d bytes, and this one has %d: let it fetch the rest."
+            % (LONGEST_STARTUP, startup),
+            "rehearsal",
+        )
     if options.get("no_python") and images.split(image)[1] == "":
         image += "-no-python"
     images.split(image)
@@ -405,6 +434,7 @@ def plan(request: LaunchRequest) -> dict:
         )
     return {
         "kind": kind,
+        "user": user,
         "image": image,
         "gpu": gpu if count else None,
         "gpu_count": count,
@@ -445,6 +475,10 @@ def _read_option(name: str, value):
         raise RentedError("The option '%s' takes true or false, not '%s'." % (name, value), "rehearsal")
     if form == "kind" and value not in KINDS:
         raise RentedError("There is no kind of box '%s'. %s" % (value, nearest(str(value), KINDS)), "rehearsal")
+    if form == "user" and not re.match(r"^[a-z_][a-z0-9_-]{0,31}$", str(value)):
+        raise RentedError(
+            "The option 'user' takes a login name (small letters, digits, '_' and '-', at most 32), not '%s'." % value, "rehearsal"
+        )
     if form == "text" and not re.match(r"^[A-Za-z0-9 ._-]+$", str(value)):
         raise RentedError("The option '%s' takes letters, digits, blanks, '.', '_' and '-', not '%s'." % (name, value), "rehearsal")
     return str(value)
@@ -464,10 +498,12 @@ def find_gpu(asked: str) -> str | None:
     raise RentedError("There is no simulated GPU '%s'. %s" % (asked, nearest(asked, set(models) | {"none"})), "rehearsal")
 
 
-def _environment(wish: dict, key: str) -> dict:
+def _environment(wish: dict, key: str, startup_script: str | None = None) -> dict:
     """What the first process in the box is told."""
     return {
         "KIND": wish["kind"],
+        "USER": wish["user"],
+        "STARTUP_SCRIPT": startup_script or "",
         "SSH_KEY": key,
         "GPU_NAME": wish["gpu"] or "none",
         "GPU_COUNT": wish["gpu_seen"],

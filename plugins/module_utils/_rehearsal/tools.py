@@ -16,7 +16,7 @@ set -u
 say() { echo "box: $*"; }
 
 kind=${BOX_KIND:-container} user=root home=/root
-[ "$kind" = vm ] && user=ubuntu home=/home/ubuntu
+[ "$kind" = vm ] && user=${BOX_USER:-ubuntu} && home=/home/$user
 
 mkdir -p /run/sshd /etc/rented-box
 if [ -s /run/rented-box/ca.crt ]; then
@@ -118,6 +118,19 @@ if [ "${BOX_APT_LOCK_SECONDS:-0}" -gt 0 ]; then
     ' "$BOX_APT_LOCK_SECONDS" &
     for _ in 1 2 3 4 5 6 7 8 9 10; do [ -e /run/apt-locked ] || sleep 0.1; done
 fi
+if [ -n "${BOX_STARTUP_SCRIPT:-}" ]; then
+    # At each start, as root, beside sshd: so do marketplaces run the script that was given when the box was rented.
+    say "the startup script starts"
+    printf '%s\n' "$BOX_STARTUP_SCRIPT" > /etc/rented-box/startup
+    chmod 0700 /etc/rented-box/startup
+    run='cd /; case $(head -c 2 "$0") in "#!") exec "$0" ;; *) exec sh "$0" ;; esac'
+    (
+        code=0
+        env -i PATH="$PATH" HOME=/root sh -c "$run" /etc/rented-box/startup < /dev/null || code=$?
+        say "the startup script ended with $code"
+    ) 2>&1 &
+fi
+unset BOX_STARTUP_SCRIPT
 say "SSH host keys:"
 for key in /etc/ssh/ssh_host_*_key.pub; do ssh-keygen -l -f "$key"; done
 if [ "${BOX_SSH_DELAY:-0}" != 0 ]; then

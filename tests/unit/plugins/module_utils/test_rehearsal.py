@@ -170,12 +170,25 @@ def test_every_simulated_gpu_has_a_name_that_the_shared_table_knows():
         (LaunchRequest(name="x", gpu="RTX 4091"), "no simulated GPU 'RTX 4091'. Did you mean 'RTX 4090'?"),
         (LaunchRequest(name="x", gpu_count=17), "0 to 16"),
         (LaunchRequest(name="x", image="debian-11"), "no image 'debian-11'. Did you mean 'debian-1"),
+        (LaunchRequest(name="x", options={"user": "paperspace"}), "take kind: vm"),
+        (LaunchRequest(name="x", options={"user": "root", "kind": "vm"}), "take kind: container"),
+        (LaunchRequest(name="x", options={"user": "Ada Lovelace", "kind": "vm"}), "takes a login name"),
+        (LaunchRequest(name="x", startup_script="#" * 100001), "at most 100000 bytes, and this one has 100001"),
     ],
 )
 def test_wrong_requests(request_, words):
     with pytest.raises(RentedError) as caught:
         rehearsal.plan(request_)
     assert words in caught.value.message
+
+
+def test_the_login_user_is_that_of_the_kind_or_the_one_that_was_asked():
+    assert rehearsal.plan(LaunchRequest(name="x"))["user"] == "root"
+    assert rehearsal.plan(LaunchRequest(name="x", options={"kind": "vm"}))["user"] == "ubuntu"
+    assert rehearsal.plan(LaunchRequest(name="x", options={"kind": "vm", "user": "ec2-user"}))["user"] == "ec2-user"
+    labels = {"gpu.rented.account": "a", "gpu.rented.kind": "vm", "gpu.rented.login": "ec2-user"}
+    box = {"id": "1" * 64, "name": "x", "state": "running", "labels": labels, "port": 1, "started": None}
+    assert rehearsal.instance(box).ssh_user == "ec2-user"
 
 
 def test_no_python_is_an_image():

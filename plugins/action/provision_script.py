@@ -1,0 +1,115 @@
+# Copyright (c) 2026, the rented.gpu contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Controller side of `rented.gpu.provision_script`: gathers the settings, refuses what must not be in a script, and writes it."""
+
+from __future__ import annotations
+
+import os
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from ansible_collections.rented.gpu.plugins.module_utils import _stamps
+from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError, nearest
+from ansible_collections.rented.gpu.plugins.modules.provision_script import ARGUMENT_SPEC as SPEC
+from ansible_collections.rented.gpu.plugins.plugin_utils import _alone, _paths, _provision, _secrets, _specs, _uv_wheel
+from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure, RoleAction
+
+PREFIX = "provision_"
+
+
+class ActionModule(RoleAction):
+    ARGUMENT_SPEC = SPEC
+    COUNTED = False
+    _requires_connection = False
+
+    def work(self, arguments):
+        try:
+            settings, options = self._settings(arguments)
+            self._refuse(arguments, settings, options)
+            form = _provision.form_of(arguments["for"])
+            wish = _provision.Wish(
+                settings=settings,
+                source=_provision.source(arguments["collection"]),
+                uv=str(settings.get("python_env_uv_version") or options["python_env_uv_version"]["default"]),
+                index=arguments["index"] or self._index(),
+                wait_for=tuple(arguments["wait_for"]),
+                wait_timeout=arguments["wait_timeout"],
+                place=arguments["place"],
+                log=arguments["log"],
+            )
+            script = _provision.build(wish, arguments["for"], arguments["user"])
+        except RentedError as error:
+            raise Failure("Nothing was written. " + error.message)
+        path = _paths.on_controller(arguments["file"] or "provision-%s.sh" % arguments["for"].replace("_", "-"))
+        changed, before = self._write(path, script.text)
+        answer = {
+            "changed": changed,
+            "path": path,
+            "size": script.size,
+            "limit": form.limit,
+            "packed": script.packed,
+            "sha256": script.digest,
+            "user": arguments["user"] or form.user,
+            "diff": {"before": before, "after": script.text, "before_header": path, "after_header": path},
+        }
+        room = " of %d" % form.limit if form.limit else ""
+        answer["msg"] = "%s: %d%s %s%s, for %s. Put it there: %s." % (
+            path, script.size, room, form.unit, ", compressed" if script.packed else "", form.title, form.where
+        )  # fmt: skip
+        self._display.display(answer["msg"])
+        return answer
+
+    def _settings(self, arguments):
+        """``(values that the user has set, options of all roles)``, by variable name."""
+        names = [name for name in self._task_vars if name.startswith(PREFIX)]
+        known = [PREFIX + option for option in SPEC if option != "roles"]
+        for name in names:
+            if name not in known:
+                raise RentedError("'%s' is not a setting. %s" % (name, nearest(name, known)))
+        options = {}
+        for role in arguments["roles"]:
+            options.update(_specs.options_of(role))
+        return {name: self._templar.template(self._task_vars[name]) for name in sorted(options) if name in self._task_vars}, options
+
+    def _refuse(self, arguments, settings, options):
+        misspelt = _specs.misspelt(self._task_vars, arguments["roles"], options)
+        wrong = ["'%s' is not a setting. Did you mean '%s'?" % pair for pair in misspelt]
+        wrong += ArgumentSpecValidator(options).validate(settings, validate_role_argument_spec=True).error_messages
+        if not wrong:
+            no_log = {name for name, option in options.items() if option.get("no_log")}
+            known = {name: value for name, value in self._task_vars.items() if name not in ("hostvars", "vars", "groups")}
+            wrong = _alone.wrong(settings, no_log, _secrets.vaulted(known), arguments["wait_for"])
+        for name in ("collection", "index"):
+            _alone.check_url(PREFIX + name, arguments[name].partition("#")[0])
+        for name in ("place", "log"):
+            if not _alone.PLAIN.match(arguments[name]):
+                wrong.append("%s%s is '%s'; it has to be a path on the instance, absolute or below ~/." % (PREFIX, name, arguments[name]))
+        if arguments["wait_timeout"] < 0:
+            wrong.append("provision_wait_timeout takes seconds, not %d." % arguments["wait_timeout"])
+        if wrong:
+            raise RentedError(" ".join(wrong))
+
+    def _index(self):
+        found = _uv_wheel.default_index()
+        if not found:
+            raise RentedError("This machine has no pip that would say where the package index is: give its address in provision_index.")
+        return found
+
+    def _write(self, path, text):
+        """``(changed, what was there)``."""
+        before = ""
+        try:
+            with open(path, encoding="utf-8", errors="replace") as handle:
+                before = handle.read()
+            if before != text and not self.check_mode:
+                _stamps.write_private(path, text, 0o644)
+        except FileNotFoundError:
+            if not self.check_mode:
+                try:
+                    _stamps.write_private(path, text, 0o644)
+                except OSError as error:
+                    raise Failure("provision_file: %s cannot be written: %s." % (os.path.dirname(path), error.strerror))
+        except OSError as error:
+            raise Failure("provision_file: %s cannot be written: %s." % (path, error.strerror))
+        return before != text, before

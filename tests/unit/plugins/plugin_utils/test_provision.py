@@ -1,0 +1,321 @@
+# Copyright (c) 2026, the rented.gpu contributors
+# GNU General Public License v3.0 or later (see LICENSE)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The script with which an instance prepares itself: its forms and limits, and what can be tried without an instance, in three shells."""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import functools
+import gzip
+import hashlib
+import http.server
+import json
+import os
+import pathlib
+import platform
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import threading
+import zipfile
+
+import pytest
+
+from ansible_collections.rented.gpu.plugins.module_utils import _providers
+from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
+from ansible_collections.rented.gpu.plugins.module_utils._host import _tools
+from ansible_collections.rented.gpu.plugins.modules.provision_script import ARGUMENT_SPEC
+from ansible_collections.rented.gpu.plugins.plugin_utils import _collection, _provision
+
+ROOT = pathlib.Path(_collection.ROOT)
+FILES = ROOT / "playbooks" / "files" / "provision"
+SHELLS = {"dash": ["dash"], "bash": ["bash", "--posix"], "busybox": ["busybox", "sh"]}
+DIGEST = "8d5e957f297893487bd98fa830fa6413" * 2
+SETTINGS = {
+    "git_keys_name": "Ada Lovelace",
+    "git_keys_email": "ada@example.org",
+    "repos_list": [{"src": "https://git.example.org/ada/homework.git", "dest": "it's"}],
+    "python_env_requirements": ["requirements.txt"],
+    "data_sync_items": [{"url": "https://data.example.org/train.tar.gz", "dest": "data", "unpack": True}],
+}
+
+
+def wish(**more):
+    return _provision.Wish(
+        **{"settings": SETTINGS, "source": _provision.source(""), "uv": "0.13.8", "index": "https://index.example/", **more}
+    )
+
+
+def unpacked(text: str) -> str:
+    """What a compressed form holds."""
+    return gzip.decompress(base64.b64decode(re.search(r"echo ([A-Za-z0-9+/=]+)\|base64 -d\|gzip -dc\|sh", text).group(1))).decode()
+
+
+# --- where the collection comes from ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("", ("galaxy", _collection.version(), "")),
+        ("0.2.0", ("galaxy", "0.2.0", "")),
+        ("1.0.0-rc.1", ("galaxy", "1.0.0-rc.1", "")),
+        ("https://files.example.org/gpu.tar.gz#sha256=" + DIGEST.upper(), ("url", "https://files.example.org/gpu.tar.gz", DIGEST)),
+        ("git+https://git.example.org/gpu.git@v0.1.0", ("git", "https://git.example.org/gpu.git", "v0.1.0")),
+        ("git@git.example.org:ada/gpu.git@0.1.0", ("git", "git@git.example.org:ada/gpu.git", "0.1.0")),
+        ("git+ssh://git@git.example.org/gpu.git@1f2e", ("git", "ssh://git@git.example.org/gpu.git", "1f2e")),
+    ],
+)
+def test_sources(text, wanted):
+    found = _provision.source(text)
+    assert (found.kind, found.what, found.ref) == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("https://files.example.org/gpu.tar.gz", "its SHA-256 has to be said"),
+        ("https://files.example.org/gpu.tar.gz#sha256=12", "its SHA-256 has to be said"),
+        ("git+https://git.example.org/gpu.git", "without a version"),
+        ("git@git.example.org:ada/gpu.git", "without a version"),
+        ("latest", "it takes a version"),
+        ("file:///gpu.tar.gz", "it takes a version"),
+    ],
+)
+def test_wrong_sources(text, words):
+    with pytest.raises(RentedError, match=words):
+        _provision.source(text)
+
+
+# --- forms and limits ------------------------------------------------------------------------------------------------
+
+
+def test_the_module_knows_every_form():
+    assert ARGUMENT_SPEC["for"]["choices"] == list(_provision.FORMS)
+    page = (ROOT / "docs" / "places_without_ssh.md").read_text()
+    assert [name for name in _provision.FORMS if "`%s`" % name not in page] == []
+
+
+def test_the_login_users_are_those_of_the_providers():
+    for name, form in _provision.FORMS.items():
+        provider = _providers.PROVIDERS.get(name)
+        if provider and name not in ("aws", "gcp"):  # theirs depends on the image
+            assert form.user == provider.SSH_USER, name
+
+
+@pytest.mark.parametrize("name", list(_provision.FORMS))
+def test_each_form_is_clean_shell_and_holds_the_settings(name):
+    script = _provision.build(wish(), name)
+    form = _provision.FORMS[name]
+    assert form.limit is None or script.size <= form.limit
+    assert script.size == len(script.text) and script.digest == hashlib.sha256(script.text.encode()).hexdigest()
+    plain = unpacked(script.text) if script.packed else script.text
+    for text in (script.text, plain):
+        subprocess.run(
+            ["shellcheck", "-s", "bash" if name == "runpod" and text == script.text else "sh", "-"], input=text, text=True, check=True
+        )
+        for shell in SHELLS.values():
+            subprocess.run([*shell, "-n"], input=text, text=True, check=True)
+    run = re.search(r"<<'RENTED'\n(.*)^RENTED$", plain, re.M | re.S).group(1)
+    told = subprocess.run(
+        ["dash", "-c", run.partition("set -u")[0] + 'printf %s "$v_settings"'], capture_output=True, text=True, check=True
+    )
+    assert json.loads(told.stdout) == SETTINGS
+
+
+@pytest.mark.parametrize("name", ["run.sh", "apply.sh"])
+def test_the_files_are_clean(name):
+    subprocess.run(["shellcheck", "-x", "-s", "sh", str(FILES / name)], check=True, cwd=ROOT)
+    for shell in SHELLS.values():
+        subprocess.run([*shell, "-n", str(FILES / name)], check=True)
+
+
+def test_what_is_too_long_is_compressed_and_then_refused():
+    long = dict(SETTINGS, data_sync_items=[{"url": "https://data.example.org/%s" % ("part" * 40), "dest": "d%d" % n} for n in range(300)])
+    assert _provision.build(wish(settings=long), "gcp").packed is False
+    aws = _provision.build(wish(settings=long), "aws")
+    assert aws.packed and aws.size <= 16384 and json.dumps(long["data_sync_items"][7])[1:-1].replace(": ", ":") not in aws.text
+    assert "prepares" in aws.text.splitlines()[1].lower()
+    noise = dict(SETTINGS, python_env_packages=[hashlib.sha256(b"%d" % n).hexdigest() for n in range(40)])
+    with pytest.raises(
+        RentedError, match=r"has \d+ characters although it is compressed, and 4048 are the limit there: .*PROVISIONING_SCRIPT"
+    ):
+        _provision.build(wish(settings=noise), "vast")
+    assert _provision.build(wish(settings=noise), "vast_provisioning_script").packed is False
+    most = dict(SETTINGS, python_env_packages=[hashlib.sha256(b"%d" % n).hexdigest() for n in range(400)])
+    with pytest.raises(RentedError, match=r"has \d+ bytes although it is compressed, and 16384 are the limit"):
+        _provision.build(wish(settings=most), "aws")
+
+
+def test_vasts_limit_leaves_room_for_settings():
+    """All kinds of sources, a waited-for key and settings of usual length fit into 4,048 characters."""
+    for source in ("", "https://files.example.org/rented-gpu-0.1.0.tar.gz#sha256=" + DIGEST, "git+https://git.example.org/gpu.git@v0.1.0"):
+        assert _provision.build(wish(source=_provision.source(source), wait_for=("~/.ssh/id_ed25519",)), "vast").size <= 4048
+
+
+def test_the_same_wish_gives_the_same_script():
+    assert _provision.build(wish(), "vast") == _provision.build(wish(), "vast")
+
+
+def test_wrong_places_and_users():
+    with pytest.raises(RentedError, match="Did you mean 'vast'"):
+        _provision.build(wish(), "vats")
+    with pytest.raises(RentedError, match="no login name"):
+        _provision.build(wish(), "aws", "ada; rm -rf /")
+
+
+def test_a_start_command_is_one_line_that_becomes_the_images_own_start():
+    text = _provision.build(wish(), "runpod").text
+    words = shlex.split(text)
+    assert words[:2] == ["bash", "-c"] and len(words) == 3 and text.count("\n") == 1
+    assert words[2].endswith(") & if [ -x /start.sh ]; then exec /start.sh; fi; exec sleep infinity")
+
+
+# --- what runs on the instance ---------------------------------------------------------------------------------------
+
+
+def inner(**more) -> str:
+    plain = _provision.build(wish(**more), "vast_provisioning_script").text
+    return re.search(r"<<'RENTED'\n(.*)^RENTED$", plain, re.M | re.S).group(1)
+
+
+@pytest.fixture
+def home(tmp_path):
+    folder = tmp_path / "home"
+    (folder / ".rented").mkdir(parents=True)
+    return folder
+
+
+def run(shell, script, home, **environment):
+    surroundings = {"PATH": os.environ["PATH"], "HOME": str(home), **environment}
+    return subprocess.run([*SHELLS[shell], "-s"], input=script, capture_output=True, text=True, env=surroundings, check=False, timeout=60)
+
+
+@pytest.mark.parametrize("shell", list(SHELLS))
+@pytest.mark.parametrize("text", ['a "b" \\ c', "tab\tand\nline", "über 'x' $(id) `id`", "%s %d"])
+def test_the_state_is_json_whatever_the_error_says(shell, text, home):
+    script = inner().replace("main </dev/null", 'fail "$TEXT" 7')
+    done = run(shell, script, home, TEXT=text)
+    assert done.returncode == 7
+    state = json.loads((home / ".rented" / "provision.json").read_text())
+    assert state["error"] == text.replace("\t", " ").replace("\n", " ")
+    assert (state["schema"], state["state"], state["exit_code"]) == (1, "failed", 7)
+    assert re.match(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$", state["began"]) and state["ended"] == state["at"] >= state["began"]
+    running = run(shell, inner().replace("main </dev/null", "begin 'a step'"), home)
+    assert running.returncode == 0, running.stderr
+    state = json.loads((home / ".rented" / "provision.json").read_text())
+    assert (state["state"], state["step"], state["ended"], state["exit_code"], state["error"]) == ("running", "a step", None, None, None)
+    assert (home / ".rented" / "provision.log").read_text().endswith("rented: a step\n")
+
+
+@pytest.mark.parametrize("shell", list(SHELLS))
+def test_one_run_at_a_time(shell, home):
+    place = home / ".rented" / "provision"
+    place.mkdir()
+    with open(place / "lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = run(shell, inner(), home)
+    assert (done.returncode, done.stdout) == (0, "rented: another run is at work\n"), done.stderr
+    assert not (home / ".rented" / "provision.json").exists()
+
+
+@pytest.mark.parametrize("shell", list(SHELLS))
+def test_it_tries_again_with_growing_pauses_and_says_the_last_word(shell, home):
+    script = inner().replace(
+        "main </dev/null", 'sleep() { echo "pause $1"; }\nmkdir -p "$place"\nagain "it could not be had" ls /nothing/of/this'
+    )
+    done = run(shell, script, home)
+    assert re.findall(r"^pause (\d+)", done.stdout, re.M) == ["1", "2", "4", "8", "16", "32", "64"]
+    assert done.returncode == 1
+    assert re.match(r"it could not be had: .*/nothing/of/this", json.loads((home / ".rented" / "provision.json").read_text())["error"])
+
+
+class Index(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *unused):
+        pass
+
+
+@pytest.fixture
+def index(tmp_path):
+    """A package index that has a wheel of uv with a program of ours in it; its address."""
+    folder = tmp_path / "index"
+    (folder / "simple" / "uv").mkdir(parents=True)
+    (folder / "files").mkdir()
+    links = []
+    for version, machine in (("0.13.8", "s390x"), ("0.13.7", platform.machine()), ("0.13.8", platform.machine())):
+        name = "uv-%s-py3-none-manylinux_2_17_%s.manylinux2014_%s.whl" % (version, machine, machine)
+        with zipfile.ZipFile(folder / "files" / name, "w", zipfile.ZIP_DEFLATED) as wheel:
+            wheel.writestr("uv/__init__.py", "")
+            wheel.writestr("uv-%s.data/scripts/uv" % version, "#!/bin/sh\necho uv %s for %s\n" % (version, machine))
+        digest = hashlib.sha256((folder / "files" / name).read_bytes()).hexdigest()
+        links.append('<a href="/files/%s#sha256=%s" data-requires-python="&gt;=3.8">%s</a><br />' % (name, digest, name))
+    (folder / "simple" / "uv" / "index.html").write_text("<!DOCTYPE html>\n<html><body>\n%s\n</body></html>" % "\n".join(links))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Index, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield "http://127.0.0.1:%d/simple/" % server.server_address[1], folder
+    server.shutdown()
+
+
+def tools(folder, *more) -> str:
+    """A PATH with what every system has, and these."""
+    folder.mkdir()
+    usual = "sh cat cut date dirname chmod grep head id ls mkdir mv printf rm sed sha256sum sleep tail tee tr uname flock env"
+    for name in (*usual.split(), *more):
+        found = shutil.which("busybox" if name.startswith("busybox-") else name)
+        # The one in PATH may be a script that chooses among several.
+        found = os.path.realpath(sys.executable) if name == "python3" else found
+        (folder / name.replace("busybox-", "")).symlink_to(found)
+    return str(folder)
+
+
+WAYS = [("python3",), ("curl", "unzip"), ("wget", "unzip"), ("busybox-wget", "busybox-unzip"), ("curl", "python3")]
+GET = 'mkdir -p "$place"\nindex=${v_index%/}\nuv=$HOME/uv\nget_uv && "$uv"'
+
+
+@pytest.mark.parametrize("shell", list(SHELLS))
+@pytest.mark.parametrize("way", WAYS, ids="-".join)
+def test_uv_comes_by_whatever_is_there(shell, way, home, index, tmp_path):
+    script = inner(index=index[0]).replace("main </dev/null", GET).replace("PATH=$PATH:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n", "")
+    busybox = shutil.which("busybox")
+    command = {"dash": [shutil.which("dash")], "bash": [shutil.which("bash"), "--posix"], "busybox": [busybox, "sh"]}[shell]
+    done = subprocess.run(
+        [*command, "-s"], input=script, capture_output=True, text=True, check=False, timeout=60,
+        env={"PATH": tools(tmp_path / "bin", *way), "HOME": str(home)},
+    )  # fmt: skip
+    assert done.stdout.strip().splitlines()[-1:] == ["uv 0.13.8 for %s" % platform.machine()], done.stdout + done.stderr
+
+
+def test_a_uv_that_is_not_what_the_index_says_is_not_kept(home, index):
+    address, folder = index
+    for wheel in (folder / "files").glob("uv-0.13.8*%s.whl" % platform.machine()):
+        wheel.write_bytes(wheel.read_bytes() + b"x")
+    done = run("dash", inner(index=address).replace("main </dev/null", GET), home)
+    assert done.returncode == 1 and "the SHA-256 of uv is not what the index says" in done.stdout
+    assert not (home / "uv").exists()
+
+
+def test_a_release_that_the_index_lacks_is_named(home, index):
+    done = run("dash", inner(index=index[0], uv="9.9.9").replace("main </dev/null", GET), home)
+    assert "the index has no uv 9.9.9 for %s" % platform.machine() in done.stdout
+
+
+def test_the_python_of_the_script_is_nobody_elses(tmp_path):
+    (tmp_path / "provision" / "python" / "bin").mkdir(parents=True)
+    inside = tmp_path / "provision" / "python" / "bin" / "python3"
+    inside.symlink_to("/bin/sh")
+    assert not _tools.private(str(inside))  # it is the system's
+    inside.unlink()
+    inside.write_text("")
+    assert not _tools.private(str(inside))
+    (tmp_path / "provision" / _tools.PRIVATE).write_text("")
+    assert _tools.private(str(inside))
+    assert _tools.PRIVATE in (FILES / "run.sh").read_text()
+
+
+def test_the_ansible_core_is_the_one_that_is_tested():
+    pinned = re.findall(r"^ansible-core==(\S+)", (ROOT / "requirements" / "runtime.txt").read_text(), re.M)
+    assert _provision.ANSIBLE_CORE in pinned
