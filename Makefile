@@ -34,10 +34,10 @@ lint: .venv/.ready ## style, option docs, changelog
 
 .PHONY: units
 units: .venv/.ready ## unit tests, on both supported ansible-core where both Pythons exist
-	python -m pytest tests/unit
+	python -m pytest -n 2 tests/unit
 ifneq ($(OTHER_PYTHON),)
 	@requirements/python.sh .venv-other $(OTHER_PYTHON) requirements/dev.txt
-	PATH="$(CURDIR)/.venv-other/bin:$$PATH" python -m pytest tests/unit
+	PATH="$(CURDIR)/.venv-other/bin:$$PATH" python -m pytest -n 2 tests/unit
 endif
 
 .PHONY: sanity
