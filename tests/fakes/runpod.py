@@ -443,4 +443,4 @@ class FakeRunpod(fake_api.FakeApi):
 
 
 if __name__ == "__main__":
-    fake_api.program(FakeRunpod, lambda number, **fields: row(number, **fields), "A RunPod to test against.")
+    fake_api.program(FakeRunpod, row, "A RunPod to test against.")

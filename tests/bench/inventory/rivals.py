@@ -143,7 +143,9 @@ def main() -> None:
             for who, found in results.items():
                 found.append(run([*command, "-i", INVENTORIES[who][0], "--graph"], env, folder))
         versions = run([str(BENCH / "bin" / "ansible-inventory"), "--version"], env, folder).out.splitlines()[0]
-    boto3 = subprocess.run([BENCH / "bin" / "python", "-c", "import boto3; print(boto3.__version__)"], capture_output=True, text=True)
+    boto3 = subprocess.run(
+        [BENCH / "bin" / "python", "-c", "import boto3; print(boto3.__version__)"], capture_output=True, text=True, check=True
+    )
     text = report(results, options.instances, "%s, boto3 %s" % (versions, boto3.stdout.strip()))
     print(text)
     if options.write:
