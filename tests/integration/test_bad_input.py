@@ -9,6 +9,7 @@ What one role alone can refuse is tested beside that role; here are whole runs o
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 
 import pytest
@@ -64,7 +65,8 @@ def test_a_disk_that_is_too_small_says_how_much_there_is(outcome):
 
 def test_an_instance_that_vanishes_is_told_from_a_wrong_one(outcome):
     message = outcome.message("gone")
-    assert "gone was lost while git push ran there: ssh: connect to host" in message
+    # Destroying takes a second or two: on a busy machine git push is over by then, and the step after it is the one that finds out.
+    assert re.search(r"gone was lost while (git push ran there: ssh: connect to host|repo ran there: \S)", message), message
     assert "Check at the provider" in message and "\n" not in message
     assert outcome.stats("dark")["gone"] == 1
     assert "Traceback" not in outcome.stdout
