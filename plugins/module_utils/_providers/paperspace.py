@@ -44,7 +44,6 @@ PAGE_SIZE = 120  # the API's maximum
 SSH_PORT = 22
 REGIONS = ("ny2", "ca1", "ams1")  # of the API file, and of the page on availability
 DISK_SIZES_GB = (50, 100, 250, 500, 1000, 2000, 4000, 8000, 12000, 16000)
-HOURS_PER_MONTH = 730.0
 SCRIPT_PREFIX = "rented-gpu "  # our startup scripts, among those of the team
 ORPHAN_SECONDS = 3600  # a script of ours that belongs to no machine for so long belongs to none that is being made
 CONFIG_FILE = "~/.paperspace/config.toml"
@@ -534,7 +533,7 @@ def storage_price(row: dict) -> float | None:
     rate, size = _values.number(row.get("storageRate")), disk_gb(row)
     if rate is None or rate < 0 or not size:
         return None
-    return round(rate / HOURS_PER_MONTH if rate / size > 0.005 else rate, 6)
+    return round(rate / Provider.HOURS_PER_MONTH if rate / size > 0.005 else rate, 6)
 
 
 # --- what a launch asks for ------------------------------------------------------------------------------------------

@@ -48,7 +48,6 @@ PAGE_SIZE = 1000  # the most that runpodctl asks for
 # The quota is 60 requests in a minute: so many at once, and then no more than so many in a minute, are never above it.
 AT_ONCE = 8
 PER_MINUTE = 50
-HOURS_PER_MONTH = 730.0
 DISK_USD_PER_GB_MONTH = 0.10  # container disk and volume, running
 STOPPED_USD_PER_GB_MONTH = 0.20  # volume, stopped; the container disk is wiped then and costs nothing
 TRAFFIC_USD_PER_GB = 0.0  # neither way is billed
@@ -314,7 +313,7 @@ class RunpodProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, Can
                 self.NAME,
             )
         named = [gpu for gpu in named if most_gpus(gpu, cloud) >= count]
-        storage = (body.get("disk", 0) + _persistent_gb(body.get("mounts"))) * DISK_USD_PER_GB_MONTH / HOURS_PER_MONTH
+        storage = (body.get("disk", 0) + _persistent_gb(body.get("mounts"))) * DISK_USD_PER_GB_MONTH / Provider.HOURS_PER_MONTH
         limit = request.max_price_per_hour
         if limit is not None:
             prices = {gpu["id"]: pod_price(gpu, cloud, count) for gpu in named}
@@ -663,7 +662,7 @@ def stopped_price(row: dict) -> float | None:
     mounts = row.get("mounts")
     if not isinstance(mounts, dict) or mounts.get("network"):
         return None
-    return round(_persistent_gb(mounts) * STOPPED_USD_PER_GB_MONTH / HOURS_PER_MONTH, 6)
+    return round(_persistent_gb(mounts) * STOPPED_USD_PER_GB_MONTH / Provider.HOURS_PER_MONTH, 6)
 
 
 def _persistent_gb(mounts) -> float:
