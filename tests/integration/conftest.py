@@ -209,13 +209,8 @@ class Player:
         self.boxes = boxes
         self.folder = folder
 
-    def __call__(
-        self, playbook, check: bool = False, limit: str | None = None, env: dict | None = None, on_event=None, **variables
-    ) -> Outcome:
-        """``playbook`` is the name of one of ours, or a list of plays; ``variables`` become extra vars.
-
-        ``on_event`` sees each event as it comes.
-        """
+    def __call__(self, playbook, check: bool = False, limit: str | None = None, env: dict | None = None, **variables) -> Outcome:
+        """``playbook`` is the name of one of ours, or a list of plays; ``variables`` become extra vars."""
         folder = self.folder / uuid.uuid4().hex[:8]
         (folder / "project").mkdir(parents=True)
         if isinstance(playbook, str):
@@ -234,8 +229,6 @@ class Player:
             limit=limit,
             quiet=True,
             suppress_env_files=True,
-            # ansible-runner keeps an event only for a handler that returns True.
-            event_handler=lambda event: bool(on_event and on_event(event)) or True,
         )
         events = list(run.events)
         stdout = pathlib.Path(run.config.artifact_dir, "stdout").read_text()
