@@ -58,7 +58,9 @@ package: .venv/.ready ## build the collection and check it as Galaxy does
 
 .PHONY: bench
 bench: engine ## the same work done four ways; ratios
-	python tests/bench/inventory/run.py
+	python tests/bench/inventory/run.py --write
+	python tests/bench/inventory/scale.py --write
+	python tests/bench/inventory/rivals.py --write
 	python tests/bench/run.py --write docs/performance.md
 
 .PHONY: engine
