@@ -201,10 +201,10 @@ def failure(title: str, name: str, endpoint: str, status: int, sentence: str | N
 
 
 class JsonApi:
-    """JSON over HTTP with a bearer key.
+    """JSON over HTTP with a key in a header.
 
     ``endpoint`` is the base URL without a trailing slash, ``timeout`` is in seconds per try. ``api_key`` may be a function that gives
-    the key of the moment: tokens that are good for an hour.
+    the key of the moment: tokens that are good for an hour. It is sent as a bearer token, or as it is in the header ``key_header``.
     ``clock`` and ``sleep`` can be replaced, so that tests do not wait.
     """
 
@@ -219,6 +219,7 @@ class JsonApi:
         pace: Pace | None = None,
         sleep=time.sleep,
         answer_limit: int = ANSWER_LIMIT,
+        key_header: str | None = None,
     ) -> None:
         self.title = title
         self.name = name
@@ -231,6 +232,7 @@ class JsonApi:
             check_key(title, name, api_key)
         self._give_key = api_key if callable(api_key) else lambda: api_key
         self._api_key = None
+        self._key_header = key_header
         self._sleep = sleep
         # Imported here: it brings all of cryptography, 10 MB that a listing from the cache or by another library does not need.
         from ansible.module_utils.urls import Request
@@ -242,11 +244,21 @@ class JsonApi:
         """The decoded answer of a read."""
         return self.call("GET", path, query=query, what=what)
 
-    def call(self, method: str, path: str, query: dict | None = None, body=None, what: str | None = None, repeat: bool = False):
+    def call(
+        self,
+        method: str,
+        path: str,
+        query: dict | None = None,
+        body=None,
+        what: str | None = None,
+        repeat: bool = False,
+        text: bool = False,
+    ):
         """The decoded JSON of the answer, or None when it is empty.
 
         ``query`` values that are None are left out; ``what`` says in a message what was tried ("list the instances");
         ``repeat`` is for a write that does no more when it is sent twice: it is then tried as often as a read.
+        ``text`` is for an answer that is no JSON but a bare text, such as an id: it is given as it is, without blanks around it.
         Raises `AuthenticationError`, `NotFound`, `RateLimited`, `ProviderUnavailable` or `RentedError`.
         """
         what = what or "%s %s" % (method, path)
@@ -260,7 +272,7 @@ class JsonApi:
             last = attempt == tries
             try:
                 with self.pace:
-                    status, answer_headers, text = self._send(method, url, data, headers, what)
+                    status, answer_headers, said = self._send(method, url, data, headers, what)
             except _NoAnswer as error:
                 if last:
                     raise self._unavailable("did not answer when asked to %s (%s)" % (what, error)) from None
@@ -269,7 +281,7 @@ class JsonApi:
             if status in RETRY_STATUS and not last:
                 self._sleep(retry_wait(answer_headers.get("Retry-After"), attempt))
                 continue
-            return self._decode(status, answer_headers.get("Content-Type") or "", text, what)
+            return self._decode(status, answer_headers.get("Content-Type") or "", said, what, text)
         raise AssertionError("unreachable")
 
     def events(self, path: str, query: dict | None = None, what: str | None = None, quiet: float = 5.0, longest: float = 20.0) -> list:
@@ -313,17 +325,20 @@ class JsonApi:
         headers = {"Accept": accept}
         self._api_key = self._give_key()
         if self._api_key:
-            headers["Authorization"] = "Bearer " + self._api_key
+            headers[self._key_header or "Authorization"] = self._api_key if self._key_header else "Bearer " + self._api_key
         return url, headers
 
-    def _decode(self, status: int, content_type: str, text: str, what: str):
+    def _decode(self, status: int, content_type: str, text: str, what: str, bare: bool = False):
         if 200 <= status < 300:
             if not text.strip():
                 return None
+            page = is_web_page(text, content_type)
+            if bare and not page:
+                return text.strip()
             try:
                 return json.loads(text)
             except ValueError:
-                found = "a web page instead of its API" if is_web_page(text, content_type) else "something that is not JSON"
+                found = "a web page instead of its API" if page else "something that is not JSON"
                 raise ProviderUnavailable(
                     "%s answered %s when asked to %s. Check that %s is its API and that no proxy is in between."
                     % (self.title, found, what, self.endpoint),

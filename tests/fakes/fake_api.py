@@ -234,8 +234,7 @@ class FakeApi:
                     return self.error(400, "; ".join(wrong))
             status, answer, *headers = self.perform(operation, ids, query, body)
             if self.check and 200 <= status < 300:
-                parts = answer if rules.get("array") and isinstance(answer, list) else [{} if answer in (None, "") else answer]
-                wrong = [found for part in parts for found in schema.defects(part, rules["answer"], operation + ".answer", self.schema)]
+                wrong = schema.wrong_answer(answer, rules, operation + ".answer", self.schema)
                 if status != rules.get("status", 200):
                     wrong.append("%s: status %d instead of %d" % (operation, status, rules.get("status", 200)))
                 if wrong:

@@ -6,7 +6,8 @@
 A field is type words (``"string|null"``; ``!`` at the end: must be there), or a rule: ``type`` with ``enum``, ``words``, ``minimum``,
 ``maximum``, ``minLength``, ``maxLength``, ``pattern``, ``minItems``, ``maxItems``; ``object`` names the fields of an object, ``items``
 those of each object in an array, ``values`` those of each value of a mapping (all three are names in ``objects``); ``of`` are the type
-words of an array's plain items. An operation's ``answer`` may be the name of an object; with ``array`` it answers a list of such.
+words of an array's plain items. An operation's ``answer`` may be the name of an object, or "text" for a bare text; with
+``array`` it answers a list of such.
 ``official`` names the OpenAPI file that a schema is held against (``discovery``: Google's), ``server`` what that file's paths lack at
 their beginning, ``endpoint`` what the provider's base URL ends in.
 """
@@ -53,12 +54,25 @@ SAID = {
 
 
 def load(name: str) -> dict:
-    """The schema file of a provider."""
-    whole = json.loads((FOLDER / (name + ".json")).read_text())
+    """The schema file of a provider, names of answers replaced by what they name."""
+    whole = raw(name)
     for rules in whole["operations"].values():
-        if isinstance(rules["answer"], str):
+        if rules["answer"] != "text" and isinstance(rules["answer"], str):
             rules["answer"] = whole["objects"][rules["answer"]]
     return whole
+
+
+def raw(name: str) -> dict:
+    """The schema file of a provider as it is."""
+    return json.loads((FOLDER / (name + ".json")).read_text())
+
+
+def wrong_answer(answer, rules: dict, where: str, whole: dict) -> list:
+    """What of an operation's answer is not as its schema says."""
+    if rules["answer"] == "text":
+        return [] if isinstance(answer, str) and answer else ["%s: not a text" % where]
+    parts = answer if rules.get("array") and isinstance(answer, list) else [{} if answer in (None, "") else answer]
+    return [found for part in parts for found in defects(part, rules["answer"], where, whole)]
 
 
 def rule_of(field) -> dict:

@@ -25,9 +25,10 @@ def specs():
 
 @pytest.mark.parametrize("name", sorted(check_schemas.OPENAPI))
 def test_a_schema_follows_its_official_file(specs, name):
-    result = check_schemas.results(specs)[name]
-    assert (result.wrong, result.idle) == ([], [])
-    assert result.compared > 100
+    found = check_schemas.results(specs)
+    assert name in found, "'official' of tests/fakes/schemas/%s.json is %s, which is not in %s" % (name, check_schemas.OPENAPI[name], specs)
+    assert (found[name].wrong, found[name].idle) == ([], [])
+    assert found[name].compared > 100
 
 
 @pytest.mark.parametrize("name", sorted(check_schemas.DISCOVERY))
@@ -94,9 +95,27 @@ def test_what_a_schema_refuses(value, rule, words):
 
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_a_schema_names_only_objects_that_it_has(name):
-    whole = schema.load(name)
-    fields = [field for part in whole["objects"].values() for field in part.values()]
+    whole = schema.raw(name)
+    parts = [*whole["objects"].values()]
     for rules in whole["operations"].values():
-        fields += [field for kind in ("query", "body", "answer") for field in rules.get(kind, {}).values()]
-    named = {field[key] for field in map(schema.rule_of, fields) for key in ("object", "items", "values") if key in field}
-    assert named == set(whole["objects"])
+        parts += [rules[kind] for kind in ("query", "body", "answer") if kind in rules]
+    named = {part for part in parts if isinstance(part, str)} - {"text"}
+    rules = [schema.rule_of(field) for part in parts if isinstance(part, dict) for field in part.values()]
+    named |= {rule[key] for rule in rules for key in ("object", "items", "values") if key in rule}
+    assert named - set(whole["objects"]) == set(), "named in tests/fakes/schemas/%s.json, but not among its objects" % name
+    assert set(whole["objects"]) - named == set(), "objects of tests/fakes/schemas/%s.json that nothing names" % name
+
+
+@pytest.mark.parametrize(
+    ("answer", "rule", "found"),
+    [
+        ("id-1", "text", []),
+        (None, "text", ["it: not a text"]),
+        ({"a": 1}, "text", ["it: not a text"]),
+        ({"a": 1}, {"a": "integer"}, []),
+        ("id-1", {"a": "integer"}, ["it: not an object"]),
+        (None, {"a": "integer!"}, ["it.a: missing"]),
+    ],
+)
+def test_what_an_answer_may_be(answer, rule, found):
+    assert schema.wrong_answer(answer, {"answer": rule}, "it", {"objects": {}}) == found

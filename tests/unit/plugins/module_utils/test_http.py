@@ -107,6 +107,27 @@ def test_a_body_is_sent_as_json(server, api):
     assert json.loads(server.seen[0][3]) == {"ä": 1} and server.seen[0][2]["Content-Type"] == "application/json"
 
 
+def test_a_bare_text(server, api):
+    server.answer(202, "7f3a-id\n", Content_Type="text/plain").answer(202, "").answer(
+        200, "<!DOCTYPE html><p>Sign in", Content_Type="text/html"
+    )
+    assert api.call("POST", "/things", body={}, text=True) == "7f3a-id"
+    assert api.call("POST", "/things", body={}, text=True) is None
+    with pytest.raises(ProviderUnavailable, match="answered a web page instead of its API"):
+        api.call("POST", "/things", body={}, text=True)
+
+
+def test_a_key_in_a_header_of_its_own(server):
+    server.answer().answer(401, {"message": "no such key: " + KEY})
+    api = _http.JsonApi("Acme", "acme", server.url, KEY, key_header="api_key")
+    api.get("/things")
+    headers = {name.lower(): value for name, value in server.seen[0][2].items()}
+    assert headers["api_key"] == KEY and "authorization" not in headers
+    with pytest.raises(AuthenticationError) as caught:
+        api.get("/things")
+    assert KEY not in str(caught.value)
+
+
 def test_an_empty_answer_is_none(server, api):
     server.answer(204, "")
     assert api.call("DELETE", "/things/1") is None

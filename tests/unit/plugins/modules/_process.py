@@ -41,7 +41,7 @@ def answers(module, several, env=None, secrets=()):
         check=False,
     )
     assert done.stdout.strip(), done.stderr
-    assert not [secret for secret in (*secrets, "SECRET") if secret in done.stdout + done.stderr]
+    assert not [secret for secret in (*secrets, "SECRET-") if secret in done.stdout + done.stderr]
     assert "Traceback" not in done.stderr
     lines = [json.loads(line) for line in done.stdout.splitlines() if line.strip()]
     assert len(lines) == len(several), done.stdout
