@@ -20,7 +20,7 @@ NUMBERS = ("#", "$/hour", "hours", "total $", "reliable")
 # What a narrow terminal does without, first things first.
 DISPENSABLE = ("reliable", "trust", "offer", "hours", "place")
 # Characters of an offer and of its place: where there is room, and where there is less.
-LENGTHS = ((28, 28), (13, 28), (13, 20), (13, 13))
+LENGTHS = ((28, 28), (16, 28), (13, 28), (13, 20), (13, 13))
 # In what offers agree that differ by their place only.
 SAME = (
     "provider",
