@@ -44,6 +44,7 @@ WORDS = {
 }
 # Variables of a host that are no field of an instance.
 FURTHER_VARIABLES = {"rented_raw", "rented_ssh_via", "rented_workdir", "rented_hosts"}
+CACHE_OPTIONS = {"cache", "cache_plugin", "cache_connection", "cache_timeout"}  # of Ansible's own fragment
 
 
 def class_of(path):
@@ -194,6 +195,26 @@ def test_its_minimal_file_is_an_inventory(name, monkeypatch, tmp_path):
         _accounts.given(config["accounts"], 30)
     except MissingCredentials:
         pass  # its login is a file; the options have been checked by then
+
+
+def test_the_comments_of_the_inventory_file_are_an_inventory(monkeypatch, tmp_path):
+    """inventory/rented.yml shows by comments what more there is: with their # taken away, the plugin takes all of it."""
+    plugin, comments = re.search(r"^(plugin: .+\n)((?:.*\n)+)", (ROOT / "inventory" / "rented.yml").read_text(), re.M).groups()
+    config = yaml.safe_load(plugin + "\n".join(re.findall(r"^# ((?:\w+:|  ).*)$", comments, re.M)))
+    assert set(config) <= set(yaml.safe_load(instances.DOCUMENTATION)["options"]) | CACHE_OPTIONS and len(config) > 8
+    (tmp_path / "teaching").write_text("-----BEGIN OPENSSH PRIVATE KEY-----\n")
+    (tmp_path / "login.json").write_text('{"type": "authorized_user", "client_id": "1", "client_secret": "2", "refresh_token": "3"}')
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "login.json"))
+    for name in ("VAST_API_KEY", "RUNPOD_API_KEY"):
+        monkeypatch.setenv(name, "not-a-key")
+    for entry in config["accounts"]:
+        if "ssh_private_key_file" in entry:
+            entry["ssh_private_key_file"] = str(tmp_path / "teaching")
+        if "api_key" in entry:
+            assert entry["api_key"].startswith("{{ lookup(")
+            entry["api_key"] = "another-key"
+    found = _accounts.given(config["accounts"], 30)
+    assert [account.provider.NAME for account in found] == ["runpod", "aws", "gcp", "vast", "vast"]
 
 
 @pytest.mark.parametrize("name", NAMES)
