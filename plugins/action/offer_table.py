@@ -28,9 +28,13 @@ class ActionModule(RoleAction):
             # The keys of the accounts are needed there.
             raise Failure("The offers are asked for from your own computer: use 'hosts: localhost' with 'connection: local'.")
         target = _target(arguments["file"])
-        answer = self.remote("offer_info", {name: value for name, value in arguments.items() if name not in OWN and value is not None})
+        wanted = {name: value for name, value in arguments.items() if name not in OWN and value is not None}
+        folds = arguments["format"] == "table" and not arguments["query"] and arguments["limit"] >= 0
+        answer = self.remote("offer_info", dict(wanted, limit=0) if folds else wanted)
+        shown = _offer_table.fold(answer, arguments["limit"]) if folds else answer
+        answer["offers"] = answer["offers"][: arguments["limit"] or None]
         try:
-            lines, changed = self._show(answer, arguments["format"], target)
+            lines, changed = self._show(shown, arguments["format"], target)
         except RentedError as error:
             raise Failure(error.message)
         display = Display()

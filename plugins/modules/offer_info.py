@@ -217,7 +217,8 @@ def notes_of(providers, answers, wish, alone):
         if unpriced and wish.max_price_per_hour is not None:
             notes.append("%s: offers without a price were left out, because 'max_price' is given (%d)." % (provider.TITLE, unpriced))
     named = {provider.NAME for provider in providers}
-    others = [cls.TITLE for name, cls in sorted(PROVIDERS.items()) if name not in named]
+    # What has no endpoint is no service that somebody could have an account at.
+    others = [cls.TITLE for name, cls in sorted(PROVIDERS.items()) if name not in named and cls.ENDPOINT and can(cls, CanListOffers)]
     if others and not alone:
         notes.append("Not asked, because no credentials were found: %s." % ", ".join(others))
     return list(dict.fromkeys(notes))

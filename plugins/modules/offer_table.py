@@ -83,7 +83,9 @@ options:
       - As of M(rented.gpu.offer_info). What the query gives is shown instead of the offers.
     type: str
   limit:
-    description: How many offers to show at most. V(0) means all.
+    description:
+      - How many offers to show at most. V(0) means all.
+      - Offers that differ by their place only are one line of the table, and count as one there.
     type: int
     default: 20
 attributes:

@@ -19,11 +19,38 @@ COLUMNS = ["#", "provider", "offer", "GPU", "$/hour", "hours", "total $", "place
 NUMBERS = ("#", "$/hour", "hours", "total $", "reliable")
 # What a narrow terminal does without, first things first.
 DISPENSABLE = ("reliable", "trust", "offer", "hours", "place")
-LENGTHS = (28, 13)  # characters of a place or an id: where there is room, and where there is little
+# Characters of an offer and of its place: where there is room, and where there is less.
+LENGTHS = ((28, 28), (16, 28), (13, 28), (13, 20), (13, 13))
+# In what offers agree that differ by their place only.
+SAME = (
+    "provider",
+    "account",
+    "kind",
+    "instance_type",
+    "machine_id",
+    "gpu_name_raw",
+    "gpu_model",
+    "gpu_variant",
+    "gpu_count",
+    "gpu_vram_mb",
+)
+SAME += ("price_per_hour", "billed_hours", "total_usd", "not_counted", "trust", "reliability", "interruptible")
 NARROWEST = 40  # columns; below it lines are broken by the terminal
 
 
 # --- for people --------------------------------------------------------------------------------------------------------
+
+
+def fold(answer: dict, limit: int) -> dict:
+    """The answer with one row for offers that differ by their place only, and at most ``limit`` rows (0: all).
+
+    A provider with a price for all of its regions would else fill the table with one offer. ``more_places`` counts the others.
+    """
+    rows: dict = {}
+    for offer in answer["offers"]:
+        row = rows.setdefault(repr([offer.get(name) for name in SAME]), dict(offer, more_places=-1))
+        row["more_places"] += 1
+    return dict(answer, offers=list(rows.values())[: limit or None])
 
 
 def text(answer: dict, width: int) -> list:
@@ -45,24 +72,26 @@ def offers_table(rows: list, width: int) -> list:
     columns = list(COLUMNS)
     for name in (None, *DISPENSABLE):
         columns = [column for column in columns if column != name]
-        for length in LENGTHS:
-            table = _table.lines([_shown(row, length) for row in rows], columns, NUMBERS)
+        for lengths in LENGTHS:
+            table = _table.lines([_shown(row, *lengths) for row in rows], columns, NUMBERS)
             if max(map(len, table)) <= width:
                 return table
     return table
 
 
-def _shown(row: dict, length: int) -> dict:
+def _shown(row: dict, offer_length: int, place_length: int) -> dict:
     total = row.get("total_usd")
+    more = " +%d" % row["more_places"] if row.get("more_places") else ""
+    place = _short(row.get("region"), place_length - len(more), keep_end=True)
     return {
         "#": row.get("rank"),
         "provider": row.get("provider"),
-        "offer": _short(row.get("id"), length),
+        "offer": _short(row.get("instance_type") or row.get("id"), offer_length),
         "GPU": gpu(row),
         "$/hour": _money(row.get("price_per_hour"), 3),
         "hours": _money(row.get("billed_hours"), 1),
         "total $": "unknown" if total is None else _money(total, 2) + ("+" if row.get("not_counted") else " "),
-        "place": _short(row.get("region"), length, keep_end=True),
+        "place": (place or "?") + more if place or more else None,
         "trust": row.get("trust"),
         "reliable": _money(row.get("reliability"), 3),
         "spot": "yes" if row.get("interruptible") else None,
@@ -97,8 +126,12 @@ def below(answer: dict, width: int) -> list:
     """What stands under the table: what is missing, who failed, and when the prices were asked for."""
     offers = answer["offers"]
     said = []
-    if answer["found"] > len(offers):
-        said.append("The best %d of %d offers that fit." % (len(offers), answer["found"]))
+    shown = sum(1 + row.get("more_places", 0) for row in offers)
+    if answer["found"] > shown:
+        said.append("The best %d of %d offers that fit." % (shown, answer["found"]))
+    more = next((row["more_places"] for row in offers if row.get("more_places")), None)
+    if more:
+        said.append("+%d after a place: the same offer at %d more." % (more, more))
     if any(row.get("interruptible") for row in offers):
         said.append("Spot: may be taken back at any time.")
     lacking: dict = {}
@@ -113,7 +146,11 @@ def below(answer: dict, width: int) -> list:
     when = answer["asked_at"][:16].replace("T", " ")
     said.append("Prices in USD of this minute (%s UTC), without tax; totals with a disk of %g GB." % (when, answer["disk_gb"]))
     width = max(width, NARROWEST)
-    return [line for sentence in said for line in textwrap.wrap(_terminal.plain(sentence), width, subsequent_indent="  ")]
+    return [line for sentence in said for line in _wrapped(_terminal.plain(sentence), width)]
+
+
+def _wrapped(sentence: str, width: int) -> list:
+    return textwrap.wrap(sentence, width, subsequent_indent="  ", break_on_hyphens=False)  # an address stays whole
 
 
 # --- for programs ------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import pathlib
 import re
@@ -13,17 +14,37 @@ import pytest
 import yaml
 
 from ansible_collections.rented.gpu.plugins.doc_fragments.account import ModuleDocFragment
+from ansible_collections.rented.gpu.plugins.inventory import instances
 from ansible_collections.rented.gpu.plugins.module_utils import _arguments
-from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
-from ansible_collections.rented.gpu.plugins.module_utils._models import STATES
-from ansible_collections.rented.gpu.plugins.module_utils._providers import PROVIDERS, provider_class
-from ansible_collections.rented.gpu.plugins.module_utils._providers._base import MIXINS, Provider
+from ansible_collections.rented.gpu.plugins.module_utils._errors import MissingCredentials, RentedError
+from ansible_collections.rented.gpu.plugins.module_utils._models import FIELDS, STATES
+from ansible_collections.rented.gpu.plugins.module_utils._providers import PROVIDERS, _base, provider_class
+from ansible_collections.rented.gpu.plugins.module_utils._providers._base import MIXINS, Provider, can
 from ansible_collections.rented.gpu.plugins.modules import instance, instance_info, offer_info, ssh_key
+from ansible_collections.rented.gpu.plugins.plugin_utils import _accounts
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "plugins" / "module_utils" / "_providers"
 FILES = sorted(path for path in FOLDER.glob("*.py") if not path.name.startswith("_"))
 NAMES = sorted(PROVIDERS)
+
+# The one shape of docs/providers/*.md.
+ROWS = ["Key", "Rights", "Endpoint", "Login", "Can", "Cannot"]
+HEADINGS = ["What the fields mean here", "Renting", "What it costs when stopped", "Good to know", "A minimal file"]
+# What the rows "Can" and "Cannot" call the mixins.
+WORDS = {
+    _base.CanLaunch: ["rent", "destroy"],
+    _base.CanStop: ["stop", "start"],
+    _base.CanLabel: ["rename"],
+    _base.CanAttachKey: ["attach an SSH key"],
+    _base.CanReadConsole: ["read the console"],
+    _base.CanListOffers: ["list offers"],
+    _base.CanRegisterKey: ["keep SSH keys"],
+    _base.CanBid: ["change a bid"],
+}
+# Variables of a host that are no field of an instance.
+FURTHER_VARIABLES = {"rented_raw", "rented_ssh_via", "rented_workdir", "rented_hosts"}
+CACHE_OPTIONS = {"cache", "cache_plugin", "cache_connection", "cache_timeout"}  # of Ansible's own fragment
 
 
 def class_of(path):
@@ -69,6 +90,139 @@ def test_it_has_a_page(name):
     cls = PROVIDERS[name]
     absent = [word for word in (*cls.API_KEY_ENV, *cls.ENDPOINT_ENV, *cls.OPTIONS) if word not in text]
     assert absent == [], "docs/providers/%s.md does not say: %s" % (name, ", ".join(absent))
+
+
+def page(name) -> str:
+    return (ROOT / "docs" / "providers" / (name + ".md")).read_text()
+
+
+def without_code(text) -> str:
+    """The text without its code blocks, in which a # begins a comment and no heading."""
+    return re.sub(r"^ *```.*?^ *```$", "", text, flags=re.M | re.S)
+
+
+def blocks(text, language) -> list:
+    """The contents of all code blocks of a language."""
+    return re.findall(r"^```%s\n(.*?)^```$" % language, text, re.M | re.S)
+
+
+def section(name, heading) -> str:
+    """What stands on a provider's page under a heading, with all of its ### parts."""
+    return re.split(r"^## ", page(name).split("\n## %s\n" % heading)[1], maxsplit=1, flags=re.M)[0]
+
+
+def rows(text) -> dict:
+    """First cell -> second cell of all tables in a text."""
+    return dict(re.findall(r"^\| (?!-)(.+?) \| (.+) \|$", without_code(text), re.M))
+
+
+def phrases(cell) -> list:
+    """What is said between commas; remarks in brackets do not count."""
+    return [phrase.strip() for phrase in re.sub(r"\([^()]*\)", "", cell).split(",")]
+
+
+def launch_options(name) -> list:
+    """LAUNCH_OPTIONS of a provider, in its file or in the package of its parts. One that rents has them."""
+    stem = PROVIDERS[name].__module__.rsplit(".", 1)[1]
+    paths = [FOLDER / (stem + ".py")]
+    for word in {stem, stem.split("_")[0], name}:
+        paths += (FOLDER.parent / ("_" + word)).glob("*.py")
+    for path in paths:
+        if re.search(r"^LAUNCH_OPTIONS = [({]", path.read_text(), re.M):
+            inside = ".".join(path.relative_to(FOLDER.parent).with_suffix("").parts)
+            return list(importlib.import_module(_arguments.__name__.rsplit(".", 1)[0] + "." + inside).LAUNCH_OPTIONS)
+    assert not can(PROVIDERS[name], _base.CanLaunch), "%s has no LAUNCH_OPTIONS: the names that LaunchRequest.options may hold" % name
+    return []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_page_has_the_shape_of_all(name):
+    text = page(name)
+    headings = re.findall(r"^## (.+)$", without_code(text), re.M)
+    assert headings == HEADINGS, "the headings of docs/providers/%s.md" % name
+    assert len(re.findall(r"^# ", without_code(text), re.M)) == 1
+    first = text.split("\n## ")[0]
+    shape = r"<!-- SPDX-License-Identifier: GPL-3.0-or-later -->\n# [^\n]+\n\n[A-Z].+?\n\n```bash\n(.+?)\n```\n\n\| \| \|\n\|---\|---\|\n"
+    begin = re.match(shape, first, re.S)
+    assert begin, "docs/providers/%s.md begins with its title, a paragraph, a bash block and a table" % name
+    assert "ansible-inventory -i" in begin.group(1)
+    assert list(rows(first)) == ROWS, "the rows of the table of docs/providers/%s.md" % name
+    for heading in HEADINGS:
+        assert section(name, heading).strip(), "nothing stands under '%s' in docs/providers/%s.md" % (heading, name)
+
+
+def test_every_mixin_has_its_words():
+    assert list(WORDS) == list(MIXINS)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_page_says_what_it_can_and_what_it_cannot(name):
+    table = rows(page(name).split("\n## ")[0])
+    able = [word for mixin, words in WORDS.items() for word in words if can(PROVIDERS[name], mixin)]
+    unable = [word for mixin, words in WORDS.items() for word in words if not can(PROVIDERS[name], mixin)]
+    assert phrases(table["Can"]) == ["list", *able], "the row Can of docs/providers/%s.md: details belong in brackets" % name
+    said = phrases(table["Cannot"])
+    assert said[: len(unable)] == unable, "the row Cannot of docs/providers/%s.md: what is missing first, then limits in other words" % name
+    assert not set(said) & {"list", *able}, "docs/providers/%s.md says in Cannot what it can" % name
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_page_lists_its_launch_options_and_no_others(name):
+    tables = re.findall(r"^\| option \|.*?(?=^[^|]|\Z)", section(name, "Renting"), re.M | re.S)
+    listed = [option for table in tables for cell in rows(table) for option in re.findall(r"`(\w+)`", cell)]
+    assert sorted(listed) == sorted(launch_options(name)), "the options under Renting in docs/providers/%s.md" % name
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if can(PROVIDERS[name], _base.CanLaunch)])
+def test_its_example_of_renting_is_one(name):
+    (task,) = yaml.safe_load(blocks(section(name, "Renting"), "yaml")[0])
+    given = task["rented.gpu.instance"]
+    assert given["provider"] == name and set(given) <= set(instance.argument_spec())
+    assert set(given.get("options", {})) <= set(launch_options(name))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_minimal_file_is_an_inventory(name, monkeypatch, tmp_path):
+    (block,) = blocks(section(name, "A minimal file"), "yaml")
+    config = yaml.safe_load(block)
+    assert config["plugin"] == instances.InventoryModule.NAME
+    assert set(config) <= set(yaml.safe_load(instances.DOCUMENTATION)["options"])
+    assert [entry["provider"] for entry in config["accounts"]] == [name]
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for variable in PROVIDERS[name].API_KEY_ENV:
+        monkeypatch.setenv(variable, "not-a-key")
+    try:
+        _accounts.given(config["accounts"], 30)
+    except MissingCredentials:
+        pass  # its login is a file; the options have been checked by then
+
+
+def test_the_comments_of_the_inventory_file_are_an_inventory(monkeypatch, tmp_path):
+    """inventory/rented.yml shows by comments what more there is: with their # taken away, the plugin takes all of it."""
+    plugin, comments = re.search(r"^(plugin: .+\n)((?:.*\n)+)", (ROOT / "inventory" / "rented.yml").read_text(), re.M).groups()
+    config = yaml.safe_load(plugin + "\n".join(re.findall(r"^# ((?:\w+:|  ).*)$", comments, re.M)))
+    assert set(config) <= set(yaml.safe_load(instances.DOCUMENTATION)["options"]) | CACHE_OPTIONS and len(config) > 8
+    (tmp_path / "teaching").write_text("-----BEGIN OPENSSH PRIVATE KEY-----\n")
+    (tmp_path / "login.json").write_text('{"type": "authorized_user", "client_id": "1", "client_secret": "2", "refresh_token": "3"}')
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "login.json"))
+    for name in ("VAST_API_KEY", "RUNPOD_API_KEY"):
+        monkeypatch.setenv(name, "not-a-key")
+    for entry in config["accounts"]:
+        if "ssh_private_key_file" in entry:
+            entry["ssh_private_key_file"] = str(tmp_path / "teaching")
+        if "api_key" in entry:
+            assert entry["api_key"].startswith("{{ lookup(")
+            entry["api_key"] = "another-key"
+    found = _accounts.given(config["accounts"], 30)
+    assert [account.provider.NAME for account in found] == ["runpod", "aws", "gcp", "vast", "vast"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_variables_on_its_page_exist(name):
+    known = {"rented_" + field for field in FIELDS} | FURTHER_VARIABLES
+    for variable, star in set(re.findall(r"`(rented_\w+)(\*?)", page(name))):
+        found = any(other.startswith(variable) for other in known) if star else variable in known
+        assert found, "docs/providers/%s.md speaks of '%s', which does not exist" % (name, variable)
 
 
 @pytest.mark.parametrize("name", NAMES)

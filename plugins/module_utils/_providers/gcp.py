@@ -73,8 +73,8 @@ class GcpProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanReadC
     SSH_USER = "ubuntu"  # who is made on an instance that is rented from here; Google itself has no such user
     OPTIONS = ("project", "service_account_file", "zones", "ssh_user", "all_instances")
     NO_PRICES = (
-        "Google Cloud's Compute Engine API names no prices; they are in the Cloud Billing Catalog, "
-        "and on Google's page of GPU prices (cloud.google.com/compute/gpus-pricing)."
+        "Google Cloud's API tells no prices of what could be rented; they are at https://cloud.google.com/compute/gpus-pricing "
+        "and in the Cloud Billing Catalog."
     )
 
     def __init__(self, *args, **kwargs) -> None:

@@ -82,7 +82,7 @@ GPUS = {
 LONGEST_STARTUP = 100000
 
 # What LaunchRequest.options may hold, and how each value is read.
-OPTIONS = {
+LAUNCH_OPTIONS = {
     "kind": "kind",
     "user": "user",
     "gpu": "text",
@@ -164,7 +164,7 @@ class RehearsalProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, Ca
     def launch(self, request: LaunchRequest) -> str:
         """Start a box; returns when the container runs, which may be before its sshd answers.
 
-        The first box of a suite builds its image: about a minute. Options: see `OPTIONS` and docs/providers/rehearsal.md.
+        The first box of a suite builds its image: about a minute. Options: see `LAUNCH_OPTIONS` and docs/providers/rehearsal.md.
         """
         wish = plan(request)
         key = check_public_key(request.ssh_public_key, "ssh_public_key") if request.ssh_public_key else find_public_key()
@@ -397,8 +397,8 @@ def plan(request: LaunchRequest) -> dict:
     """A launch request checked and completed: kind, image, GPU, price and faults. Raises `RentedError` for what cannot be."""
     options = {}
     for name, value in request.options.items():
-        if name not in OPTIONS:
-            raise RentedError("The rehearsal provider has no option '%s'. %s" % (name, nearest(str(name), OPTIONS)), "rehearsal")
+        if name not in LAUNCH_OPTIONS:
+            raise RentedError("The rehearsal provider has no option '%s'. %s" % (name, nearest(str(name), LAUNCH_OPTIONS)), "rehearsal")
         if value is not None:
             options[name] = _read_option(name, value)
     kind = options.get("kind", "container")
@@ -458,7 +458,7 @@ def plan(request: LaunchRequest) -> dict:
 
 
 def _read_option(name: str, value):
-    form = OPTIONS[name]
+    form = LAUNCH_OPTIONS[name]
     if form == "number":
         try:
             number = int(str(value))

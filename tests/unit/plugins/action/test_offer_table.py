@@ -9,6 +9,7 @@ import csv
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -16,6 +17,8 @@ import pytest
 import yaml
 
 from ansible_collections.rented.gpu.plugins.modules import offer_info, offer_table
+from ansible_collections.rented.gpu.tests.fakes.aws import FakeAws
+from ansible_collections.rented.gpu.tests.fakes.gcp import PROJECT, FakeGcp
 from ansible_collections.rented.gpu.tests.fakes.lambda_cloud import FakeLambda
 from ansible_collections.rented.gpu.tests.fakes.paperspace import FakePaperspace
 from ansible_collections.rented.gpu.tests.fakes.runpod import FakeRunpod
@@ -85,28 +88,57 @@ def test_the_table(play):
     assert "Prices in USD of this minute (" in said
 
 
-def test_one_table_over_several_providers(play, tmp_path):
-    with FakeLambda() as cloud, FakeRunpod() as pods, FakePaperspace() as machines:
-        env = {**cloud.environment(), **pods.environment(), **machines.environment()}
-        settings = {"offers_limit": 0, "offers_format": "json", "offers_file": "all.json"}
-        status, said = play(settings, **env)
-        assert status == 0 and "Paperspace's API tells no prices" in said
-        found = json.loads((tmp_path / "all.json").read_text())
-        assert {row["provider"] for row in found["offers"]} >= {"vast", "lambda", "runpod", "paperspace", "rehearsal"}
-        totals = [row["total_usd"] for row in found["offers"]]
-        known = [total for total in totals if total is not None]
-        assert known == sorted(known) and totals == known + [None] * (len(totals) - len(known))
-        assert {row["provider"] for row in found["offers"] if row["total_usd"] is None} == {"paperspace"}
+@pytest.fixture
+def five_more():
+    """The servers of the other five providers, and the environment that leads to them."""
+    servers = {"lambda": FakeLambda(), "runpod": FakeRunpod(), "paperspace": FakePaperspace(), "gcp": FakeGcp()}
+    with servers["lambda"], servers["runpod"], servers["paperspace"], servers["gcp"], FakeAws() as amazon:
+        env = {"GOOGLE_CLOUD_PROJECT": PROJECT, **amazon.env}
+        for server in servers.values():
+            env.update(server.environment())
+        yield {**servers, "aws": amazon}, env
+    assert [server.violations for server in (*servers.values(), amazon)] == [[]] * 5
 
-        pods.fault("*", "500", times=-1)
-        status, said = play({**settings, "offers_max_price": 3}, **env)
-        assert status == 0 and "FAILED: RunPod" in said.replace("\n", " ")
-        assert "Paperspace: offers without a price were left out, because 'max_price' is given" in said.replace("\n  ", " ")
-        found = json.loads((tmp_path / "all.json").read_text())
-        assert {row["provider"] for row in found["offers"]} >= {"vast", "lambda"}
-        assert not {row["provider"] for row in found["offers"]} & {"runpod", "paperspace"}
-        assert [failure["provider"] for failure in found["failures"]] == ["runpod"]
-    assert cloud.violations + pods.violations + machines.violations == []
+
+def test_one_table_over_several_providers(play, five_more, tmp_path):
+    servers, env = five_more
+    settings = {"offers_limit": 0, "offers_format": "json", "offers_file": "all.json"}
+    status, said = play(settings, **env)
+    assert status == 0 and "Paperspace's API tells no prices" in said and "Google Cloud's API tells no prices" in said
+    assert "no credentials were found" not in said and "FAILED" not in said
+    found = json.loads((tmp_path / "all.json").read_text())
+    assert {row["provider"] for row in found["offers"]} == {"vast", "lambda", "runpod", "paperspace", "gcp", "aws", "rehearsal"}
+    totals = [row["total_usd"] for row in found["offers"]]
+    known = [total for total in totals if total is not None]
+    assert known == sorted(known) and totals == known + [None] * (len(totals) - len(known))
+    assert {row["provider"] for row in found["offers"] if row["total_usd"] is None} == {"paperspace", "gcp"}
+
+    servers["runpod"].fault("*", "500", times=-1)
+    servers["aws"].fault("DescribeInstanceTypeOfferings", "denied", times=-1)
+    status, said = play({**settings, "offers_max_price": 3}, **env)
+    assert status == 0 and "FAILED: RunPod" in said.replace("\n", " ") and "FAILED: AWS" in said.replace("\n", " ")
+    for title in ("Paperspace", "Google Cloud"):
+        assert "%s: offers without a price were left out, because 'max_price' is given" % title in said.replace("\n  ", " ")
+    found = json.loads((tmp_path / "all.json").read_text())
+    assert {row["provider"] for row in found["offers"]} == {"vast", "lambda", "rehearsal"}
+    assert sorted(failure["provider"] for failure in found["failures"]) == ["aws", "runpod"]
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_table_of_all_providers_in_a_terminal(play, five_more, width):
+    _servers, env = five_more
+    wish = {"offers_gpu": ["RTX 4090", "A10", "L4", "A100 80GB"], "offers_hours": 6, "offers_data_gb": 40}
+    status, said = play(wish, **env, COLUMNS=str(width), RENTED_GPU_REHEARSAL="0")
+    lines = said.splitlines()
+    head = next(number for number, line in enumerate(lines) if line.strip().startswith("#"))
+    table = lines[head : lines.index("", head)]
+    assert status == 0 and max(map(len, lines[head : said[: said.index("ok: [localhost]")].count("\n")])) <= width
+    # One line for each thing that can be rented, at however many places: nobody is crowded out.
+    assert {line.split()[1] for line in table[2:]} == {"vast", "lambda", "runpod", "paperspace", "gcp", "aws"} and len(table) <= 22
+    (cheapest,) = [line for line in table if "0.647" in line]
+    assert cheapest.split()[1] == "aws" and re.search(r" \+\d+( |$)", cheapest)
+    assert ("offer" in table[0], "trust" in table[0], "g6.xlarge" in cheapest) == (width == 120,) * 3
+    assert "https://cloud.google.com/compute/gpus-pricing" in said and "https://www.paperspace.com/pricing" in said
 
 
 def test_in_a_narrow_terminal(play):

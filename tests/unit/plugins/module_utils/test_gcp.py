@@ -33,25 +33,11 @@ from ansible_collections.rented.gpu.plugins.module_utils._providers import gcp
 from ansible_collections.rented.gpu.plugins.module_utils._providers.gcp import GcpProvider
 from ansible_collections.rented.gpu.plugins.module_utils._resource import Resource
 from ansible_collections.rented.gpu.tests.fakes.gcp import EMAIL, FAMILY, PROJECT, SCOPES, FakeGcp, key_pair, row
+from ansible_collections.rented.gpu.tests.unit.plugins.module_utils._time import with_time
 
 FIXTURES = pathlib.Path(__file__).resolve().parents[3] / "fixtures" / "gcp"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGFkYQ== ada@example.org"
 STOCKOUT = ("ZONE_RESOURCE_POOL_EXHAUSTED", "The zone does not have enough resources available to fulfill the request.")
-
-
-class Time:
-    """A clock that only sleeping moves."""
-
-    def __init__(self):
-        self.now = 1000.0
-        self.slept = []
-
-    def clock(self):
-        return self.now
-
-    def sleep(self, seconds):
-        self.slept.append(seconds)
-        self.now += seconds
 
 
 def number(count):
@@ -78,10 +64,7 @@ def fake():
 
 def provider_of(fake, **options):
     file = options.pop("service_account_file", None) or fake.service_account_file()
-    provider = GcpProvider(endpoint=fake.url, timeout=options.pop("timeout", 30), service_account_file=file, **options)
-    provider.time = Time()
-    provider.clock, provider.sleep = provider.time.clock, provider.time.sleep
-    return provider
+    return with_time(GcpProvider(endpoint=fake.url, timeout=options.pop("timeout", 30), service_account_file=file, **options))
 
 
 @pytest.fixture

@@ -28,26 +28,12 @@ from ansible_collections.rented.gpu.plugins.module_utils._providers import _base
 from ansible_collections.rented.gpu.plugins.module_utils._providers.lambda_cloud import LambdaProvider
 from ansible_collections.rented.gpu.plugins.module_utils._resource import NotReached, Resource
 from ansible_collections.rented.gpu.tests.fakes.lambda_cloud import KEY, KINDS, FakeLambda, identity, kind, row
+from ansible_collections.rented.gpu.tests.unit.plugins.module_utils._time import Time, with_time
 
 FIXTURES = pathlib.Path(__file__).resolve().parents[3] / "fixtures" / "lambda"
 LAPTOP = "ssh-ed25519 AAAAC3Nlaptop someone else's comment"
 OTHER = "ssh-ed25519 AAAAC3Nother ada@example.org"
 NEW = identity(4096)  # the id of the first instance that the fake rents
-
-
-class Time:
-    """A clock that only sleeping moves."""
-
-    def __init__(self):
-        self.now = 1000.0
-        self.slept = []
-
-    def clock(self):
-        return self.now
-
-    def sleep(self, seconds):
-        self.slept.append(seconds)
-        self.now += seconds
 
 
 class Stranger(FakeLambda):
@@ -68,10 +54,7 @@ def fake():
 
 
 def provider_of(fake, **arguments):
-    provider = LambdaProvider(api_key=arguments.pop("api_key", fake.key), endpoint=fake.url, **arguments)
-    provider.time = Time()
-    provider.clock, provider.sleep = provider.time.clock, provider.time.sleep
-    return provider
+    return with_time(LambdaProvider(api_key=arguments.pop("api_key", fake.key), endpoint=fake.url, **arguments))
 
 
 @pytest.fixture

@@ -38,24 +38,10 @@ from ansible_collections.rented.gpu.plugins.module_utils._providers._base import
 from ansible_collections.rented.gpu.plugins.module_utils._providers.paperspace import PaperspaceProvider
 from ansible_collections.rented.gpu.plugins.module_utils._resource import NotReached, Resource
 from ansible_collections.rented.gpu.tests.fakes.paperspace import GIB, KEY, TYPES, FakePaperspace, row, script, template
+from ansible_collections.rented.gpu.tests.unit.plugins.module_utils._time import with_time
 
 FIXTURES = pathlib.Path(__file__).resolve().parents[3] / "fixtures" / "paperspace"
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExample ada@example.org"
-
-
-class Time:
-    """A clock that only sleeping moves."""
-
-    def __init__(self):
-        self.now = 1000.0
-        self.slept = []
-
-    def clock(self):
-        return self.now
-
-    def sleep(self, seconds):
-        self.slept.append(seconds)
-        self.now += seconds
 
 
 @pytest.fixture
@@ -74,10 +60,7 @@ def empty():
 
 
 def provider_of(fake, **arguments):
-    provider = PaperspaceProvider(api_key=arguments.pop("api_key", fake.key), endpoint=fake.url, **arguments)
-    provider.time = Time()
-    provider.clock, provider.sleep = provider.time.clock, provider.time.sleep
-    return provider
+    return with_time(PaperspaceProvider(api_key=arguments.pop("api_key", fake.key), endpoint=fake.url, **arguments))
 
 
 @pytest.fixture

@@ -215,7 +215,7 @@ def test_keys(tmp_path, monkeypatch):
 
 def test_the_page_names_every_option_and_image():
     page = (FIXTURES.parents[2] / "docs" / "providers" / "rehearsal.md").read_text(encoding="utf-8")
-    assert [name for name in rehearsal.OPTIONS if "`%s`" % name not in page] == []
+    assert [name for name in rehearsal.LAUNCH_OPTIONS if "`%s`" % name not in page] == []
     assert [name for name in images.VARIANTS if name and "`-%s`" % name not in page] == []
     assert [name for name in images.SUITES if "`%s`" % name not in page] == []
 

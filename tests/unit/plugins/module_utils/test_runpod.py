@@ -32,25 +32,11 @@ from ansible_collections.rented.gpu.plugins.module_utils._providers import runpo
 from ansible_collections.rented.gpu.plugins.module_utils._providers.runpod import RunpodProvider
 from ansible_collections.rented.gpu.plugins.module_utils._resource import NotReached, Resource
 from ansible_collections.rented.gpu.tests.fakes.runpod import KEY, FakeRunpod, catalogue, gpu_type, row, way
+from ansible_collections.rented.gpu.tests.unit.plugins.module_utils._time import Time, with_time
 
 FIXTURES = pathlib.Path(__file__).resolve().parents[3] / "fixtures" / "runpod"
 ADA = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAda ada@example.org"
 BOB = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBob bob@example.org"
-
-
-class Time:
-    """A clock that only sleeping moves."""
-
-    def __init__(self):
-        self.now = 1000.0
-        self.slept = []
-
-    def clock(self):
-        return self.now
-
-    def sleep(self, seconds):
-        self.slept.append(seconds)
-        self.now += seconds
 
 
 @pytest.fixture
@@ -61,10 +47,7 @@ def fake():
 
 
 def provider_of(fake, **arguments):
-    provider = RunpodProvider(api_key=arguments.pop("api_key", fake.key), endpoint=arguments.pop("endpoint", fake.url), **arguments)
-    provider.time = Time()
-    provider.clock, provider.sleep = provider.time.clock, provider.time.sleep
-    return provider
+    return with_time(RunpodProvider(api_key=arguments.pop("api_key", fake.key), endpoint=arguments.pop("endpoint", fake.url), **arguments))
 
 
 @pytest.fixture

@@ -30,25 +30,11 @@ from ansible_collections.rented.gpu.plugins.module_utils._models import LaunchRe
 from ansible_collections.rented.gpu.plugins.module_utils._providers import vast
 from ansible_collections.rented.gpu.plugins.module_utils._providers.vast import VastProvider
 from ansible_collections.rented.gpu.tests.fakes.vast import KEY, FakeVast, offer, row
+from ansible_collections.rented.gpu.tests.unit.plugins.module_utils._time import Time, with_time
 
 # A script that packing makes no shorter.
 NOISE = "#!/bin/sh\n: " + base64.b64encode(random.Random(7).randbytes(5000)).decode() + "\n"
 FIXTURES = pathlib.Path(__file__).resolve().parents[3] / "fixtures" / "vast"
-
-
-class Time:
-    """A clock that only sleeping moves."""
-
-    def __init__(self):
-        self.now = 1000.0
-        self.slept = []
-
-    def clock(self):
-        return self.now
-
-    def sleep(self, seconds):
-        self.slept.append(seconds)
-        self.now += seconds
 
 
 @pytest.fixture
@@ -59,10 +45,7 @@ def fake():
 
 
 def provider_of(fake, **arguments):
-    provider = VastProvider(api_key=arguments.pop("api_key", fake.key), endpoint=fake.url, **arguments)
-    provider.time = Time()
-    provider.clock, provider.sleep = provider.time.clock, provider.time.sleep
-    return provider
+    return with_time(VastProvider(api_key=arguments.pop("api_key", fake.key), endpoint=fake.url, **arguments))
 
 
 @pytest.fixture

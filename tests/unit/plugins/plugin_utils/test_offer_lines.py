@@ -68,6 +68,28 @@ def test_what_a_narrow_terminal_does_without():
     assert head(10)[-1] == "spot"  # narrower than that is the terminal's affair
 
 
+def test_offers_that_differ_by_their_place_only_are_one_line():
+    same = {"provider": "aws", "instance_type": "g6.xlarge", "gpu_model": "L4", "trust": "datacenter", "reliability": None}
+    places = [offer("%s/g6.xlarge" % place, region=place, **same) for place in ("ap-northeast-1", "eu-west-1", "us-east-1")]
+    given = answer(offer(1, price_per_hour=0.1), *places, offer(2, price_per_hour=9.0), offer(3, price_per_hour=9.0, machine_id="7"))
+    folded = _offer_table.fold(given, 0)
+    lines = _offer_table.text(folded, 119)
+    assert [line.split()[0] for line in lines[2:6]] == ["1", "2", "5", "6"]  # another machine is another offer
+    assert " g6.xlarge " in lines[3] and " ap-northeast-1 +2 " in lines[3] and "+" not in lines[2] + lines[4]
+    assert "+2 after a place: the same offer at 2 more." in lines and "The best" not in "".join(lines)
+    assert len(given["offers"]) == 6  # as it was
+
+    short = _offer_table.fold(given, 2)
+    assert [row["id"] for row in short["offers"]] == ["1", "ap-northeast-1/g6.xlarge"]
+    assert "The best 4 of 6 offers that fit." in _offer_table.below(short, 119)
+    assert "  …rtheast-1 +2  " in _offer_table.text(folded, 90)[3]
+
+
+def test_an_address_under_the_table_stays_whole():
+    lines = _offer_table.below(answer(offer(1), notes=["They are at https://prices.example/gpus-of-all-kinds-and-all-sizes."]), 60)
+    assert "  https://prices.example/gpus-of-all-kinds-and-all-sizes." in lines
+
+
 def test_a_place_keeps_its_country_when_it_is_cut():
     assert "… a novel, US" in "\n".join(_offer_table.text(answer(*MANY), 79))
 

@@ -1,0 +1,50 @@
+# Copyright (c) 2026, the rented.gpu contributors
+# GNU General Public License v3.0 or later (see LICENSE)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The example of renting on the page of each provider, sent as it stands to that provider's server in tests/fakes: it can be rented."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+
+import pytest
+import yaml
+
+from ansible_collections.rented.gpu.tests.fakes import aws, gcp, lambda_cloud, paperspace, runpod, vast
+from ansible_collections.rented.gpu.tests.unit.plugins.modules._process import answers
+
+PAGES = pathlib.Path(__file__).resolve().parents[4] / "docs" / "providers"
+PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f ada@example.org"
+# Servers as they are by themselves, but for what the page says that one needs.
+FAKES = {
+    "vast": lambda: vast.FakeVast(offers=[vast.offer(1)]),
+    "runpod": runpod.FakeRunpod,
+    "lambda": lambda_cloud.FakeLambda,
+    "paperspace": paperspace.FakePaperspace,
+    "gcp": gcp.FakeGcp,
+    "aws": aws.FakeAws,
+}
+
+
+def example(name) -> dict:
+    """The arguments of `rented.gpu.instance` in the first YAML block under "Renting"."""
+    block = re.search(r"^## Renting\n.*?^```yaml\n(.*?)^```", (PAGES / (name + ".md")).read_text(), re.M | re.S).group(1)
+    (task,) = yaml.safe_load(block)
+    return task["rented.gpu.instance"]
+
+
+@pytest.mark.parametrize("name", FAKES)
+def test_it_is_rented(name, tmp_path):
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh" / "id_ed25519.pub").write_text(PUBLIC_KEY + "\n")
+    given = example(name)
+    with FAKES[name]() as fake:
+        if name == "aws":
+            fake.deep_learning_images(given["region"])
+        env = fake.env if name == "aws" else fake.environment()
+        done, again = answers("instance", [dict(given, wait=False)] * 2, dict(env, HOME=str(tmp_path), GOOGLE_CLOUD_PROJECT=gcp.PROJECT))
+        assert done.get("changed") is True, done["msg"]
+        assert (done["instance"]["provider"], done["instance"]["label"]) == (name, given["name"])
+        assert again["changed"] is False and again["instance"]["id"] == done["instance"]["id"]
+    assert fake.violations == []
