@@ -281,7 +281,10 @@ class JsonApi:
             if status in RETRY_STATUS and not last:
                 self._sleep(retry_wait(answer_headers.get("Retry-After"), attempt))
                 continue
-            return self._decode(status, answer_headers.get("Content-Type") or "", said, what, text)
+            kind = answer_headers.get("Content-Type") or ""
+            if text and 200 <= status < 300 and not is_web_page(said, kind):
+                return said.strip() or None
+            return self._decode(status, kind, said, what)
         raise AssertionError("unreachable")
 
     def events(self, path: str, query: dict | None = None, what: str | None = None, quiet: float = 5.0, longest: float = 20.0) -> list:
@@ -328,17 +331,14 @@ class JsonApi:
             headers[self._key_header or "Authorization"] = self._api_key if self._key_header else "Bearer " + self._api_key
         return url, headers
 
-    def _decode(self, status: int, content_type: str, text: str, what: str, bare: bool = False):
+    def _decode(self, status: int, content_type: str, text: str, what: str):
         if 200 <= status < 300:
             if not text.strip():
                 return None
-            page = is_web_page(text, content_type)
-            if bare and not page:
-                return text.strip()
             try:
                 return json.loads(text)
             except ValueError:
-                found = "a web page instead of its API" if page else "something that is not JSON"
+                found = "a web page instead of its API" if is_web_page(text, content_type) else "something that is not JSON"
                 raise ProviderUnavailable(
                     "%s answered %s when asked to %s. Check that %s is its API and that no proxy is in between."
                     % (self.title, found, what, self.endpoint),

@@ -166,6 +166,10 @@ class FakeAws:
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
+    def environment(self) -> dict:
+        """As those of the other fakes."""
+        return self.env
+
     # --- the strings of the puppet -----------------------------------------------------------------------------------
 
     def reset(self) -> None:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the rented.gpu contributors
 # GNU General Public License v3.0 or later (see LICENSE)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a new provider needs: one file, one line, one fixture folder and one page. A failure names what is missing."""
+"""What a new provider needs, as docs/add_a_provider.md lists it. A failure names what is missing."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from ansible_collections.rented.gpu.plugins.module_utils._providers import PROVI
 from ansible_collections.rented.gpu.plugins.module_utils._providers._base import MIXINS, Provider, can
 from ansible_collections.rented.gpu.plugins.modules import instance, instance_info, offer_info, ssh_key
 from ansible_collections.rented.gpu.plugins.plugin_utils import _accounts
+from ansible_collections.rented.gpu.tests.fakes import everyone, schema
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "plugins" / "module_utils" / "_providers"
@@ -61,13 +62,14 @@ def test_every_file_is_in_the_list(path):
 
 
 def test_every_provider_has_a_file_of_its_own():
-    assert {cls.__module__.rsplit(".", 1)[1] for cls in PROVIDERS.values()} == {path.stem for path in FILES}
+    files = {path.stem for path in FILES}
+    assert {cls.__module__.rsplit(".", 1)[1] for cls in PROVIDERS.values()} == files, "one class of PROVIDERS for each file, %s" % FOLDER
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_facts(name):
     cls = PROVIDERS[name]
-    assert name == cls.NAME and re.match(r"^[a-z]+$", name), "NAME of %s" % cls.__name__
+    assert name == cls.NAME and re.match(r"^[a-z]+$", name), "NAME of %s: small letters alone" % cls.__name__
     assert cls.TITLE and not cls.ENDPOINT.endswith("/"), "TITLE and ENDPOINT of %s" % cls.__name__
     assert issubclass(cls, Provider) and not cls.__abstractmethods__, "%s lacks %s" % (cls.__name__, set(cls.__abstractmethods__))
     assert cls.places_looked_at(), "%s does not say where its credentials are looked for" % cls.__name__
@@ -80,6 +82,28 @@ def test_it_has_fixtures(name):
     assert files, "missing: tests/fixtures/%s/*.json" % name
     for path in files:
         json.loads(path.read_text())
+
+
+@pytest.mark.parametrize("name", everyone.SERVICES)
+def test_it_has_a_fake(name):
+    stem = PROVIDERS[name].__module__.rsplit(".", 1)[1]
+    assert (ROOT / "tests" / "fakes" / (stem + ".py")).is_file(), "missing: tests/fakes/%s.py, a server of its API" % stem
+    fake = everyone.fake_of(name)
+    # That of AWS is made of moto, and held against botocore's model.
+    assert name == "aws" or (fake.__base__.__name__ == "FakeApi" and schema.raw(fake.NAME)["operations"]), "the schema of %s" % fake
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_has_tests(name):
+    stem = PROVIDERS[name].__module__.rsplit(".", 1)[1]
+    path = pathlib.Path("tests", "unit", "plugins", "module_utils", "test_%s.py" % stem)
+    assert (ROOT / path).is_file(), "missing: %s" % path
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_readme_leads_to_its_page(name):
+    place = "docs/providers/%s.md" % name
+    assert "(%s)" % place in (ROOT / "README.md").read_text(), "README.md: no link to %s" % place
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -11,19 +11,14 @@ import re
 import pytest
 import yaml
 
-from ansible_collections.rented.gpu.tests.fakes import aws, gcp, lambda_cloud, paperspace, runpod, vast
+from ansible_collections.rented.gpu.tests.fakes import everyone, gcp
 from ansible_collections.rented.gpu.tests.unit.plugins.modules._process import answers
 
 PAGES = pathlib.Path(__file__).resolve().parents[4] / "docs" / "providers"
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f ada@example.org"
-# Servers as they are by themselves, but for what the page says that one needs.
-FAKES = {
-    "vast": lambda: vast.FakeVast(offers=[vast.offer(1)]),
-    "runpod": runpod.FakeRunpod,
-    "lambda": lambda_cloud.FakeLambda,
-    "paperspace": paperspace.FakePaperspace,
-    "gcp": gcp.FakeGcp,
-    "aws": aws.FakeAws,
+# What has to be at a server before the example can be rented there, where that is more than nothing.
+BEFORE = {
+    "aws": lambda fake, given: fake.deep_learning_images(given["region"]),
 }
 
 
@@ -34,16 +29,15 @@ def example(name) -> dict:
     return task["rented.gpu.instance"]
 
 
-@pytest.mark.parametrize("name", FAKES)
+@pytest.mark.parametrize("name", everyone.SERVICES)
 def test_it_is_rented(name, tmp_path):
     (tmp_path / ".ssh").mkdir()
     (tmp_path / ".ssh" / "id_ed25519.pub").write_text(PUBLIC_KEY + "\n")
     given = example(name)
-    with FAKES[name]() as fake:
-        if name == "aws":
-            fake.deep_learning_images(given["region"])
-        env = fake.env if name == "aws" else fake.environment()
-        done, again = answers("instance", [dict(given, wait=False)] * 2, dict(env, HOME=str(tmp_path), GOOGLE_CLOUD_PROJECT=gcp.PROJECT))
+    with everyone.fake_of(name)() as fake:
+        BEFORE.get(name, lambda fake, given: None)(fake, given)
+        env = dict(fake.environment(), HOME=str(tmp_path), GOOGLE_CLOUD_PROJECT=gcp.PROJECT)
+        done, again = answers("instance", [dict(given, wait=False)] * 2, env)
         assert done.get("changed") is True, done["msg"]
         assert (done["instance"]["provider"], done["instance"]["label"]) == (name, given["name"])
         assert again["changed"] is False and again["instance"]["id"] == done["instance"]["id"]
