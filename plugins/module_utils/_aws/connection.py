@@ -16,7 +16,7 @@ import threading
 import time
 
 from ansible_collections.rented.gpu.plugins.module_utils import _http
-from ansible_collections.rented.gpu.plugins.module_utils._aws import credentials, reader
+from ansible_collections.rented.gpu.plugins.module_utils._aws import answers, credentials, reader
 from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     AuthenticationError,
     MissingCredentials,
@@ -130,6 +130,8 @@ class Connection:
     ``lean`` parses only those fields of instances that are read.
     """
 
+    answer_limit = _http.ANSWER_LIMIT  # bytes
+
     def __init__(self, profile=None, keys=None, endpoint=None, timeout: float = 30, lean: bool = True, sleep=time.sleep) -> None:
         self.profile = profile
         self.keys = keys
@@ -142,6 +144,7 @@ class Connection:
         self._slimmed = False
         self._reader = None  # False: it cannot be used
         self._session = None
+        self._sender = None
         self._library = None
 
     # --- session and clients -----------------------------------------------------------------------------------------
@@ -170,6 +173,8 @@ class Connection:
             session = botocore.session.Session(profile=self.profile)
             if self.keys:
                 session.set_credentials(*self.keys)
+            self._sender = answers.Sender(session, self.timeout, self.answer_limit)
+            session.register("before-send", self._sender.whole)
             session.register("before-parse", self._look)
             self._session = session
         return self._session
@@ -253,7 +258,7 @@ class Connection:
         if any(session.get_config_variable(name) for name in ("use_fips_endpoint", "use_dualstack_endpoint")):
             return False
         configured = self.endpoint or reader.configured_endpoint(session)
-        return reader.Reader(session, configured, self.timeout, "%s %s" % (session.user_agent(), _http.USER_AGENT))
+        return reader.Reader(session, configured, self._sender, "%s %s" % (session.user_agent(), _http.USER_AGENT))
 
     def _read(self, region: str, operation: str, arguments: dict) -> dict:
         """Ask the reader; what botocore would ask again is asked again."""
@@ -291,6 +296,9 @@ class Connection:
             return function()
         except _NotTheApi as error:
             raise ProviderUnavailable("%s%s, when asked to %s, %s." % (TITLE, _where(region), what, error), NAME) from None
+        except answers.TooLarge as error:
+            unknown = " Whether it was done is not known." if once else ""
+            raise ProviderUnavailable("%s%s, when asked to %s, %s.%s" % (TITLE, _where(region), what, error, unknown), NAME) from None
         except errors.ClientError as error:
             raise self._refusal(error, what, region, service, once, refusals) from None
         except (errors.BotoCoreError, self.library().parsers.ResponseParserError, ValueError, OSError) as error:
