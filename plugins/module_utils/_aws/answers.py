@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import threading
 
-PIECE = 32768  # bytes
+PIECE = 16384  # bytes
 MOST_CONNECTIONS = 8  # kept for one host
 
 
@@ -66,7 +66,7 @@ class Answer:
 
 
 class Sender:
-    """Sends requests that are signed, each once, from any thread. ``session`` is botocore's, ``timeout`` is in seconds, ``limit`` in bytes."""
+    """Sends requests that are signed, each once, from any thread. ``session`` is botocore's, ``timeout`` in seconds, ``limit`` in bytes."""
 
     def __init__(self, session, timeout: float, limit: int) -> None:
         self._session, self._timeout, self._limit = session, timeout, limit
