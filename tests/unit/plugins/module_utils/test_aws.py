@@ -39,6 +39,7 @@ ACCOUNT = {"regions": [REGION], "access_key_id": KEY, "secret_access_key": SECRE
 @pytest.fixture(autouse=True)
 def nothing_of_the_machine(monkeypatch, tmp_path):
     alone(monkeypatch, tmp_path)
+    monkeypatch.setattr(AwsProvider, "sleep", staticmethod(lambda seconds: None))
 
 
 @pytest.fixture
@@ -105,7 +106,7 @@ def test_no_instances(fake, provider):
     assert {request["operation"] for request in fake.requests} == {"DescribeInstances"}
 
 
-@pytest.mark.parametrize("fault", ["throttle", "500", "502", "503", "cut"])
+@pytest.mark.parametrize("fault", ["throttle", "500", "502", "503", "cut", "torn"])
 def test_passing_trouble_is_waited_out(fake, provider, fault):
     fake.place(1)
     fake.fault("DescribeInstances", fault, times=2)
@@ -129,6 +130,7 @@ def test_passing_trouble_is_waited_out(fake, provider, fault):
         ("auth", AuthenticationError, "refused the key .*Check the access key"),
         ("expired", AuthenticationError, "this computer's clock"),
         ("cut", ProviderUnavailable, r"did not answer \(connection failed\) when asked to list the instances"),
+        ("torn", ProviderUnavailable, r"did not answer \(connection failed\) when asked to list the instances"),
     ],
 )
 def test_lasting_trouble_is_one_sentence_and_never_an_empty_list(fake, provider, fault, error, words):
@@ -146,6 +148,16 @@ def test_a_page_that_fails_fails_the_list(fake, provider, monkeypatch):
     fake.fault("DescribeInstances", "500", skip=1, times=-1)
     with pytest.raises(ProviderUnavailable, match="failed to list the instances"):
         provider.list_instances()
+
+
+@pytest.mark.parametrize("fault", ["500", "throttle", "cut", "torn"])
+def test_a_page_that_fails_once_is_asked_for_again_and_nothing_comes_twice(fake, provider, monkeypatch, fault):
+    monkeypatch.setattr(aws, "PAGE_SIZE", 5)
+    fake.place(12)
+    fake.fault("DescribeInstances", fault, skip=1)
+    assert labels(provider.list_instances()) == ["box-%d" % number for number in range(1, 13)]
+    tokens = [call.get("NextToken") for call in fake.calls("DescribeInstances")]
+    assert len(tokens) == 4 and tokens[1] == tokens[2] and len(set(tokens)) == 3
 
 
 def test_a_region_that_fails_fails_the_list_and_is_named(fake):
