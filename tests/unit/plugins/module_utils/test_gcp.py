@@ -266,6 +266,38 @@ def test_only_machines_with_gpus_and_what_was_rented_from_here_are_shown():
         assert len(provider_of(fake, all_instances=True).list_instances()) == 4
 
 
+WINDOWS = "https://www.googleapis.com/compute/v1/projects/windows-cloud/global/licenses/windows-server-2022-dc"
+
+
+def boots(*features, licences=()):
+    """The disk of a machine with these features."""
+    return [{"boot": True, "diskSizeGb": "50", "guestOsFeatures": [{"type": name} for name in features], "licenses": list(licences)}]
+
+
+@pytest.mark.parametrize(
+    ("disks", "windows"),
+    [
+        (boots("UEFI_COMPATIBLE", "WINDOWS", licences=[WINDOWS]), True),
+        (boots("GVNIC", licences=[WINDOWS]), True),
+        (boots("WINDOWS"), True),
+        (boots("GVNIC", licences=["projects/ubuntu-os-cloud/global/licenses/ubuntu-2404-lts"]), False),
+        ([*boots("GVNIC"), {"boot": False, "guestOsFeatures": [{"type": "WINDOWS"}]}], False),
+        ([], False),
+    ],
+)
+def test_windows_is_listed_and_destroyed_but_never_a_host(disks, windows, caplog):
+    with FakeGcp(rows=[row(1, disks=disks), row(2, machine="e2-small", labels={}, disks=disks)]) as fake:
+        provider = provider_of(fake, ssh_user="grace")
+        (found,) = provider.list_instances()
+        there = ("203.0.113.2", 22, "grace", "direct")
+        assert (found.ssh_host, found.ssh_port, found.ssh_user, found.ssh_via) == ((None,) * 4 if windows else there)
+        assert (found.state, found.gpu_model) == ("running", "L4")
+        with caplog.at_level("DEBUG", logger="rented.gpu.gcp"):
+            assert provider.is_host(found) is not windows
+        assert ("%s runs Windows" % number(1) in caplog.text) is windows
+        assert Resource(provider, name="box-1").reach("absent").changed
+
+
 def bare(count, **fields):
     """A row that does not name its GPUs."""
     made = row(count, **fields)
