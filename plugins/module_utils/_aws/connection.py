@@ -89,24 +89,6 @@ OPERATIONS = (
     "StopInstances",
     "TerminateInstances",
 )
-# What is read of a row of DescribeInstances. The rest is not even parsed, unless the raw answers are wanted.
-INSTANCE_MEMBERS = (
-    "InstanceId",
-    "ImageId",
-    "State",
-    "InstanceType",
-    "LaunchTime",
-    "Platform",
-    "PlatformDetails",
-    "PublicIpAddress",
-    "PrivateIpAddress",
-    "Ipv6Address",
-    "NetworkInterfaces",
-    "InstanceLifecycle",
-    "CpuOptions",
-    "Tags",
-)
-INTERFACE_MEMBERS = ("Ipv6Addresses",)
 
 
 class Refused(Exception):
@@ -445,7 +427,8 @@ def _slim(loader, lean: bool) -> None:
 
 
 def _slim_instances(model: dict) -> None:
-    for shape, wanted in (("Instance", INSTANCE_MEMBERS), ("InstanceNetworkInterface", INTERFACE_MEMBERS)):
+    _list, interface = reader.INSTANCE["NetworkInterfaces"]
+    for shape, wanted in (("Instance", reader.INSTANCE), ("InstanceNetworkInterface", interface)):
         members = model["shapes"][shape]["members"]
         model["shapes"][shape]["members"] = {name: member for name, member in members.items() if name in wanted}
     # Reading a time takes the library as long as reading all the rest of an instance.
