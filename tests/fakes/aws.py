@@ -74,6 +74,7 @@ FAULTS = (
     "expired",
     "slow",
     "cut",
+    "torn",
     "cursor",
     "text-200",
     "no-list",
@@ -357,7 +358,10 @@ class FakeAws:
         done = own(region, params, method, path, headers, raw) if own else self._pass_on(method, path, headers, raw)
         if kind == "done-and-cut":
             return 0, {}, b""
-        status, answer_headers, body = done  # kind "cursor": always one more page, and always the same
+        status, answer_headers, body = done
+        if kind == "torn":
+            return status, {**answer_headers, "Content-Length": str(len(body)), "Connection": "close"}, body[: len(body) // 2]
+        # kind "cursor": always one more page, and always the same
         body = re.sub(rb"<nextToken>[^<]*</nextToken>|<nextToken ?/>", b"", body)
         return status, answer_headers, re.sub(rb"(</%sResponse>)" % operation.encode(), rb"<nextToken>again</nextToken>\1", body)
 
@@ -626,7 +630,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
+            if "Content-Length" not in headers:
+                self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
         except OSError:  # the client gave up: that is what the slow fault is for

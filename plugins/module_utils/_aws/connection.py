@@ -16,7 +16,7 @@ import threading
 import time
 
 from ansible_collections.rented.gpu.plugins.module_utils import _http
-from ansible_collections.rented.gpu.plugins.module_utils._aws import credentials, reader
+from ansible_collections.rented.gpu.plugins.module_utils._aws import answers, credentials, reader
 from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     AuthenticationError,
     MissingCredentials,
@@ -89,24 +89,6 @@ OPERATIONS = (
     "StopInstances",
     "TerminateInstances",
 )
-# What is read of a row of DescribeInstances. The rest is not even parsed, unless the raw answers are wanted.
-INSTANCE_MEMBERS = (
-    "InstanceId",
-    "ImageId",
-    "State",
-    "InstanceType",
-    "LaunchTime",
-    "Platform",
-    "PlatformDetails",
-    "PublicIpAddress",
-    "PrivateIpAddress",
-    "Ipv6Address",
-    "NetworkInterfaces",
-    "InstanceLifecycle",
-    "CpuOptions",
-    "Tags",
-)
-INTERFACE_MEMBERS = ("Ipv6Addresses",)
 
 
 class Refused(Exception):
@@ -130,6 +112,8 @@ class Connection:
     ``lean`` parses only those fields of instances that are read.
     """
 
+    answer_limit = _http.ANSWER_LIMIT  # bytes
+
     def __init__(self, profile=None, keys=None, endpoint=None, timeout: float = 30, lean: bool = True, sleep=time.sleep) -> None:
         self.profile = profile
         self.keys = keys
@@ -142,6 +126,7 @@ class Connection:
         self._slimmed = False
         self._reader = None  # False: it cannot be used
         self._session = None
+        self._sender = None
         self._library = None
 
     # --- session and clients -----------------------------------------------------------------------------------------
@@ -170,6 +155,8 @@ class Connection:
             session = botocore.session.Session(profile=self.profile)
             if self.keys:
                 session.set_credentials(*self.keys)
+            self._sender = answers.Sender(session, self.timeout, self.answer_limit)
+            session.register("before-send", self._sender.whole)
             session.register("before-parse", self._look)
             self._session = session
         return self._session
@@ -253,7 +240,7 @@ class Connection:
         if any(session.get_config_variable(name) for name in ("use_fips_endpoint", "use_dualstack_endpoint")):
             return False
         configured = self.endpoint or reader.configured_endpoint(session)
-        return reader.Reader(session, configured, self.timeout, "%s %s" % (session.user_agent(), _http.USER_AGENT))
+        return reader.Reader(session, configured, self._sender, "%s %s" % (session.user_agent(), _http.USER_AGENT))
 
     def _read(self, region: str, operation: str, arguments: dict) -> dict:
         """Ask the reader; what botocore would ask again is asked again."""
@@ -291,6 +278,9 @@ class Connection:
             return function()
         except _NotTheApi as error:
             raise ProviderUnavailable("%s%s, when asked to %s, %s." % (TITLE, _where(region), what, error), NAME) from None
+        except answers.TooLarge as error:
+            unknown = " Whether it was done is not known." if once else ""
+            raise ProviderUnavailable("%s%s, when asked to %s, %s.%s" % (TITLE, _where(region), what, error, unknown), NAME) from None
         except errors.ClientError as error:
             raise self._refusal(error, what, region, service, once, refusals) from None
         except (errors.BotoCoreError, self.library().parsers.ResponseParserError, ValueError, OSError) as error:
@@ -437,7 +427,8 @@ def _slim(loader, lean: bool) -> None:
 
 
 def _slim_instances(model: dict) -> None:
-    for shape, wanted in (("Instance", INSTANCE_MEMBERS), ("InstanceNetworkInterface", INTERFACE_MEMBERS)):
+    _list, interface = reader.INSTANCE["NetworkInterfaces"]
+    for shape, wanted in (("Instance", reader.INSTANCE), ("InstanceNetworkInterface", interface)):
         members = model["shapes"][shape]["members"]
         model["shapes"][shape]["members"] = {name: member for name, member in members.items() if name in wanted}
     # Reading a time takes the library as long as reading all the rest of an instance.

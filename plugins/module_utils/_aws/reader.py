@@ -10,12 +10,11 @@ Names of parameters and elements: botocore's model of EC2 (``data/ec2/2016-11-15
 
 from __future__ import annotations
 
+import itertools
 import re
 from xml.etree import ElementTree
 
 VERSION = "2016-11-15"  # of the EC2 API
-MOST_CONNECTIONS = 8
-PIECE = 65536  # bytes of an answer that are parsed at once
 # Regions whose addresses are known by their names; others are left to botocore's own resolver.
 ADDRESSES = (
     (re.compile(r"^(?:af|ap|ca|eu|il|me|mx|sa|us)-(?!iso|gov)[a-z]+-\d+$"), "https://ec2.%s.amazonaws.com"),
@@ -74,32 +73,23 @@ OPERATIONS = {
 
 
 class Reader:
-    """Asks the four operations in any region. One object for all of them, from any thread; its connections are shared.
+    """Asks the four operations in any region. One object for all of them, from any thread.
 
-    ``session`` is botocore's; ``endpoint`` a URL that stands for every region, None: AWS's own addresses.
+    ``session`` is botocore's; ``endpoint`` a URL that stands for every region, None: AWS's own addresses; ``sender`` is a `Sender`.
     """
 
-    def __init__(self, session, endpoint: str | None, timeout: float, user_agent: str) -> None:
-        from botocore.httpsession import URLLib3Session
-        from botocore.utils import get_environ_proxies
-
+    def __init__(self, session, endpoint: str | None, sender, user_agent: str) -> None:
         self._credentials = session.get_credentials()
         self.endpoint = endpoint
+        self._sender = sender
         self._agent = user_agent
-        some_region = address("us-east-1", endpoint)
-        self._http = URLLib3Session(
-            verify=session.get_config_variable("ca_bundle") or True,
-            proxies=get_environ_proxies(some_region),
-            timeout=(timeout, timeout),
-            max_pool_connections=MOST_CONNECTIONS,
-        )
 
     def ask(self, region: str, operation: str, arguments: dict, look) -> dict:
         """The answer, in the form that boto3 gives it, but with every value as text. Asks once.
 
-        ``look(answer)`` sees status, headers and body first, as a handler of botocore's ``before-parse`` does.
+        ``look(answer)`` sees status, headers and the first piece of the body, as a handler of botocore's ``before-parse`` does the whole.
 
-        Raises botocore's own errors: ``ClientError`` for a refusal, ``ResponseParserError`` for what is no answer of EC2.
+        Raises botocore's own errors: ``ClientError`` for a refusal, ``ResponseParserError`` for what is no answer of EC2. And `TooLarge`.
         """
         name, lists, place, key, shape = OPERATIONS[operation]
         form = {"Action": name, "Version": VERSION}
@@ -109,11 +99,16 @@ class Reader:
             else:
                 form[argument] = str(value).lower() if isinstance(value, bool) else str(value)
         answer = self._send(region, form)
-        seen = {"status_code": answer.status_code, "headers": answer.headers, "body": answer.content}
-        look(seen)
-        if answer.status_code != 200:
-            raise _refusal(answer.status_code, seen["body"], name)
-        return _read(seen["body"], name + "Response", place, key, shape)
+        try:
+            pieces = answer.pieces()
+            seen = {"status_code": answer.status, "headers": answer.headers, "body": next(pieces, b"")}
+            look(seen)
+            if answer.status != 200:
+                # What `look` has emptied is nothing to read a code from.
+                raise _refusal(answer.status, seen["body"] and seen["body"] + b"".join(pieces), name)
+            return _read(itertools.chain((seen["body"],), pieces), name + "Response", place, key, shape)
+        finally:
+            answer.close()
 
     def _send(self, region: str, form: dict):
         from botocore.auth import SigV4Auth
@@ -125,7 +120,7 @@ class Reader:
         headers = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8", "User-Agent": self._agent}
         request = AWSRequest("POST", address(region, self.endpoint), headers=headers, data=form)
         SigV4Auth(self._credentials.get_frozen_credentials(), "ec2", region).add_auth(request)
-        return self._http.send(request.prepare())
+        return self._sender.send(request.prepare())
 
 
 def configured_endpoint(session) -> str | None:
@@ -143,7 +138,7 @@ def address(region: str, endpoint: str | None = None) -> str | None:
     return endpoint or next((address % region for pattern, address in ADDRESSES if pattern.match(region)), None)
 
 
-def _read(body: bytes, root: str, place: str, key: str, shape) -> dict:
+def _read(pieces, root: str, place: str, key: str, shape) -> dict:
     """The answer, entry by entry: each is let go when it is read, or a page would need ten times its size."""
     from botocore.parsers import ResponseParserError
 
@@ -151,8 +146,8 @@ def _read(body: bytes, root: str, place: str, key: str, shape) -> dict:
     answer: dict = {}
     path: list = []
     try:
-        for start in range(0, len(body), PIECE):
-            parser.feed(body[start : start + PIECE])
+        for piece in pieces:
+            parser.feed(piece)
             for event, element in parser.read_events():
                 element.tag = element.tag.rpartition("}")[2]
                 if event == "start":

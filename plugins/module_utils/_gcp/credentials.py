@@ -163,6 +163,8 @@ class Tokens:
     ``timeout`` is seconds for each request to Google's token server.
     """
 
+    answer_limit = _http.ANSWER_LIMIT  # bytes
+
     def __init__(self, info: dict, path: str, timeout: float) -> None:
         self.info, self.path, self.timeout = info, path, timeout
         self._credentials: dict = {}
@@ -196,6 +198,7 @@ class Tokens:
 
     def _refresh(self, google, credentials) -> None:
         request = google.requests.Request()
+        request.session.hooks["response"].append(self._limit)
 
         def ask(url, method="GET", body=None, headers=None, timeout=None, **more):
             return request(url, method=method, body=body, headers=headers, timeout=self.timeout, **more)
@@ -210,6 +213,10 @@ class Tokens:
             raise AuthenticationError(self._refused(error), NAME) from None
         except (google.exceptions.GoogleAuthError, ValueError) as error:
             raise AuthenticationError("%s gave no token for %s: %s" % (TITLE, self.path, self._said(error)), NAME) from None
+
+    def _limit(self, answer, **_more) -> None:
+        """Called by requests before it reads a body."""
+        answer.raw = _Counted(answer.raw, self.answer_limit)
 
     def _refused(self, error) -> str:
         said = self._said(error)
@@ -230,6 +237,28 @@ class Tokens:
         words = error.args[0] if error.args else error
         text = _http.redact(" ".join(str(words).split())[: _http.TEXT_LIMIT], *secrets(self.info))
         return text.rstrip(".") + "."
+
+
+class _Counted:
+    """The body of an answer, as requests reads it, up to a limit."""
+
+    def __init__(self, raw, limit: int) -> None:
+        self._raw, self._limit = raw, limit
+        self.release_conn = raw.release_conn
+
+    def stream(self, *arguments, **more):
+        size = 0
+        for piece in self._raw.stream(*arguments, **more):
+            size += len(piece)
+            if size > self._limit:
+                self.close()
+                raise ProviderUnavailable(
+                    "%s's token server answered more than %d MB; the answer was given up." % (TITLE, self._limit // (1024 * 1024)), NAME
+                )
+            yield piece
+
+    def close(self) -> None:
+        self._raw.close()
 
 
 class _Google:

@@ -39,7 +39,7 @@ from ansible_collections.rented.gpu.plugins.module_utils._providers._base import
 
 LOG = logging.getLogger("rented.gpu.aws")
 
-PAGE_SIZE = 200  # instances; the API takes up to 1000, but a page is held whole while it is read
+PAGE_SIZE = 200  # instances; the API takes up to 1000, but so many with fifty tags each can be more than an answer may be
 BATCH = 100  # types or images of one question
 MOST_THREADS = 8
 LARGEST_DISK_GB = 16384  # of a gp3 volume in every region
@@ -80,6 +80,7 @@ class AwsProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, CanLis
         self._types: dict = {}  # name -> Machine; None: AWS does not describe it
         self._images: dict = {}  # (region, id) -> who logs in, or None
         self._where: dict = {}  # instance -> region
+        self._windows: set = set()  # instances of the last list
 
     def _check_options(self) -> tuple | None:
         """The key that the options give. Raises `RentedError` for options that do not go together."""
@@ -188,13 +189,14 @@ class AwsProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, CanLis
     # --- list --------------------------------------------------------------------------------------------------------
 
     def list_instances(self) -> list:
-        """All instances with a GPU, and those that were launched from here, in every region. Never a part."""
+        """All instances with a GPU, and those that were launched from here, in every region, Windows too. Never a part."""
         self._raw = {}
         regions = self.regions()
         listed = list(zip(regions, self._in_regions(regions, self._rows)))
         self._learn_types({region: {row.get("InstanceType") for row in rows} for region, rows in listed})
         kept = [(region, row) for region, rows in listed for row in rows if self._counts(row)]
         self._learn_images(kept)
+        self._windows = {row["InstanceId"] for _region, row in kept if machines.is_windows(row)}
         found = []
         for region, row in kept:
             made = instance(row, self.account, region, self._types.get(row.get("InstanceType")), self._user(region, row), self.secrets())
@@ -218,14 +220,16 @@ class AwsProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, CanLis
         """Whether an instance is listed."""
         if self.options.get("all_instances"):
             return True
-        tags = machines.tags_of(row)
-        if machines.is_windows(row):
-            LOG.debug("AWS: %s runs Windows, which has no SSH; it is left out", row["InstanceId"])
-            return False
-        if tags.get(renting.OURS) == "true":
+        if machines.tags_of(row).get(renting.OURS) == "true":
             return True
         described = self._types.get(row.get("InstanceType"))
         return bool(described.count != 0) if described else machines.may_have_gpu(str(row.get("InstanceType") or ""))
+
+    def is_host(self, instance: Instance) -> bool:
+        """Not a Windows machine: such a one is listed, so that its name counts and it can be destroyed, but has no SSH without more."""
+        if instance.id in self._windows:
+            LOG.debug("AWS: %s runs Windows and becomes no host", instance.id)
+        return instance.id not in self._windows
 
     def _learn_types(self, seen: dict) -> None:
         """Ask for the types (region -> names) that are not known yet, each once, in a region that has it.

@@ -103,6 +103,7 @@ class GcpProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanReadC
         self._path = path
         self._tokens = credentials.Tokens(self._info, path, self.timeout)
         self._places: dict = {}  # id -> zone
+        self._windows: set = set()  # ids of the last list
         self._types: dict = {}  # (zone, machine type) -> the API's row of it
 
     def _check_options(self) -> None:
@@ -158,16 +159,23 @@ class GcpProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanReadC
     # --- list --------------------------------------------------------------------------------------------------------
 
     def list_instances(self) -> list:
-        """All machines with GPUs of the project, and what was rented from here. Raises a `RentedError`; never answers a part."""
+        """All machines with GPUs, and what was rented from here, Windows too. Raises a `RentedError`; never answers a part."""
         self._raw = {}
         found = {}
         rows = [row for row in self._rows() if self.options.get("all_instances") or is_ours(row)]
         types = self._machine_types(rows)
+        self._windows = {str(row["id"]).strip() for row in rows if is_windows(row)}
         for row in rows:
             one = instance(row, self.account, types.get(_type_of(row)), self.user)
             found[one.id] = one  # one that moved between two pages comes twice
             self.remember_raw(one.id, without_values(row))
         return list(found.values())
+
+    def is_host(self, instance: Instance) -> bool:
+        """Not a Windows machine: such a one is listed, so that its name counts and it can be destroyed, but has no SSH without more."""
+        if instance.id in self._windows:
+            LOG.debug("Google Cloud: instance %s runs Windows and becomes no host", instance.id)
+        return instance.id not in self._windows
 
     def _rows(self) -> list:
         if self.zones:
@@ -502,7 +510,8 @@ def instance(row: dict, account: str, machine_type: dict | None = None, ssh_user
     gpu = machines.gpu_name(raw)
     cpus, ram = machines.cpus_and_ram(type_name)
     labels = {str(key): str(value) for key, value in _values.mapping(row.get("labels")).items() if value is not None}
-    host = address(row)
+    windows = is_windows(row)
+    host = None if windows else address(row)
     memory = _values.scaled(kind.get("memoryMb"), 1 / 1024)
     return Instance(
         provider=GcpProvider.NAME,
@@ -514,7 +523,7 @@ def instance(row: dict, account: str, machine_type: dict | None = None, ssh_user
         kind="vm",
         ssh_host=host,
         ssh_port=22 if host else None,
-        ssh_user=ssh_user or metadata_user(row) or labels.get("ssh-user"),
+        ssh_user=None if windows else ssh_user or metadata_user(row) or labels.get("ssh-user"),
         ssh_via="direct" if host else None,
         gpu_name_raw=raw,
         gpu_model=gpu.model,
@@ -539,6 +548,15 @@ def is_ours(row: dict) -> bool:
     if accelerators(row) or machines.has_gpus(_type_of(row)[1]):
         return True
     return _values.mapping(row.get("labels")).get(launching.MARK) == "true"
+
+
+def is_windows(row: dict) -> bool:
+    """Whether it boots Windows: its disk has the feature (``guestOsFeatures``) or a licence (``licenses``) of such an image."""
+    disks = [disk for disk in _values.rows(row.get("disks")) if disk.get("boot") is True]
+    if any(feature.get("type") == "WINDOWS" for disk in disks for feature in _values.rows(disk.get("guestOsFeatures"))):
+        return True
+    # Names of licences are documented nowhere; those of Windows are in the projects windows-cloud and windows-sql-cloud.
+    return any("windows" in str(disk.get("licenses")).lower() for disk in disks)
 
 
 def state(row: dict) -> str:

@@ -30,6 +30,7 @@ from ansible_collections.rented.gpu.plugins.module_utils._errors import (
 )
 from ansible_collections.rented.gpu.plugins.module_utils._providers import aws
 from ansible_collections.rented.gpu.plugins.module_utils._providers.aws import AwsProvider
+from ansible_collections.rented.gpu.plugins.module_utils._resource import Resource
 from ansible_collections.rented.gpu.tests.fakes.aws import KEY, REGION, SECRET, FakeAws, alone
 
 FIXTURES = pathlib.Path(__file__).resolve().parents[3] / "fixtures" / "aws"
@@ -39,6 +40,7 @@ ACCOUNT = {"regions": [REGION], "access_key_id": KEY, "secret_access_key": SECRE
 @pytest.fixture(autouse=True)
 def nothing_of_the_machine(monkeypatch, tmp_path):
     alone(monkeypatch, tmp_path)
+    monkeypatch.setattr(AwsProvider, "sleep", staticmethod(lambda seconds: None))
 
 
 @pytest.fixture
@@ -105,7 +107,7 @@ def test_no_instances(fake, provider):
     assert {request["operation"] for request in fake.requests} == {"DescribeInstances"}
 
 
-@pytest.mark.parametrize("fault", ["throttle", "500", "502", "503", "cut"])
+@pytest.mark.parametrize("fault", ["throttle", "500", "502", "503", "cut", "torn"])
 def test_passing_trouble_is_waited_out(fake, provider, fault):
     fake.place(1)
     fake.fault("DescribeInstances", fault, times=2)
@@ -129,6 +131,7 @@ def test_passing_trouble_is_waited_out(fake, provider, fault):
         ("auth", AuthenticationError, "refused the key .*Check the access key"),
         ("expired", AuthenticationError, "this computer's clock"),
         ("cut", ProviderUnavailable, r"did not answer \(connection failed\) when asked to list the instances"),
+        ("torn", ProviderUnavailable, r"did not answer \(connection failed\) when asked to list the instances"),
     ],
 )
 def test_lasting_trouble_is_one_sentence_and_never_an_empty_list(fake, provider, fault, error, words):
@@ -146,6 +149,16 @@ def test_a_page_that_fails_fails_the_list(fake, provider, monkeypatch):
     fake.fault("DescribeInstances", "500", skip=1, times=-1)
     with pytest.raises(ProviderUnavailable, match="failed to list the instances"):
         provider.list_instances()
+
+
+@pytest.mark.parametrize("fault", ["500", "throttle", "cut", "torn"])
+def test_a_page_that_fails_once_is_asked_for_again_and_nothing_comes_twice(fake, provider, monkeypatch, fault):
+    monkeypatch.setattr(aws, "PAGE_SIZE", 5)
+    fake.place(12)
+    fake.fault("DescribeInstances", fault, skip=1)
+    assert labels(provider.list_instances()) == ["box-%d" % number for number in range(1, 13)]
+    tokens = [call.get("NextToken") for call in fake.calls("DescribeInstances")]
+    assert len(tokens) == 4 and tokens[1] == tokens[2] and len(set(tokens)) == 3
 
 
 def test_a_region_that_fails_fails_the_list_and_is_named(fake):
@@ -257,13 +270,32 @@ def test_machines_without_a_gpu_are_left_out_unless_they_were_launched_from_here
     assert labels(provider_of(fake, all_instances=True).list_instances()) == ["gpu", "web", "ours", "trainium"]
 
 
-def test_windows_is_left_out_and_said(fake, provider, caplog):
+def test_windows_is_listed_and_destroyed_but_never_a_host(fake, provider, caplog):
     fake.place(1, platform="windows", tags={"Name": "desk"})
+    fake.place(1, tags={"Name": "linux"})
+    fake.place(1, platform="windows", instance_type="t3.micro", tags={"Name": "web"})
+    fake.place(1, platform="windows", instance_type="t3.micro", tags={"Name": "ours", "rented-gpu": "true"})
+    found = provider.list_instances()
+    assert labels(found) == ["desk", "linux", "ours"]
+    assert (found[0].gpu_model, found[0].state, found[0].ssh_host, found[0].ssh_port, found[0].ssh_user) == (
+        "L4",
+        "running",
+        None,
+        None,
+        None,
+    )
     with caplog.at_level(logging.DEBUG, "rented.gpu.aws"):
-        assert provider.list_instances() == []
-    assert "runs Windows" in caplog.text
-    (found,) = provider_of(fake, all_instances=True).list_instances()
-    assert (found.ssh_host, found.ssh_user) == (None, None)
+        assert [provider.is_host(one) for one in found] == [False, True, False]
+    assert found[0].id + " runs Windows" in caplog.text
+    everything = provider_of(fake, all_instances=True)
+    assert [(one.label, everything.is_host(one)) for one in everything.list_instances()] == [
+        ("desk", False),
+        ("linux", True),
+        ("web", False),
+        ("ours", False),
+    ]
+    assert Resource(provider, name="desk").reach("absent").changed
+    assert [one.state for one in provider.list_instances()] == ["terminated", "running", "running"]
 
 
 def test_a_type_that_aws_does_not_know_does_not_sink_the_others(fake, provider, caplog):
@@ -371,6 +403,19 @@ def test_an_instance_between_two_pages_comes_once(fake, provider):
     rewritten(fake, lambda raw, body: body if b"NextToken" in raw else body.replace(end, b"<nextToken>more</nextToken>" + end))
     assert len(provider.list_instances()) == 1
     assert len(fake.calls("DescribeInstances")) == 2
+
+
+@pytest.mark.parametrize("keep_raw", [False, True])
+def test_where_botocores_own_clients_list_the_instances_are_the_same(fake, monkeypatch, keep_raw):
+    """They do for FIPS and dual-stack addresses, which botocore does not let be replaced by the fake's."""
+    fake.place(3)
+    fake.place(1, platform="windows", lifecycle="spot", state="stopped")
+    expected = provider_of(fake).list_instances()
+    monkeypatch.setattr(connection.Connection, "_make_reader", lambda self: False)
+    provider = provider_of(fake)
+    provider.keep_raw = keep_raw
+    assert len(expected) == 4 and provider.list_instances() == expected
+    assert [provider.is_host(one) for one in expected] == [True, True, True, False]
 
 
 # --- who logs in ---------------------------------------------------------------------------------------------------------

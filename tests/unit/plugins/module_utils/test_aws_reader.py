@@ -9,7 +9,7 @@ import pytest
 from botocore.loaders import Loader
 from botocore.session import Session
 
-from ansible_collections.rented.gpu.plugins.module_utils._aws import reader
+from ansible_collections.rented.gpu.plugins.module_utils._aws import answers, reader
 from ansible_collections.rented.gpu.tests.fakes.aws import KEY, REGION, SECRET, FakeAws
 
 
@@ -81,7 +81,7 @@ def test_it_reads_what_boto3_reads():
         session = Session()
         session.set_credentials(KEY, SECRET)
         client = session.create_client("ec2", region_name=REGION, endpoint_url=fake.url)
-        ours = reader.Reader(session, fake.url, 30, "test")
+        ours = reader.Reader(session, fake.url, answers.Sender(session, 30, 10**7), "test")
         theirs = client.describe_instances()["Reservations"]
         mine = ours.ask(REGION, "describe_instances", {}, lambda answer: None)["Reservations"]
         assert texts(mine) == texts(chosen(theirs, reader.OPERATIONS["describe_instances"][4]))

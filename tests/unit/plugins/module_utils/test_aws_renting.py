@@ -35,6 +35,7 @@ OTHER = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB8eHRwbGhkYFxYVFBMSERAPDg0MCwoJCAc
 @pytest.fixture(autouse=True)
 def nothing_of_the_machine(monkeypatch, tmp_path):
     alone(monkeypatch, tmp_path)
+    monkeypatch.setattr(AwsProvider, "sleep", staticmethod(lambda seconds: None))
 
 
 @pytest.fixture

@@ -130,10 +130,36 @@ def test_passing_trouble_is_waited_out(fake, provider, fault, details, waits):
     assert provider.time.slept == waits
 
 
-def test_a_page_that_fails_fails_the_list(fake, provider):
-    fake.fault("list", "500", skip=2)
-    with pytest.raises(ProviderUnavailable, match=r"failed to list the instances \(500: Internal error\)"):
+@pytest.mark.parametrize("page", [2, 3])
+@pytest.mark.parametrize(("fault", "words"), [("500", r"\(500: Internal error\)"), ("503", r"\(503\)")])
+def test_a_page_that_fails_fails_the_list(fake, provider, fault, words, page):
+    fake.fault("list", fault, skip=page - 1, times=-1)
+    with pytest.raises(ProviderUnavailable, match="failed to list the instances " + words):
         provider.list_instances()
+
+
+@pytest.mark.parametrize("fault", ["503", "403-rate", "cut"])
+def test_a_page_that_fails_once_is_asked_for_again_and_nothing_comes_twice(fake, provider, fault):
+    fake.fault("list", fault, skip=1)
+    assert sorted(instance.id for instance in provider.list_instances()) == [number(count) for count in range(1, 8)]
+    assert [query.get("pageToken") for query in fake.calls("list")] == [None, "from-3", "from-3", "from-6"]
+
+
+@pytest.mark.parametrize(
+    ("operation", "act"),
+    [
+        ("list", lambda provider: provider.list_instances()),
+        ("machine_types", lambda provider: provider.list_offers(Wish())),
+        ("console", lambda provider: provider.console(number(1))),
+    ],
+)
+def test_an_answer_above_the_limit_is_given_up(fake, provider, monkeypatch, operation, act):
+    monkeypatch.setattr(compute, "ANSWER_LIMIT", 1024 * 1024)
+    fake.fault(operation, "answer", times=-1, status=200, body="[%s]" % (" " * 1024 * 1024))
+    with pytest.raises(ProviderUnavailable) as caught:
+        act(provider)
+    assert str(caught.value) == "Google Cloud at %s answered more than 1 MB; the answer was given up." % fake.url
+    assert len(fake.calls(operation)) == 1
 
 
 @pytest.mark.parametrize(
@@ -221,6 +247,38 @@ def test_only_machines_with_gpus_and_what_was_rented_from_here_are_shown():
     with FakeGcp(rows=rows) as fake:
         assert {instance.id for instance in provider_of(fake).list_instances()} == {number(1), number(3)}
         assert len(provider_of(fake, all_instances=True).list_instances()) == 4
+
+
+WINDOWS = "https://www.googleapis.com/compute/v1/projects/windows-cloud/global/licenses/windows-server-2022-dc"
+
+
+def boots(*features, licences=()):
+    """The disk of a machine with these features."""
+    return [{"boot": True, "diskSizeGb": "50", "guestOsFeatures": [{"type": name} for name in features], "licenses": list(licences)}]
+
+
+@pytest.mark.parametrize(
+    ("disks", "windows"),
+    [
+        (boots("UEFI_COMPATIBLE", "WINDOWS", licences=[WINDOWS]), True),
+        (boots("GVNIC", licences=[WINDOWS]), True),
+        (boots("WINDOWS"), True),
+        (boots("GVNIC", licences=["projects/ubuntu-os-cloud/global/licenses/ubuntu-2404-lts"]), False),
+        ([*boots("GVNIC"), {"boot": False, "guestOsFeatures": [{"type": "WINDOWS"}]}], False),
+        ([], False),
+    ],
+)
+def test_windows_is_listed_and_destroyed_but_never_a_host(disks, windows, caplog):
+    with FakeGcp(rows=[row(1, disks=disks), row(2, machine="e2-small", labels={}, disks=disks)]) as fake:
+        provider = provider_of(fake, ssh_user="grace")
+        (found,) = provider.list_instances()
+        there = ("203.0.113.2", 22, "grace", "direct")
+        assert (found.ssh_host, found.ssh_port, found.ssh_user, found.ssh_via) == ((None,) * 4 if windows else there)
+        assert (found.state, found.gpu_model) == ("running", "L4")
+        with caplog.at_level("DEBUG", logger="rented.gpu.gcp"):
+            assert provider.is_host(found) is not windows
+        assert ("%s runs Windows" % number(1) in caplog.text) is windows
+        assert Resource(provider, name="box-1").reach("absent").changed
 
 
 def bare(count, **fields):
@@ -449,6 +507,15 @@ def test_a_token_server_that_repeats_the_key_does_not_get_it_into_the_message(fa
     with pytest.raises(AuthenticationError) as caught:
         provider.list_instances()
     assert line not in str(caught.value) and "***" in str(caught.value)
+
+
+def test_an_answer_of_the_token_server_above_the_limit_is_given_up(fake, provider, monkeypatch):
+    monkeypatch.setattr(credentials.Tokens, "answer_limit", 1024 * 1024)
+    fake.token_faults = [(200, {"access_token": "SECRET-" + "x" * 1024 * 1024, "expires_in": 3599, "token_type": "Bearer"})]
+    with pytest.raises(ProviderUnavailable) as caught:
+        provider.list_instances()
+    assert str(caught.value) == "Google Cloud's token server answered more than 1 MB; the answer was given up."
+    assert fake.requests == [] and len(provider.list_instances()) == 7
 
 
 def test_another_accounts_key_is_refused(fake):

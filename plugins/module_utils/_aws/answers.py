@@ -1,0 +1,117 @@
+# Copyright (c) 2026, the rented.gpu contributors
+# GNU General Public License v3.0 or later (see LICENSE)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection; it may change without notice.
+"""How answers of AWS come in: piece by piece, and up to a limit. botocore itself reads whatever is sent, into one piece.
+
+Connections, certificates and proxies are botocore's. `reader` takes the pieces as they come; clients of botocore get the whole
+answer by the event ``before-send``, whose handler may answer in place of the client's own connection.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+
+PIECE = 16384  # bytes
+MOST_CONNECTIONS = 8  # kept for one host
+
+
+class TooLarge(Exception):
+    """An answer above the limit. Its text is the end of a sentence that begins with who answered."""
+
+
+class Answer:
+    """An answer whose body is read once, by `pieces`. Close it in any case: that breaks off what was not read to its end."""
+
+    def __init__(self, request, found, limit: int) -> None:
+        self.status, self.headers, self.url = found.status_code, found.headers, found.url
+        self._request, self._raw, self._limit = request, found.raw, limit
+
+    def pieces(self):
+        """The bytes, none of the pieces larger than `PIECE`. Raises `TooLarge`, or botocore's error for a connection that failed."""
+        size = 0
+        piece = self._read()
+        while piece:
+            size += len(piece)
+            if size > self._limit:
+                raise TooLarge("answered more than %d MB; the answer was given up" % (self._limit // (1024 * 1024)))
+            yield piece
+            piece = self._read()
+        # The connection says nothing of an answer that ends too soon.
+        wanted = str(self.headers.get("Content-Length") or "")
+        if wanted.isdigit() and size < int(wanted):
+            self._broke_off(EOFError("%d bytes are missing" % (int(wanted) - size)))
+
+    def _read(self) -> bytes:
+        from botocore.exceptions import ReadTimeoutError
+        from urllib3 import exceptions
+
+        try:
+            return self._raw.read(PIECE)
+        except exceptions.ReadTimeoutError as error:
+            raise ReadTimeoutError(endpoint_url=self.url, error=error) from None
+        except (exceptions.HTTPError, OSError) as error:
+            return self._broke_off(error)
+
+    def _broke_off(self, error):
+        from botocore.exceptions import ConnectionClosedError
+
+        raise ConnectionClosedError(endpoint_url=self.url, request=self._request, error=error) from None
+
+    def close(self) -> None:
+        """A connection whose answer was read to its end is kept for the next request, any other is cut."""
+        self._raw.close()
+        self._raw.release_conn()
+
+
+class Sender:
+    """Sends requests that are signed, each once, from any thread. ``session`` is botocore's, ``timeout`` in seconds, ``limit`` in bytes."""
+
+    def __init__(self, session, timeout: float, limit: int) -> None:
+        self._session, self._timeout, self._limit = session, timeout, limit
+        self._lock = threading.Lock()
+        self._connections: dict = {}
+
+    def send(self, request) -> Answer:
+        """Send a prepared request; the answer has its status and headers, its body is still to come."""
+        request.stream_output = True
+        return Answer(request, self._connection(request.url).send(request), self._limit)
+
+    def whole(self, request, **_more):
+        """The handler of botocore's ``before-send``: the answer with its body."""
+        from botocore.awsrequest import AWSResponse
+
+        answer = self.send(request)
+        try:
+            return AWSResponse(answer.url, answer.status, answer.headers, _Held(list(answer.pieces())))
+        finally:
+            answer.close()
+
+    def _connection(self, url: str):
+        """botocore's connections, for the proxies that the environment names for this host."""
+        from botocore.httpsession import URLLib3Session
+        from botocore.utils import get_environ_proxies
+
+        proxies = get_environ_proxies(url)
+        key = tuple(sorted(proxies.items()))
+        with self._lock:
+            if key not in self._connections:
+                self._connections[key] = URLLib3Session(
+                    verify=self._session.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE") or True,
+                    proxies=proxies,
+                    timeout=(self._timeout, self._timeout),
+                    max_pool_connections=MOST_CONNECTIONS,
+                )
+            return self._connections[key]
+
+
+class _Held:
+    """A body that has been read, as AWSResponse asks for it."""
+
+    def __init__(self, pieces: list) -> None:
+        self._pieces = pieces
+
+    def stream(self, *_size, **_more):
+        pieces, self._pieces = self._pieces, []
+        return iter(pieces)
