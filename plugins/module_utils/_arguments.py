@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 
+from ansible_collections.rented.gpu.plugins.module_utils import _public_key
 from ansible_collections.rented.gpu.plugins.module_utils._errors import MissingCredentials, RentedError, nearest
 from ansible_collections.rented.gpu.plugins.module_utils._providers import PROVIDERS, provider_class
 
@@ -84,8 +85,9 @@ def read_public_key(text: str | None, option: str = "ssh_public_key") -> str | N
             raise RentedError("The SSH public key %s cannot be read: %s." % (key, getattr(error, "strerror", None) or "it is not text"))
     else:
         path = option
-    if "PRIVATE KEY" in key:
+    if _public_key.is_private(key):
         raise RentedError("%s is a private key; give the public one (the file that ends in .pub)." % path)
-    if "\n" in key or not key.startswith(("ssh-", "ecdsa-", "sk-")) or len(key.split(None, 2)) < 2:
+    found = _public_key.parse(key)
+    if found is None or found.options:
         raise RentedError("%s is not one SSH public key on one line." % path)
     return key

@@ -16,7 +16,7 @@ import logging
 import re
 import urllib.parse
 
-from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names, _http, _values
+from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names, _http, _public_key, _values
 from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     AuthenticationError,
     NotFound,
@@ -303,7 +303,7 @@ class LambdaProvider(Provider, CanLaunch, CanLabel, CanListOffers, CanRegisterKe
         key = check_public_key(public_key)
         for known in self.list_keys():
             if known.name == name:
-                if known.public_key and blob(known.public_key) == blob(key):
+                if _public_key.same(known.public_key, key):
                     return known.id
                 raise RentedError(
                     "Lambda has another SSH key under the name '%s'. Choose another name, or remove that key first." % name, self.NAME
@@ -332,9 +332,9 @@ class LambdaProvider(Provider, CanLaunch, CanLabel, CanListOffers, CanRegisterKe
         if public_key:
             key = check_public_key(public_key)
             for known in keys:
-                if known.public_key and blob(known.public_key) == blob(key):
+                if _public_key.same(known.public_key, key):
                     return known.name
-            made = "rented-gpu-" + hashlib.sha256(blob(key).encode()).hexdigest()[:16]
+            made = "rented-gpu-" + hashlib.sha256(_public_key.parse(key).body.encode()).hexdigest()[:16]
             self._add_key(made, key)
             return made
         if name:
@@ -590,18 +590,11 @@ def check_name(name: str, what: str) -> None:
 
 
 def check_public_key(text: str) -> str:
-    """The key without blanks at its ends. Never repeats the text: it may be private."""
-    key = text.strip()
-    if "PRIVATE KEY" in key or "\n" in key or len(key.split()) < 2:
-        raise _wrong("The SSH key for Lambda must be one public key on one line (a .pub file).")
+    """The key on one line. Never repeats the text: it may be private."""
+    key = _public_key.required(text, "The SSH key for Lambda", LambdaProvider.NAME).line
     if len(key) > LONGEST_KEY:
         raise _wrong("Lambda takes SSH keys of up to %d characters; this one has %d." % (LONGEST_KEY, len(key)))
     return key
-
-
-def blob(key: str) -> str:
-    """What identifies a public key: its type and its number, without the comment."""
-    return " ".join(key.split()[:2])
 
 
 def user_data(request: LaunchRequest, options: dict) -> str:

@@ -19,7 +19,7 @@ import os
 import re
 import shlex
 
-from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names, _http, _values
+from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names, _http, _public_key, _values
 from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     MissingCredentials,
     NotFound,
@@ -570,9 +570,8 @@ def check_options(request: LaunchRequest, private_network: bool) -> dict:
         raise RentedError(
             "%s runs one startup script: 'startup_script_id' leaves no room for 'ssh_public_key' and 'startup_script'." % title, name
         )
-    key = request.ssh_public_key or ""
-    if "PRIVATE KEY" in key or "\n" in key.strip():
-        raise RentedError("The SSH key must be one public key on one line (a .pub file).", name)
+    if request.ssh_public_key:
+        _public_key.required(request.ssh_public_key, "The SSH key", name)
     if options.get("public_ip_type") == "none" and not private_network:
         raise RentedError(
             "A machine without a public address is reached over its private network only: say so with 'private_network: true' "

@@ -11,8 +11,6 @@ Storage prices: runpod/docs, ``pods/pricing.mdx`` and ``pods/storage/types.mdx``
 from __future__ import annotations
 
 import base64
-import binascii
-import hashlib
 import ipaddress
 import json
 import logging
@@ -21,7 +19,7 @@ import re
 import time
 import urllib.parse
 
-from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names, _http, _values
+from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names, _http, _public_key, _values
 from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     AuthenticationError,
     NotFound,
@@ -86,8 +84,6 @@ NOT_PUBLIC = tuple(
     for net in ("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "fe80::/10")
 )
 PROXY = "ssh.runpod.io"  # an interactive shell and nothing else: no pipelining, no files, so it is never used
-
-PUBLIC_KEY = re.compile(r"^(ssh|ecdsa|sk)-[^\s]+ [^\s]+([ \t][^\n\r]*)?$")  # the API's own pattern
 
 # What LaunchRequest.options may hold.
 LAUNCH_OPTIONS = (
@@ -271,7 +267,7 @@ class RunpodProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, Can
                 self._need_an_account_key()
             return env
         others = env["PUBLIC_KEY"].splitlines() if "PUBLIC_KEY" in env else self._account_keys()
-        keys = [key.strip() for key in others if key.strip() and not same_key(key, public_key)]
+        keys = [key.strip() for key in others if key.strip() and not _public_key.same(key, public_key)]
         return {**env, "PUBLIC_KEY": "\n".join([*keys, public_key])}
 
     def _need_an_account_key(self) -> None:
@@ -470,9 +466,9 @@ class RunpodProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, Can
         """The API has no names for keys: ``name`` becomes the comment of a key that has none."""
         key = check_public_key(public_key)
         keys = self._account_keys()
-        if not any(same_key(key, other) for other in keys):
+        if not any(_public_key.same(key, other) for other in keys):
             comment = " ".join((name or "").split())
-            self._replace_keys([*keys, key if len(key.split(None, 2)) > 2 or not comment else "%s %s" % (key, comment)])
+            self._replace_keys([*keys, key if _public_key.parse(key).comment or not comment else "%s %s" % (key, comment)])
         return fingerprint(key)
 
     def remove_key(self, key_id: str) -> None:
@@ -494,7 +490,7 @@ class RunpodProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, Can
         answer = self._api().call("PUT", "/account/ssh-keys", body={"keys": keys}, what="write the account's SSH keys")
         kept = _values.mapping(answer).get("keys")
         lost = (
-            [key for key in keys if not any(same_key(key, other) for other in kept if isinstance(other, str))]
+            [key for key in keys if not any(_public_key.same(key, other) for other in kept if isinstance(other, str))]
             if isinstance(kept, list)
             else keys
         )
@@ -926,28 +922,15 @@ def nearest_of(request: LaunchRequest, names: list) -> str:
 
 
 def check_public_key(text: str) -> str:
-    """One public key on one line. The error does not repeat it: it may be private."""
-    key = text.strip()
-    if "PRIVATE KEY" in key or not PUBLIC_KEY.match(key):
-        raise RentedError(
-            "The SSH key for %s must be one public key on one line (a .pub file)." % RunpodProvider.TITLE, RunpodProvider.NAME
-        )
-    return key
-
-
-def same_key(one: str, other: str) -> bool:
-    """Whether two lines are the same key, whatever their comments."""
-    return one.split()[:2] == other.split()[:2]
+    """One public key on one line, in the form of the API's pattern. The error does not repeat it: it may be private."""
+    return _public_key.required(text, "The SSH key for %s" % RunpodProvider.TITLE, RunpodProvider.NAME).line
 
 
 def fingerprint(line: str) -> str:
-    """SHA-256 of a key as ssh-keygen shows it: RunPod has no ids for keys."""
-    words = line.split()
-    try:
-        blob = base64.b64decode(words[1], validate=True)
-    except (IndexError, ValueError, binascii.Error):
-        blob = line.strip().encode()
-    return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
+    """SHA-256 of a key as ssh-keygen shows it, of a line that is no key as it stands: RunPod has no ids for keys."""
+    key = _public_key.parse(line)
+    content = key.content if key else None
+    return _public_key.fingerprint(line.strip().encode() if content is None else content)
 
 
 def _quoted(text: str) -> str:

@@ -19,7 +19,7 @@ import re
 import sys
 import urllib.parse
 
-from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names, _http, _values
+from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names, _http, _public_key, _values
 from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     AuthenticationError,
     MissingLibrary,
@@ -319,9 +319,7 @@ class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanRead
 
     def attach_key(self, instance_id: str, public_key: str) -> None:
         number = _number(instance_id)
-        key = public_key.strip()
-        if "PRIVATE KEY" in key or "\n" in key:
-            raise RentedError("The SSH key to attach must be one public key on one line (a .pub file).", self.NAME)
+        key = _public_key.required(public_key, "The SSH key to attach", self.NAME).line
         try:
             self._call(
                 "keys",
@@ -380,9 +378,8 @@ class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanRead
         number = _values.mapping(answer.get("key")).get("id")
         if number is not None:
             return str(number)
-        blob = public_key.split()[:2]
         for key in self.list_keys():
-            if (key.public_key or "").split()[:2] == blob:
+            if _public_key.same(key.public_key, public_key):
                 return key.id
         raise ProviderUnavailable("%s said that it has added the SSH key, but does not list it. Try again." % self.TITLE, self.NAME)
 
