@@ -234,7 +234,7 @@ def main():
     params = module.params
     failures = []
     try:
-        expression = compiled(params["query"])
+        expression = compiled(params["query"]) if params["query"] else None
         wish = wish_of(params)
         providers = build_all(params)
         asked = [provider for provider in providers if can(provider, CanListOffers)]
@@ -270,7 +270,7 @@ def main():
             "asked_at": now,
         }
         if expression is not None:
-            chosen = searched(expression, rows, "offers")
+            chosen = searched(expression, rows)
             result["result"] = chosen[:most] if isinstance(chosen, list) else chosen
     except RentedError as error:
         module.fail_json(msg=error.message, failures=failures)
