@@ -60,4 +60,5 @@ def same_gpu(asked: str, got: _gpu_names.GpuName) -> bool:
 
 
 def large_enough(gpu: _gpu_names.GpuName, least_mb: int | None) -> bool:
+    """Whether a GPU has the memory asked for, as far as that is known."""
     return not least_mb or gpu.vram_mb is None or gpu.vram_mb >= least_mb * (1 - _gpu_names.TOLERANCE)
