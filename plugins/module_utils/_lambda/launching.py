@@ -177,7 +177,7 @@ def architecture(kind: dict) -> str:
 
 
 def may_be(kind: dict, region: str, asked: str | None, regions: set | None, images: set | None) -> bool:
-    """Whether a type may be rented in a region: the one asked for, that of the file systems, with the image for its processor. None: any."""
+    """Whether a type may be rented in a region: the one asked for, that of the file systems, with the image for its processor."""
     return (
         (not asked or region == asked)
         and (regions is None or region in regions)
