@@ -47,8 +47,8 @@ def current_team() -> str | None:
             return toml_texts(handle.read(), None).get("team") or None
     except FileNotFoundError:
         return None
-    except OSError as error:
-        raise MissingCredentials("%s cannot be read: %s." % (CONFIG_FILE, error.strerror), NAME)
+    except (OSError, UnicodeDecodeError) as error:
+        raise MissingCredentials("%s cannot be read: %s." % (CONFIG_FILE, getattr(error, "strerror", None) or "it is not text"), NAME)
 
 
 def toml_texts(text: str, section: str | None) -> dict:

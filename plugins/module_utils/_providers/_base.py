@@ -117,8 +117,9 @@ class Provider(abc.ABC):
                     key = cls.key_from_file(handle.read())
             except FileNotFoundError:
                 continue
-            except OSError as error:
-                raise MissingCredentials("The key file %s of %s cannot be read: %s." % (name, cls.TITLE, error.strerror), cls.NAME)
+            except (OSError, UnicodeDecodeError) as error:
+                why = getattr(error, "strerror", None) or "it is not text"
+                raise MissingCredentials("The key file %s of %s cannot be read: %s." % (name, cls.TITLE, why), cls.NAME)
             if key:
                 return key
         return None
