@@ -133,10 +133,10 @@ class PaperspaceProvider(Provider, CanLaunch, CanStop, CanLabel, CanListOffers):
     # --- rent and destroy --------------------------------------------------------------------------------------------
 
     def launch(self, request: LaunchRequest) -> str:
-        """Rent a machine: the smallest free type that fits, in the region asked for or the first of `REGIONS` that has one.
+        """Rent a machine: the smallest free type that fits, in the region asked for or the first of `offers.REGIONS` that has one.
 
         ``image`` is a template, by id or name; left out, the newest ML-in-a-Box. The SSH key comes in by a startup script, because the
-        API has no keys. Options: see `LAUNCH_OPTIONS`; ``machine_type`` is a label such as "A100-80G".
+        API has no keys. Options: see `launching.LAUNCH_OPTIONS`; ``machine_type`` is a label such as "A100-80G".
         """
         options = launching.check(request, self._private)
         label, template, region = self._choose(request, options)

@@ -131,7 +131,7 @@ class RunpodProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, Can
     def launch(self, request: LaunchRequest) -> str:
         """Rent the cheapest GPU of the catalogue that fits; where that is full, the next GPU or data centre that fits.
 
-        The API places one GPU id per request and says "full" in prose, with a 400. Options: `LAUNCH_OPTIONS`.
+        The API places one GPU id per request and says "full" in prose, with a 400. Options: `launching.LAUNCH_OPTIONS`.
         """
         options = launching.check(request)
         body = launching.body(request, options)
