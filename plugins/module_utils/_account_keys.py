@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 
+from ansible_collections.rented.gpu.plugins.module_utils import _public_key
 from ansible_collections.rented.gpu.plugins.module_utils._errors import Ambiguous, ProviderUnavailable, RentedError
 from ansible_collections.rented.gpu.plugins.module_utils._models import SshKey
 from ansible_collections.rented.gpu.plugins.module_utils._providers._base import CanRegisterKey, can
@@ -39,7 +40,7 @@ class AccountKeys:
         """The key, added where no key of the account is the same. A name that another key has is an error."""
         self._list()
         for key in self._before:
-            if same(key.public_key, public_key):
+            if _public_key.same(key.public_key, public_key):
                 if name is not None and key.name not in (None, name):
                     self.warnings.append("%s has this key under the name '%s' (%s); it was left so." % (self._title(), key.name, key.id))
                 return key
@@ -92,7 +93,7 @@ class AccountKeys:
             return self.provider.add_key(name, public_key)
         except ProviderUnavailable as error:
             for key in self.provider.list_keys():
-                if same(key.public_key, public_key):
+                if _public_key.same(key.public_key, public_key):
                     self.warnings.append("%s It was added nevertheless, as the list shows: %s." % (error.message, key.id))
                     return key.id
             raise
@@ -101,22 +102,17 @@ class AccountKeys:
         return "The account '%s' at %s" % (self.provider.account, self.provider.TITLE)
 
 
-def same(one: str | None, other: str | None) -> bool:
-    """Whether two public keys are the same: by type and content."""
-    return bool(one and other) and one.split()[:2] == other.split()[:2]
-
-
 def meant(key: SshKey, name: str | None, public_key: str | None) -> bool:
     """Whether a key is the one to remove. Where keys have no names, a name beside the key itself says nothing."""
-    if public_key is not None and not same(key.public_key, public_key):
+    if public_key is not None and not _public_key.same(key.public_key, public_key):
         return False
     return name in (None, key.name) or (public_key is not None and key.name is None)
 
 
 def default_name(public_key: str) -> str:
     """How a key is called that nobody gave a name: by its comment, else by its fingerprint's beginning."""
-    words = public_key.split(None, 2)
-    return words[2].strip() if len(words) > 2 else "rented-gpu-" + hashlib.sha256(words[1].encode()).hexdigest()[:8]
+    key = _public_key.parse(public_key)
+    return key.comment or "rented-gpu-" + hashlib.sha256(key.blob.encode()).hexdigest()[:8]
 
 
 def shown(keys: list) -> list:

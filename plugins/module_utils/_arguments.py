@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 
+from ansible_collections.rented.gpu.plugins.module_utils import _public_key
 from ansible_collections.rented.gpu.plugins.module_utils._errors import MissingCredentials, RentedError, nearest
 from ansible_collections.rented.gpu.plugins.module_utils._providers import PROVIDERS, provider_class
 
@@ -57,18 +58,37 @@ def build(params: dict):
 
 def build_all(params: dict) -> list:
     """The provider that is named, those that are (``providers``), or else every one whose credentials lie in their usual place."""
+    found, refused = build_each(params)
+    for _cls, error in refused:
+        raise error
+    return found
+
+
+def build_each(params: dict) -> tuple:
+    """The same as ``(providers, refused)``: of several, one that cannot be built is ``(class, error)`` in the second, and the others stand.
+
+    What is wrong with the parameters themselves raises a `RentedError` all the same, and so does it when there is nobody at all.
+    """
     if params.get("provider"):
-        return [build(params)]
+        return [build(params)], []
     alone = [name for name in ("account", "api_key", "endpoint", "account_options") if params.get(name)]
     if alone:
         raise RentedError("'%s' belongs to one provider: name it with 'provider'." % alone[0])
-    if params.get("providers"):
-        return [build(dict(params, provider=name)) for name in dict.fromkeys(params["providers"])]
-    found = [cls(timeout=params["timeout"]) for _name, cls in sorted(PROVIDERS.items()) if cls.available()]
-    if not found:
+    named = params.get("providers")
+    classes = [provider_class(name) for name in dict.fromkeys(named)] if named else [cls for _name, cls in sorted(PROVIDERS.items())]
+    found, refused = [], []
+    for cls in classes:
+        try:
+            if named:
+                found.append(build(dict(params, provider=cls.NAME)))
+            elif cls.available():
+                found.append(cls(timeout=params["timeout"]))
+        except RentedError as error:  # such as a key file that cannot be read
+            refused.append((cls, error))
+    if not found and not refused:
         looked = ["%s: %s" % (cls.TITLE, ", ".join(cls.places_looked_at())) for _name, cls in sorted(PROVIDERS.items())]
         raise MissingCredentials("No account of any provider was found. Looked at %s." % "; ".join(looked))
-    return found
+    return found, refused
 
 
 def read_public_key(text: str | None, option: str = "ssh_public_key") -> str | None:
@@ -84,8 +104,9 @@ def read_public_key(text: str | None, option: str = "ssh_public_key") -> str | N
             raise RentedError("The SSH public key %s cannot be read: %s." % (key, getattr(error, "strerror", None) or "it is not text"))
     else:
         path = option
-    if "PRIVATE KEY" in key:
+    if _public_key.is_private(key):
         raise RentedError("%s is a private key; give the public one (the file that ends in .pub)." % path)
-    if "\n" in key or not key.startswith(("ssh-", "ecdsa-", "sk-")) or len(key.split(None, 2)) < 2:
+    found = _public_key.parse(key)
+    if found is None or found.options:
         raise RentedError("%s is not one SSH public key on one line." % path)
     return key

@@ -14,7 +14,7 @@ import hmac
 import re
 import struct
 
-from ansible_collections.rented.gpu.plugins.module_utils import _stamps
+from ansible_collections.rented.gpu.plugins.module_utils import _public_key, _stamps
 
 MARKERS = ("@cert-authority", "@revoked")
 
@@ -25,7 +25,7 @@ class KeyFormatError(ValueError):
 
 def parse_key(text: str) -> tuple:
     """``(type, base64)`` of "type base64 [comment]". Raises `KeyFormatError`."""
-    if "PRIVATE KEY" in text:
+    if _public_key.is_private(text):
         raise KeyFormatError("it is a private key: give the host's public key, and treat that private key as published")
     words = text.split()
     if len(words) < 2:
@@ -51,7 +51,7 @@ def parse_key(text: str) -> tuple:
 
 def fingerprint(blob: str) -> str:
     """``SHA256:…`` of a key's base64, as ssh-keygen -l prints it."""
-    return "SHA256:" + base64.b64encode(hashlib.sha256(base64.b64decode(blob)).digest()).decode().rstrip("=")
+    return _public_key.fingerprint(base64.b64decode(blob))
 
 
 def name_of(host: str, port: int = 22) -> str:

@@ -10,6 +10,7 @@ import dataclasses
 
 # Raised when a field changes its meaning: old cache entries and state files are then read no more.
 SCHEMA = 2
+HOURS_PER_MONTH = 730.0  # what a price per month is divided by; 8760 / 12
 
 STATES = ("pending", "running", "paused", "stopping", "stopped", "terminated", "error", "unknown")
 

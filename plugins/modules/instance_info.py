@@ -103,7 +103,7 @@ def main():
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     wanted = module.params
     try:
-        expression = compiled(wanted["query"])
+        expression = compiled(wanted["query"]) if wanted["query"] else None
         found = []
         providers = build_all(wanted)
         for provider in providers:

@@ -190,7 +190,7 @@ import datetime
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.rented.gpu.plugins.module_utils import _ask, _offers
-from ansible_collections.rented.gpu.plugins.module_utils._arguments import account_spec, build_all
+from ansible_collections.rented.gpu.plugins.module_utils._arguments import account_spec, build_each
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
 from ansible_collections.rented.gpu.plugins.module_utils._jmespath import compiled, searched
 from ansible_collections.rented.gpu.plugins.module_utils._providers import PROVIDERS
@@ -204,7 +204,7 @@ def argument_spec():
     return dict(account_spec(provider_required=False), providers={"type": "list", "elements": "str"}, **WISH)
 
 
-def notes_of(providers, answers, wish, alone):
+def notes_of(providers, refused, answers, wish, alone):
     """What a reader should know, computed from what the providers are and answered."""
     notes = [unsupported(provider, CanListOffers).message for provider in providers if not can(provider, CanListOffers)]
     any_price = dataclasses.replace(wish, max_price_per_hour=None)
@@ -216,7 +216,7 @@ def notes_of(providers, answers, wish, alone):
         unpriced = sum(1 for offer in answer.value or () if offer.price_per_hour is None and _offers.fits(offer, any_price))
         if unpriced and wish.max_price_per_hour is not None:
             notes.append("%s: offers without a price were left out, because 'max_price' is given (%d)." % (provider.TITLE, unpriced))
-    named = {provider.NAME for provider in providers}
+    named = {provider.NAME for provider in providers} | {cls.NAME for cls, _error in refused}
     # What has no endpoint is no service that somebody could have an account at.
     others = [cls.TITLE for name, cls in sorted(PROVIDERS.items()) if name not in named and cls.ENDPOINT and can(cls, CanListOffers)]
     if others and not alone:
@@ -235,11 +235,12 @@ def main():
     params = module.params
     failures = []
     try:
-        expression = compiled(params["query"])
+        expression = compiled(params["query"]) if params["query"] else None
         wish = wish_of(params)
-        providers = build_all(params)
+        providers, refused = build_each(params)
+        failures = [{"provider": cls.NAME, "account": cls.NAME, "message": error.message} for cls, error in refused]
         asked = [provider for provider in providers if can(provider, CanListOffers)]
-        if not asked:
+        if not asked and not failures:
             raise RentedError(" ".join(unsupported(provider, CanListOffers).message for provider in providers))
         for provider in providers:
             module.no_log_values.update(provider.secrets())
@@ -247,12 +248,12 @@ def main():
             module.warn(doubt)
         now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         answers = _ask.ask(asked, lambda provider: list(provider.list_offers(wish)))
-        failures = [
+        failures += [
             {"provider": answer.provider.NAME, "account": answer.provider.account, "message": answer.failure}
             for answer in answers
             if answer.failure
         ]
-        if len(failures) == len(answers):
+        if len(failures) == len(refused) + len(answers):
             raise RentedError(" ".join(failure["message"] for failure in failures))
         for failure in failures:
             module.warn("No offers of the account '%s': %s" % (failure["account"], failure["message"]))
@@ -267,11 +268,11 @@ def main():
             "found": len(rows),
             "disk_gb": wish.disk_gb,
             "failures": failures,
-            "notes": notes_of(providers, answers, wish, bool(params["provider"] or params["providers"])),
+            "notes": notes_of(providers, refused, answers, wish, bool(params["provider"] or params["providers"])),
             "asked_at": now,
         }
         if expression is not None:
-            chosen = searched(expression, rows, "offers")
+            chosen = searched(expression, rows)
             result["result"] = chosen[:most] if isinstance(chosen, list) else chosen
     except RentedError as error:
         module.fail_json(msg=error.message, failures=failures)

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import re
 import stat
@@ -14,7 +13,7 @@ import struct
 import subprocess
 from dataclasses import dataclass
 
-from ansible_collections.rented.gpu.plugins.module_utils import _known_hosts
+from ansible_collections.rented.gpu.plugins.module_utils import _known_hosts, _public_key
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
 
 PUBLIC = re.compile(r"^\s*(?:ssh-(?:rsa|dss|ed25519)|ecdsa-sha2-\S+|sk-\S+@openssh\.com) |BEGIN (?:SSH2 |RSA )?PUBLIC KEY")
@@ -89,13 +88,13 @@ def read_private_key(path: str | None) -> PrivateKey:
     if "\r" in text:
         raise RentedError("%s has the line ends of Windows, which ssh does not take: sed -i 's/\\r$//' it." % where)
     public = _public_of(full, where)
-    kind, blob = public.split()[:2]
-    if kind == "ssh-dss":
+    key = _public_key.parse(public)
+    if key.kind == "ssh-dss":
         raise RentedError("%s is a DSA key, which git hosts no longer take: make one with ssh-keygen -t ed25519." % where)
-    bits = _rsa_bits(blob) if kind == "ssh-rsa" else None
+    bits = _rsa_bits(key.content) if key.kind == "ssh-rsa" else None
     if bits and bits < LEAST_RSA_BITS:
         raise RentedError("%s is an RSA key of %d bits, which is too weak: make one with ssh-keygen -t ed25519." % (where, bits))
-    return PrivateKey(full, text.rstrip("\n") + "\n", "%s %s" % (kind, blob), _known_hosts.fingerprint(blob))
+    return PrivateKey(full, text.rstrip("\n") + "\n", key.body, _public_key.fingerprint(key.content))
 
 
 def _public_of(path: str, where: str) -> str:
@@ -117,9 +116,8 @@ def _public_of(path: str, where: str) -> str:
     raise RentedError("%s cannot be used; ssh-keygen says: %s" % (where, " ".join(ran.stderr.split())[-200:] or "nothing"))
 
 
-def _rsa_bits(blob: str) -> int:
+def _rsa_bits(raw: bytes) -> int:
     """Length of the modulus, the last field of the key (RFC 4253, 6.6)."""
-    raw = base64.b64decode(blob)
     fields = []
     while raw:
         length = struct.unpack(">I", raw[:4])[0]

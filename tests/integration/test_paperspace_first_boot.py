@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from ansible_collections.rented.gpu.plugins.module_utils._models import LaunchRequest
-from ansible_collections.rented.gpu.plugins.module_utils._providers import paperspace
+from ansible_collections.rented.gpu.plugins.module_utils._paperspace import scripts
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def test_the_key_logs_in_and_the_users_script_ran_as_root(box, key):
     public = key.with_suffix(".pub").read_text()
     script = "#!/bin/bash\nid -un > /etc/who-was-it\n"
     for _boot in range(2):
-        text = paperspace.first_boot(LaunchRequest(name="x", ssh_public_key=public, startup_script=script))
+        text = scripts.first_boot(LaunchRequest(name="x", ssh_public_key=public, startup_script=script))
         box.ssh("cat > first_boot && chmod +x first_boot && sudo ./first_boot", input=text)
     done = login("id -un; cat /etc/who-was-it; grep -c ssh-ed25519 .ssh/authorized_keys; stat -c '%U %a' .ssh .ssh/authorized_keys")
     assert done.stdout.split() == ["paperspace", "root", "1", "paperspace", "700", "paperspace", "600"], done.stderr

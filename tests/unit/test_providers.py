@@ -28,6 +28,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "plugins" / "module_utils" / "_providers"
 FILES = sorted(path for path in FOLDER.glob("*.py") if not path.name.startswith("_"))
 NAMES = sorted(PROVIDERS)
+# Packages of a provider: `_lambda` beside `lambda_cloud.py`, named by the provider.
+BESIDE_FOLDERS = [FOLDER.parent / ("_" + name) for name in NAMES if (FOLDER.parent / ("_" + name)).is_dir()]
+BESIDE = sorted(path for folder in BESIDE_FOLDERS for path in folder.glob("*.py"))
 
 # The one shape of docs/providers/*.md.
 ROWS = ["Key", "Rights", "Endpoint", "Login", "Can", "Cannot"]
@@ -261,6 +264,15 @@ def test_it_stays_away_from_ansible_and_from_other_providers(name):
     assert not re.search(r"^\s*(from|import) ansible\.", text, re.M)
     others = {path.stem for path in FILES} - {PROVIDERS[name].__module__.rsplit(".", 1)[1]}
     assert not re.search(r"_providers\.(%s) import" % "|".join(others), text)
+
+
+@pytest.mark.parametrize("path", BESIDE, ids=lambda path: "%s/%s" % (path.parent.name, path.stem))
+def test_what_lies_beside_a_provider_knows_no_provider_and_nothing_of_ansible(path):
+    """Importing the list of providers from there would be a circle."""
+    text = path.read_text()
+    assert not re.search(r"^\s*(from|import) ansible\.|module_utils(\.| import )_providers\b", text, re.M)
+    others = {folder.name for folder in BESIDE_FOLDERS} - {path.parent.name}
+    assert not re.search(r"module_utils\.(%s)\b" % "|".join(sorted(others)), text)
 
 
 def test_arguments_and_fragment_are_in_step():

@@ -9,10 +9,9 @@ The id of a key here is all of its key pairs: ``eu-west-1:key-0aa,us-east-1:key-
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 
+from ansible_collections.rented.gpu.plugins.module_utils import _public_key
 from ansible_collections.rented.gpu.plugins.module_utils._aws.connection import NAME, TITLE, Refused
 from ansible_collections.rented.gpu.plugins.module_utils._errors import NotFound, RentedError
 from ansible_collections.rented.gpu.plugins.module_utils._models import SshKey
@@ -23,25 +22,12 @@ NAME_LIMIT = 255
 
 def check(public_key: str) -> str:
     """The key, without blanks at its ends. Raises `RentedError` for what EC2 would refuse; never repeats the text."""
-    key = public_key.strip()
-    words = key.split(None, 2)
-    if "PRIVATE KEY" in key or "\n" in key or len(words) < 2:
-        raise RentedError("The SSH key for %s must be one public key on one line (a .pub file)." % TITLE, NAME)
-    if words[0] not in KINDS:
-        raise RentedError("%s takes SSH keys of the kinds %s; this one is %s." % (TITLE, " and ".join(KINDS), words[0]), NAME)
-    try:
-        body = base64.b64decode(words[1], validate=True)
-    except (binascii.Error, ValueError):
-        body = b""
-    if words[0].encode() not in body[:40]:
+    key = _public_key.required(public_key, "The SSH key for %s" % TITLE, NAME)
+    if key.kind not in KINDS:
+        raise RentedError("%s takes SSH keys of the kinds %s; this one is %s." % (TITLE, " and ".join(KINDS), key.kind), NAME)
+    if key.kind.encode() not in (key.content or b"")[:40]:
         raise RentedError("The SSH public key for %s is cut off or changed. Copy it again, whole." % TITLE, NAME)
-    return key
-
-
-def body_of(public_key: str | None) -> str | None:
-    """Kind and content of a key without its comment, to compare by."""
-    words = (public_key or "").split()
-    return " ".join(words[:2]) if len(words) >= 2 else None
+    return key.line
 
 
 def pairs(connection, region: str) -> list:
@@ -55,7 +41,7 @@ def merged(pairs_by_region: dict) -> list:
     found: dict = {}
     for region, rows in pairs_by_region.items():
         for row in rows:
-            same = (row.get("KeyName"), body_of(row.get("PublicKey")) or row.get("KeyFingerprint"))
+            same = (row.get("KeyName"), _public_key.parse(row.get("PublicKey")) or row.get("KeyFingerprint"))
             found.setdefault(same, []).append((region, row))
     return [
         SshKey(
@@ -69,13 +55,13 @@ def merged(pairs_by_region: dict) -> list:
 
 def name_for(public_key: str) -> str:
     """The name of a key pair that is imported for a launch: the same key has the same name."""
-    return "rented-gpu-" + hashlib.sha256(body_of(public_key).encode()).hexdigest()[:12]
+    return "rented-gpu-" + hashlib.sha256(_public_key.parse(public_key).body.encode()).hexdigest()[:12]
 
 
 def ensure(connection, region: str, public_key: str) -> str:
     """The name of a key pair with this key; imported where there is none."""
     for row in pairs(connection, region):
-        if body_of(row.get("PublicKey")) == body_of(public_key):
+        if _public_key.same(row.get("PublicKey"), public_key):
             return row["KeyName"]
     name = name_for(public_key)
     try:
@@ -107,7 +93,7 @@ def add(connection, regions: list, name: str, public_key: str) -> str:
         raise RentedError("%s takes names of key pairs of 1 to %d characters." % (TITLE, NAME_LIMIT), NAME)
     present, done = {}, []
     for region in regions:
-        present[region] = next((row for row in pairs(connection, region) if body_of(row.get("PublicKey")) == body_of(key)), None)
+        present[region] = next((row for row in pairs(connection, region) if _public_key.same(row.get("PublicKey"), key)), None)
     try:
         for region in regions:
             if present[region] is None:

@@ -13,7 +13,7 @@ import hashlib
 import math
 import re
 
-from ansible_collections.rented.gpu.plugins.module_utils import _values
+from ansible_collections.rented.gpu.plugins.module_utils import _public_key, _values
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError, Unsupported, nearest
 from ansible_collections.rented.gpu.plugins.module_utils._gcp import machines
 from ansible_collections.rented.gpu.plugins.module_utils._gcp.credentials import NAME, TITLE
@@ -70,9 +70,8 @@ def check(request: LaunchRequest, user: str) -> dict:
     if request.disk_gb is not None and not 1 <= request.disk_gb <= MOST_DISK_GB:
         raise _bad("disk_gb is %g; a boot disk of %s has 10 to %d GB." % (request.disk_gb, TITLE, MOST_DISK_GB))
     _check_kinds(options)
-    public_key = (request.ssh_public_key or "").strip()
-    if "PRIVATE KEY" in public_key or "\n" in public_key:
-        raise _bad("The SSH key to rent with must be one public key on one line (a .pub file).")
+    if request.ssh_public_key:
+        _public_key.required(request.ssh_public_key, "The SSH key to rent with", NAME)
     metadata(request, user, True)
     return options
 

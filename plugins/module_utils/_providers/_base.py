@@ -18,7 +18,7 @@ import re
 import time
 
 from ansible_collections.rented.gpu.plugins.module_utils._errors import MissingCredentials, RentedError
-from ansible_collections.rented.gpu.plugins.module_utils._models import SCHEMA, Instance, LaunchRequest, Wish
+from ansible_collections.rented.gpu.plugins.module_utils._models import HOURS_PER_MONTH, SCHEMA, Instance, LaunchRequest, Wish
 
 # Names under which APIs put secrets, and free text of the user that may hold one (start scripts, environments, commands).
 _SECRET_NAMES = re.compile(
@@ -57,7 +57,7 @@ class Provider(abc.ABC):
     OPTIONS: tuple = ()  # further keys that an account of this provider takes
     SECRET_OPTIONS: tuple = ()  # those of OPTIONS whose values are secrets
     NAMES_MATTER: bool = False  # whether the account's name says which instances are meant; else it is only a word of the user
-    HOURS_PER_MONTH: float = 730.0  # what a price per month is divided by; 8760 / 12
+    HOURS_PER_MONTH: float = HOURS_PER_MONTH  # what a price per month is divided by
     CANNOT: dict = {}  # mixin that it lacks -> the sentence that says what to do instead, where the usual one does not help
     NO_PRICES: str | None = None  # where offers have no price: the sentence that says so, and where a person finds the prices
 
@@ -117,8 +117,9 @@ class Provider(abc.ABC):
                     key = cls.key_from_file(handle.read())
             except FileNotFoundError:
                 continue
-            except OSError as error:
-                raise MissingCredentials("The key file %s of %s cannot be read: %s." % (name, cls.TITLE, error.strerror), cls.NAME)
+            except (OSError, UnicodeDecodeError) as error:
+                why = getattr(error, "strerror", None) or "it is not text"
+                raise MissingCredentials("The key file %s of %s cannot be read: %s." % (name, cls.TITLE, why), cls.NAME)
             if key:
                 return key
         return None

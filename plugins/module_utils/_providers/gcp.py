@@ -10,14 +10,12 @@ of instances for the states. A project holds machines that have nothing to do wi
 
 from __future__ import annotations
 
-import base64
 import datetime
-import hashlib
 import logging
 import re
 import uuid
 
-from ansible_collections.rented.gpu.plugins.module_utils import _values
+from ansible_collections.rented.gpu.plugins.module_utils import _public_key, _values
 from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     AuthenticationError,
     MissingCredentials,
@@ -687,10 +685,8 @@ def key_lines(metadata: dict) -> list:
 
 def key_line(user: str, public_key: str, name: str | None = None) -> str:
     """A line of ``ssh-keys``. Raises `RentedError`, without the text, for what is no public key."""
-    parts = public_key.split(None, 2)
-    if "PRIVATE KEY" in public_key or "\n" in public_key.strip() or len(parts) < 2:
-        raise RentedError("The SSH key must be one public key on one line (a .pub file).", GcpProvider.NAME)
-    line = ("%s:%s %s %s" % (user, parts[0], parts[1], name or "".join(parts[2:]))).strip()
+    key = _public_key.required(public_key, "The SSH key", GcpProvider.NAME)
+    line = ("%s:%s %s" % (user, key.body, name or key.comment or "")).strip()
     if project_key(line) is None:
         raise RentedError("The SSH key is not whole: its middle part is no base64.", GcpProvider.NAME)
     return line
@@ -703,16 +699,11 @@ def with_key(lines: list, line: str) -> list:
 
 def project_key(line: str) -> SshKey | None:
     """One line of ``ssh-keys``: "user:type key name". The id is the user with the key's fingerprint, as ``ssh-keygen -l`` shows it."""
-    user, colon, rest = line.partition(":")
-    parts = rest.split(None, 2)
-    if not colon or len(parts) < 2:
+    user, _colon, rest = line.partition(":")
+    key = _public_key.parse(rest)
+    if key is None or key.content is None:
         return None
-    try:
-        blob = base64.b64decode(parts[1], validate=True)
-    except ValueError:
-        return None
-    fingerprint = base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
-    return SshKey("%s:SHA256:%s" % (user, fingerprint), parts[2] if len(parts) > 2 else None, rest.strip())
+    return SshKey("%s:%s" % (user, _public_key.fingerprint(key.content)), key.comment, rest.strip())
 
 
 def _id_of(line: str) -> str | None:

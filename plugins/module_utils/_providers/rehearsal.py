@@ -15,7 +15,7 @@ import os
 import re
 import uuid
 
-from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names
+from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names, _public_key
 from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     MissingCredentials,
     NotFound,
@@ -543,11 +543,11 @@ def find_public_key() -> str:
 
 def check_public_key(text: str, what: str) -> str:
     """One public key on one line; raises `MissingCredentials` when it is not one. The text is not repeated: it may be a private key."""
-    line = text.strip()
-    if not re.match(r"^(ssh-|ecdsa-|sk-)[A-Za-z0-9@.-]+ [A-Za-z0-9+/]+=* ?[^\n]*$", line):
-        hint = " It looks like a private key: give the .pub file." if "PRIVATE KEY" in line else ""
+    key = _public_key.parse(text)
+    if key is None or key.options or key.content is None:
+        hint = " It looks like a private key: give the .pub file." if _public_key.is_private(text) else ""
         raise MissingCredentials("%s is not an SSH public key.%s" % (what, hint), "rehearsal")
-    return line
+    return key.line
 
 
 # --- small things ----------------------------------------------------------------------------------------------------

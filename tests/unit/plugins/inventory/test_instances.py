@@ -129,7 +129,11 @@ def test_query_chooses_sorts_and_slices(provider, listing):
     ("query", "message"),
     [
         ("[?a", "is not JMESPath.*Incomplete expression, at column 4"),
+        ("{{ '' }}", "The query '' is not JMESPath. Invalid JMESPath expression: cannot be empty"),
+        ("a b", "is not JMESPath. Unexpected token: b, at column 3"),
         ("foo(@)", "Unknown function: foo"),
+        ("length()", "Expected 1 argument for function length.., received 0. Unknown values"),
+        ("[::0]", "cannot be evaluated: slice step cannot be zero"),
         ("sort_by(@, &started_at)", "sort_by.. takes string or number and got null. Unknown values are null"),
         ("[].id", "must choose instances, not parts"),
         ("[0]", "must give a list of instances"),

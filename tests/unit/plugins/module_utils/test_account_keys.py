@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.rented.gpu.plugins.module_utils._account_keys import AccountKeys, default_name, same
+from ansible_collections.rented.gpu.plugins.module_utils._account_keys import AccountKeys, default_name
 from ansible_collections.rented.gpu.plugins.module_utils._errors import Ambiguous, ProviderUnavailable, RentedError, Unsupported
 from ansible_collections.rented.gpu.plugins.module_utils._models import SshKey
 from ansible_collections.rented.gpu.plugins.module_utils._providers._base import CanRegisterKey, Provider
@@ -148,7 +148,3 @@ def test_an_answer_that_was_lost_is_looked_for_in_the_list():
 def test_providers_that_keep_no_keys_say_so():
     with pytest.raises(Unsupported, match="Acme cannot keep SSH keys of the account from here; give 'ssh_public_key' when renting"):
         AccountKeys(Plain())
-
-
-def test_keys_are_compared_by_type_and_content():
-    assert same("ssh-rsa AAAA a", "ssh-rsa  AAAA b") and not same("ssh-rsa AAAA", "ssh-ed25519 AAAA") and not same(None, None)

@@ -23,6 +23,7 @@ from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     RentedError,
     Unsupported,
 )
+from ansible_collections.rented.gpu.plugins.module_utils._lambda import machines
 from ansible_collections.rented.gpu.plugins.module_utils._models import LaunchRequest, Wish
 from ansible_collections.rented.gpu.plugins.module_utils._providers import _base, lambda_cloud
 from ansible_collections.rented.gpu.plugins.module_utils._providers.lambda_cloud import LambdaProvider
@@ -282,7 +283,7 @@ def test_addresses(ip, host):
     ],
 )
 def test_gpus_from_what_is_written(changes, count, model, variant, vram_mb):
-    found_count, _raw, gpu = lambda_cloud.gpus({**KINDS["gpu_1x_a10"], **changes})
+    found_count, _raw, gpu = machines.gpus({**KINDS["gpu_1x_a10"], **changes})
     assert (found_count, gpu.model, gpu.variant, gpu.vram_mb) == (count, model, variant, vram_mb)
 
 

@@ -27,6 +27,7 @@ from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     Unsupported,
 )
 from ansible_collections.rented.gpu.plugins.module_utils._models import LaunchRequest, Wish
+from ansible_collections.rented.gpu.plugins.module_utils._paperspace import launching, machines, scripts
 from ansible_collections.rented.gpu.plugins.module_utils._providers import paperspace
 from ansible_collections.rented.gpu.plugins.module_utils._providers._base import (
     CanAttachKey,
@@ -275,7 +276,7 @@ def test_states(changes, state):
 
 
 def test_every_state_of_the_schema_is_known(fake):
-    assert set(fake.schema["objects"]["machine"]["state"]["enum"]) == set(paperspace.STATES)
+    assert set(fake.schema["objects"]["machine"]["state"]["enum"]) == set(machines.STATES)
 
 
 def test_an_unknown_state_is_told_to_the_log(caplog):
@@ -531,10 +532,10 @@ def test_every_option_reaches_the_request(empty):
         "take_initial_snapshot": True,
         "accessor_ids": ["us1"],
     }
-    assert {*options, "startup_script_id"} == set(paperspace.LAUNCH_OPTIONS)
+    assert {*options, "startup_script_id"} == set(launching.LAUNCH_OPTIONS)
     provider_of(empty).launch(LaunchRequest(name="hw", options=options))
     body = empty.calls("create")[0]
-    assert {name: body[field] for name, (field, _kind) in paperspace.LAUNCH_OPTIONS.items() if name in options} == {
+    assert {name: body[field] for name, (field, _kind) in launching.LAUNCH_OPTIONS.items() if name in options} == {
         **options,
         "enable_nvlink": True,
     }
@@ -569,7 +570,7 @@ def test_the_machine_type(empty, arguments, label, region):
 
 def test_the_smallest_comes_first():
     labels = ["A100-80G", "A6000", "Air", "V100", "A100", "V100-32G"]
-    assert sorted(labels, key=paperspace._size_of) == ["V100", "V100-32G", "A100", "A6000", "A100-80G", "Air"]
+    assert sorted(labels, key=launching.size_of) == ["V100", "V100-32G", "A100", "A6000", "A100-80G", "Air"]
 
 
 def test_what_is_not_free_is_passed_over(empty):
@@ -617,7 +618,7 @@ def test_templates(empty, image, template_id):
 )
 def test_the_template_when_none_is_asked_for(names, label, chosen):
     made = [template(number, name, name) for number, name in enumerate(names)]
-    assert paperspace.best_template(made, label) is made[chosen]
+    assert launching.best_template(made, label) is made[chosen]
 
 
 def test_the_template_must_be_for_the_machine(empty):
@@ -906,7 +907,7 @@ def box(tmp_path):
 
     def run(request):
         program = tmp_path / "first_boot"
-        program.write_text(paperspace.first_boot(request).replace("chown -R paperspace:", "chown -R %s:" % getpass.getuser()))
+        program.write_text(scripts.first_boot(request).replace("chown -R paperspace:", "chown -R %s:" % getpass.getuser()))
         program.chmod(0o755)
         environment = {**os.environ, "PATH": "%s:%s" % (tools, os.environ["PATH"]), "OUT": str(tmp_path)}
         return subprocess.run([str(program)], env=environment, capture_output=True, text=True, check=False, cwd=tmp_path)

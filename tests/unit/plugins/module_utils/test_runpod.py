@@ -31,6 +31,7 @@ from ansible_collections.rented.gpu.plugins.module_utils._models import LaunchRe
 from ansible_collections.rented.gpu.plugins.module_utils._providers import runpod
 from ansible_collections.rented.gpu.plugins.module_utils._providers.runpod import RunpodProvider
 from ansible_collections.rented.gpu.plugins.module_utils._resource import NotReached, Resource
+from ansible_collections.rented.gpu.plugins.module_utils._runpod import launching, machines, offers
 from ansible_collections.rented.gpu.tests.fakes.runpod import KEY, FakeRunpod, catalogue, gpu_type, row, way
 from ansible_collections.rented.gpu.tests.unit.plugins.module_utils._time import Time, with_time
 
@@ -369,7 +370,7 @@ def test_only_the_direct_way_counts(direct, runtime, expected):
 
 
 def test_the_edges_of_the_carriers_addresses():
-    assert [runpod.is_public(host) for host in ("100.63.255.255", "100.64.0.0", "100.127.255.255", "100.128.0.0")] == [
+    assert [machines.is_public(host) for host in ("100.63.255.255", "100.64.0.0", "100.127.255.255", "100.128.0.0")] == [
         True,
         False,
         False,
@@ -446,7 +447,7 @@ def test_a_plain_launch_sends_what_the_api_wants(fake, provider):
     assert fake.calls("create") == [
         {
             "name": "hw",
-            "image": runpod.DEFAULT_IMAGE,
+            "image": launching.DEFAULT_IMAGE,
             "cloud": "SECURE",
             "gpu": {"id": "NVIDIA GeForce RTX 4090", "count": 1},
             "disk": 20,
@@ -658,7 +659,7 @@ def test_a_network_volume_decides_the_place(fake, provider):
     ],
 )
 def test_gpus_are_compared_by_what_they_are(asked, ids):
-    assert [gpu["id"] for gpu in catalogue() if runpod.is_meant(gpu, asked)] == ids
+    assert [gpu["id"] for gpu in catalogue() if offers.is_meant(gpu, asked)] == ids
 
 
 def test_a_gpu_that_is_not_there_names_the_nearest(fake, provider):
@@ -800,7 +801,7 @@ def run_arguments(args, home):
 
 def test_the_startup_script_runs_once_and_the_image_starts(tmp_path):
     script = '#!/bin/sh\n# it\'s "quoted" $HOME `x` ${y} \\ ümlaut\nsleep 0.2\necho "ran $0" >> ~/ran\necho out\n'
-    args = runpod.start_arguments(script, "echo 'the image' \"starts\"")
+    args = launching.start_arguments(script, "echo 'the image' \"starts\"")
     first = run_arguments(args, tmp_path)
     assert first.stdout.startswith("the image starts")  # at once: sshd does not wait for the script
     for _attempt in range(100):
@@ -817,8 +818,8 @@ def test_the_startup_script_runs_once_and_the_image_starts(tmp_path):
 def test_the_longest_startup_script_is_still_an_argument(tmp_path):
     script = "#!/bin/sh\necho long > ~/ran\n#"
     script += "x" * (94_000 - len(script))
-    assert "too long" not in runpod.start_arguments(script, "/start.sh")
-    run_arguments(runpod.start_arguments(script, "sleep 1; true"), tmp_path)
+    assert "too long" not in launching.start_arguments(script, "/start.sh")
+    run_arguments(launching.start_arguments(script, "sleep 1; true"), tmp_path)
     assert (tmp_path / "ran").read_text() == "long\n"
 
 
@@ -1033,16 +1034,16 @@ def test_offers_that_fail_are_an_error_and_not_a_part(fake, provider, fault):
 
 
 def test_offers_from_a_catalogue_with_holes():
-    assert runpod.offers({"id": "NVIDIA L4"}, "SECURE", 1, "r")[0].price_per_hour is None
-    assert runpod.most_gpus({"id": "NVIDIA L4"}, "SECURE") == 0
+    assert offers.of_gpu({"id": "NVIDIA L4"}, "SECURE", 1, "r")[0].price_per_hour is None
+    assert offers.most_gpus({"id": "NVIDIA L4"}, "SECURE") == 0
     odd = {
         "id": "NVIDIA L4",
         "price": {"secure": 0},
         "cudaVersions": [{"version": "12.10", "available": True}, {"version": "12.9", "available": True}],
     }
-    found = runpod.offers(odd, "SECURE", 1, "r")[0]
+    found = offers.of_gpu(odd, "SECURE", 1, "r")[0]
     assert (found.price_per_hour, found.cuda_max, found.availability, found.gpu_vram_mb) == (None, "12.10", None, None)
-    assert runpod.offers({"id": "NVIDIA L4", "availability": "NONE"}, "SECURE", 1, "r") == []
+    assert offers.of_gpu({"id": "NVIDIA L4", "availability": "NONE"}, "SECURE", 1, "r") == []
 
 
 # --- keys of the account -----------------------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ from ansible_collections.rented.gpu.plugins.module_utils._errors import (
 from ansible_collections.rented.gpu.plugins.module_utils._models import LaunchRequest, Wish
 from ansible_collections.rented.gpu.plugins.module_utils._providers import vast
 from ansible_collections.rented.gpu.plugins.module_utils._providers.vast import VastProvider
+from ansible_collections.rented.gpu.plugins.module_utils._vast import launching, offers
 from ansible_collections.rented.gpu.tests.fakes.vast import KEY, FakeVast, offer, row
 from ansible_collections.rented.gpu.tests.unit.plugins.module_utils._time import Time, with_time
 
@@ -410,8 +411,8 @@ def test_the_price_limit_holds_even_when_the_search_ignores_it(fake, provider):
     ],
 )
 def test_gpus_are_compared_by_what_they_are(asked, offered, memory, fits):
-    assert vast.fits(offer(1, gpu_name=offered, gpu_ram=memory), LaunchRequest(name="x", gpu=asked)) is fits
-    assert (offered in vast.vast_names(asked)) or not fits
+    assert offers.fits(offer(1, gpu_name=offered, gpu_ram=memory), LaunchRequest(name="x", gpu=asked)) is fits
+    assert (offered in offers.vast_names(asked)) or not fits
 
 
 @pytest.mark.parametrize(
@@ -466,7 +467,7 @@ def test_a_long_startup_script_unpacks_itself(fake, provider, head, line, said):
 
 
 def test_packing_keeps_the_exit_code():
-    sent = vast.onstart("#!/bin/sh\n" + ": one more line\n" * 400 + "exit 7\n")
+    sent = launching.onstart("#!/bin/sh\n" + ": one more line\n" * 400 + "exit 7\n")
     assert subprocess.run(["sh", "-c", sent], timeout=20, check=False).returncode == 7
 
 
@@ -539,13 +540,13 @@ def test_an_offer_can_be_rented_as_it_is_listed(fake, provider):
 def test_offers_of_the_fixture():
     fixture = json.loads((FIXTURES / "offers.json").read_text())
     for given, expected in zip(fixture["given"], fixture["expected"], strict=True):
-        assert vast.offer(given["row"], "work", given["interruptible"]).as_dict() == expected
+        assert offers.offer(given["row"], "work", given["interruptible"]).as_dict() == expected
 
 
 @pytest.mark.parametrize("value", [None, "", "nonsense", -1, 1e400, [], {}, True], ids=repr)
 def test_nonsense_in_one_field_of_an_offer_never_raises(value):
     for name in set(offer(1)) - {"id"}:
-        assert vast.offer({**offer(1), name: value}, "vast", False).id == "1"
+        assert offers.offer({**offer(1), name: value}, "vast", False).id == "1"
 
 
 # --- keys of the account -----------------------------------------------------------------------------------------------

@@ -96,6 +96,27 @@ def test_one_that_fails_is_named_and_the_others_stand(fake):
     assert "No offers of the account 'vast': Vast.ai at" in json.dumps(answer["warnings"])
 
 
+@pytest.mark.parametrize(("content", "why"), [(None, "Is a directory"), (b"\xff\xfe\x00", "it is not text")], ids=["folder", "binary"])
+@pytest.mark.parametrize("named", [{}, {"providers": ["vast", "runpod", "rehearsal"]}], ids=["found", "named"])
+def test_a_key_file_that_cannot_be_read_stops_its_own_provider_alone(fake, tmp_path, content, why, named):
+    file = tmp_path / ".runpod" / "config.toml"
+    file.parent.mkdir()
+    file.mkdir() if content is None else file.write_bytes(content)
+    answer = call(fake, gpu=["RTX 4090"], env={"HOME": str(tmp_path), "RUNPOD_API_KEY": ""}, **named)
+    assert {row["provider"] for row in answer["offers"]} == {"vast", "rehearsal"}
+    told = "The key file ~/.runpod/config.toml of RunPod cannot be read: %s." % why
+    assert answer["failures"] == [{"provider": "runpod", "account": "runpod", "message": told}]
+    assert "No offers of the account 'runpod': " + told in json.dumps(answer["warnings"])
+    assert not any("no credentials were found" in note and "RunPod" in note for note in answer["notes"])
+
+
+def test_when_nobody_can_be_built_it_is_an_error(fake, tmp_path):
+    (tmp_path / ".runpod.yaml").mkdir()
+    answer = call(fake, providers=["runpod"], env={"HOME": str(tmp_path), "RUNPOD_API_KEY": ""})
+    assert answer["failed"] and answer["msg"] == "The key file ~/.runpod.yaml of RunPod cannot be read: Is a directory."
+    assert [failure["provider"] for failure in answer["failures"]] == ["runpod"]
+
+
 def test_when_all_fail_it_is_an_error(fake):
     fake.fault("search", "500", times=-1)
     answer = call(fake, providers=["vast"])
@@ -123,8 +144,8 @@ MISTAKES = [
     ({"limit": -1}, "'limit' is 0 (all) or more, not -1."),
     ({"region": [False]}, 'A region is false: YAML reads NO as false. Write it with quotes: "NO".'),
     ({"gpu": ["RTX 4090", " "]}, "'gpu' has an empty item."),
-    ({"query": "[?"}, "The query is not JMESPath:"),
-    ({"query": "sum([].gpu_model)"}, "The query does not fit the list of offers:"),
+    ({"query": "[?"}, "The query '[?' is not JMESPath. Invalid jmespath expression: Incomplete expression"),
+    ({"query": "sum([].gpu_model)"}, "The query 'sum([].gpu_model)' cannot be evaluated: sum() takes array-number and got str."),
     ({"providers": ["vats"]}, "There is no provider 'vats'. Did you mean 'vast'?"),
     ({"provider": "vast", "providers": ["vast"]}, "parameters are mutually exclusive: provider|providers"),
     ({"interruptible": "yes"}, "value of interruptible must be one of: never, either, only"),
@@ -172,13 +193,13 @@ def test_notes_come_from_what_the_providers_are(monkeypatch):
     monkeypatch.setitem(PROVIDERS, "unpriced", Unpriced)
     silent, unpriced = Silent(), Unpriced()
     answered = [Answer(unpriced, [Offer("unpriced", "unpriced", "1", gpu_count=1), Offer("unpriced", "unpriced", "2", gpu_count=8)])]
-    notes = offer_info.notes_of([silent, unpriced], answered, Wish(max_price_per_hour=1.0), False)
+    notes = offer_info.notes_of([silent, unpriced], [], answered, Wish(max_price_per_hour=1.0), False)
     assert notes[:3] == [
         "Silent cannot say from here what can be rented; look at its web page.",
         "Unpriced: its API has no prices; see https://unpriced.example/prices.",
         "Unpriced: offers without a price were left out, because 'max_price' is given (1).",
     ]
     assert notes[3].startswith("Not asked, because no credentials were found: ") and "Vast.ai" in notes[3] and "Unpriced" not in notes[3]
-    assert offer_info.notes_of([unpriced], [Answer(unpriced, [])], Wish(), True) == [notes[1]]
+    assert offer_info.notes_of([unpriced], [], [Answer(unpriced, [])], Wish(), True) == [notes[1]]
     unpriced.NO_PRICES = "Unpriced has no prices in its API."
-    assert offer_info.notes_of([unpriced], [Answer(unpriced, [])], Wish(), True) == ["Unpriced has no prices in its API."]
+    assert offer_info.notes_of([unpriced], [], [Answer(unpriced, [])], Wish(), True) == ["Unpriced has no prices in its API."]
