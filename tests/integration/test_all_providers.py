@@ -16,6 +16,7 @@ import subprocess
 
 import pytest
 
+from ansible_collections.rented.gpu.plugins.module_utils import _state
 from ansible_collections.rented.gpu.plugins.module_utils._rehearsal import engine as engines
 from ansible_collections.rented.gpu.tests.fakes import aws, gcp, lambda_cloud, paperspace, runpod, vast
 
@@ -68,7 +69,9 @@ def environment(look_alikes, tmp_path_factory):
         placed = amazon.place(1, instance_type="g6.xlarge", tags={"ssh-user": "ubuntu"})[0]
         placed.nics[0].public_ip = address["aws"]
         made = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "GOOGLE_", "CLOUDSDK_", "GCP_"))}
-        made.update(HOME=str(home), RENTED_GPU_REHEARSAL="0", GOOGLE_CLOUD_PROJECT=google["zone"].split("/projects/")[-1].split("/")[0])
+        # Host keys of its own: another test has other machines behind the same ids.
+        made.update(HOME=str(home), RENTED_GPU_HOME=str(pathlib.Path(_state.home()) / "all"), RENTED_GPU_REHEARSAL="0")
+        made.update(GOOGLE_CLOUD_PROJECT=gcp.PROJECT)
         for server in servers:
             made.update(server.environment())
         made.update(amazon.env)

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import json
 import os
+import pathlib
 import subprocess
 
 import pytest
 
+from ansible_collections.rented.gpu.plugins.module_utils import _state
 from ansible_collections.rented.gpu.tests.fakes.vast import FakeVast, row
 
 
@@ -36,7 +38,8 @@ def vast(box):
 def run(vast, tmp_path_factory):
     folder = tmp_path_factory.mktemp("user")
     (folder / "rented.yml").write_text("plugin: rented.gpu.instances\n")
-    environment = dict(os.environ, VAST_API_KEY=vast.key, VAST_URL=vast.url, RENTED_GPU_REHEARSAL="0")
+    state = pathlib.Path(_state.home()) / "vast"  # host keys of its own: another test has another machine behind the same id
+    environment = dict(os.environ, VAST_API_KEY=vast.key, VAST_URL=vast.url, RENTED_GPU_REHEARSAL="0", RENTED_GPU_HOME=str(state))
 
     def command(*words):
         return subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False)
