@@ -12,7 +12,7 @@ import json
 import math
 import re
 
-from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names, _values
+from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names, _launching, _values
 from ansible_collections.rented.gpu.plugins.module_utils._aws import keys, machines, prices
 from ansible_collections.rented.gpu.plugins.module_utils._aws.connection import NAME, TITLE, Refused
 from ansible_collections.rented.gpu.plugins.module_utils._errors import NotFound, ProviderUnavailable, RentedError, nearest
@@ -64,10 +64,8 @@ OLD_IMAGES = (("Deep Learning Base Proprietary Nvidia Driver GPU AMI (Ubuntu *",
 
 def check(request: LaunchRequest) -> dict:
     """The launch options, each one known. Raises `RentedError`; nothing has been asked by then."""
-    for name in request.options:
-        if name not in LAUNCH_OPTIONS:
-            raise RentedError("%s takes no launch option '%s'. %s" % (TITLE, name, nearest(str(name), LAUNCH_OPTIONS)), NAME)
-    options = {key: value for key, value in request.options.items() if value is not None}
+    options = _launching.options_of(request, LAUNCH_OPTIONS, TITLE, NAME)
+    _launching.refuse_what_cannot_be(request, TITLE, NAME, interruptible=True, bids=True)
     for name, value in options.items():
         if name in LISTS:
             options[name] = [value] if isinstance(value, str) else value
@@ -84,8 +82,6 @@ def check(request: LaunchRequest) -> dict:
         raise RentedError("Name the GPU to rent at %s (gpu: L4), or a type (options: instance_type: g6.xlarge)." % TITLE, NAME)
     if request.gpu_count is not None and request.gpu_count < 1:
         raise RentedError("'gpu_count' is at least 1; this is %s." % request.gpu_count, NAME)
-    if request.bid_per_hour is not None and not request.interruptible:
-        raise RentedError("A bid is for interruptible (spot) instances of %s: say interruptible: true, or leave the bid out." % TITLE, NAME)
     for name in ("bid_per_hour", "max_price_per_hour", "disk_gb"):
         value = getattr(request, name)
         if value is not None and not value > 0:

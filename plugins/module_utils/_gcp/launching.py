@@ -13,7 +13,7 @@ import hashlib
 import math
 import re
 
-from ansible_collections.rented.gpu.plugins.module_utils import _public_key, _values
+from ansible_collections.rented.gpu.plugins.module_utils import _launching, _public_key, _values
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError, Unsupported, nearest
 from ansible_collections.rented.gpu.plugins.module_utils._gcp import machines
 from ansible_collections.rented.gpu.plugins.module_utils._gcp.credentials import NAME, TITLE
@@ -31,6 +31,10 @@ LAUNCH_OPTIONS = (
     "service_account",
     "subnetwork",
     "termination_action",
+)
+NO_PRICES = (
+    "Google Cloud's API tells no prices of what could be rented; they are at https://cloud.google.com/compute/gpus-pricing "
+    "and in the Cloud Billing Catalog."
 )
 MARK = "rented-gpu"  # label "true" and network tag of what was rented from here
 NAME_LABEL = "name"
@@ -52,18 +56,8 @@ CLOUD_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 
 def check(request: LaunchRequest, user: str) -> dict:
     """The launch options, each one known and of its kind. Raises `RentedError`; nothing has been asked by then."""
-    for name in request.options:
-        if name not in LAUNCH_OPTIONS:
-            raise _bad("%s takes no launch option '%s'. %s" % (TITLE, name, nearest(str(name), LAUNCH_OPTIONS)))
-    options = {key: value for key, value in request.options.items() if value is not None}
-    if request.max_price_per_hour is not None:
-        raise Unsupported(
-            "%s's API names no prices, so nothing can be rented under a limit: leave max_price_per_hour out, "
-            "and look at the price list of Compute Engine." % TITLE,
-            NAME,
-        )
-    if request.bid_per_hour is not None:
-        raise Unsupported("%s takes no bids: an interruptible instance costs what Google says. Leave bid_per_hour out." % TITLE, NAME)
+    options = _launching.options_of(request, LAUNCH_OPTIONS, TITLE, NAME)
+    _launching.refuse_what_cannot_be(request, TITLE, NAME, interruptible=True, no_prices=NO_PRICES)
     check_label(request.name)
     if request.region and not re.match("^%s$" % RFC1035, request.region):
         raise _bad("'%s' is no region or zone of %s; they look like us-central1 or us-central1-a." % (request.region, TITLE))

@@ -70,10 +70,7 @@ class GcpProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanReadC
     ENDPOINT_ENV = ("CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE",)
     SSH_USER = "ubuntu"  # who is made on an instance that is rented from here; Google itself has no such user
     OPTIONS = ("project", "service_account_file", "zones", "ssh_user", "all_instances")
-    NO_PRICES = (
-        "Google Cloud's API tells no prices of what could be rented; they are at https://cloud.google.com/compute/gpus-pricing "
-        "and in the Cloud Billing Catalog."
-    )
+    NO_PRICES = launching.NO_PRICES
 
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)

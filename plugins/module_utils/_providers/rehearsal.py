@@ -15,7 +15,7 @@ import os
 import re
 import uuid
 
-from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names, _public_key
+from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names, _launching, _public_key
 from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     MissingCredentials,
     NotFound,
@@ -395,12 +395,8 @@ def _ends(labels: dict) -> str | None:
 
 def plan(request: LaunchRequest) -> dict:
     """A launch request checked and completed: kind, image, GPU, price and faults. Raises `RentedError` for what cannot be."""
-    options = {}
-    for name, value in request.options.items():
-        if name not in LAUNCH_OPTIONS:
-            raise RentedError("The rehearsal provider has no option '%s'. %s" % (name, nearest(str(name), LAUNCH_OPTIONS)), "rehearsal")
-        if value is not None:
-            options[name] = _read_option(name, value)
+    options = _launching.options_of(request, LAUNCH_OPTIONS, RehearsalProvider.TITLE, RehearsalProvider.NAME)
+    options = {name: _read_option(name, value) for name, value in options.items()}
     kind = options.get("kind", "container")
     image = request.image or "debian-12"
     user = options.get("user", KINDS[kind]["user"])

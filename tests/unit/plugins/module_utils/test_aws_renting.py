@@ -193,7 +193,7 @@ def test_old_gpus_get_the_closed_driver(fake, provider):
         (wanted(gpu=None), "Name the GPU to rent at AWS"),
         (wanted("x" * 257), "names of 1 to 256 characters"),
         (wanted(gpu_count=0), "'gpu_count' is at least 1"),
-        (wanted(bid_per_hour=0.5), "A bid is for interruptible"),
+        (wanted(bid_per_hour=0.5), "'bid_per_hour' is for what is rented interruptibly"),
         (wanted(max_price_per_hour=0), "'max_price_per_hour' is a number above 0"),
         (wanted(disk_gb=-1), "'disk_gb' is a number above 0"),
         (wanted(ssh_public_key=None), "Nobody could log in"),

@@ -945,8 +945,12 @@ def test_names_of_their_own(label, name):
     ("fields", "error", "words"),
     [
         ({"options": {"machinetype": "x"}}, RentedError, "Did you mean 'machine_type'"),
-        ({"max_price_per_hour": 1.0}, Unsupported, "names no prices.*leave max_price_per_hour out"),
-        ({"bid_per_hour": 1.0, "interruptible": True}, Unsupported, "takes no bids"),
+        (
+            {"max_price_per_hour": 1.0},
+            Unsupported,
+            "limit of the price cannot be kept.*no prices.*gpus-pricing.*leave 'max_price_per_hour' out",
+        ),
+        ({"bid_per_hour": 1.0, "interruptible": True}, Unsupported, "takes no bids, but says itself.* Leave 'bid_per_hour' out"),
         ({"name": "My Homework"}, RentedError, "keeps a name as a label.*'my-homework' would be"),
         ({"name": "x" * 64}, RentedError, "keeps a name as a label"),
         ({"region": "US Central"}, RentedError, "no region or zone"),

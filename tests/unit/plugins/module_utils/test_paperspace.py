@@ -683,7 +683,7 @@ def test_what_does_not_exist_is_found_out_before_renting(empty, arguments, error
         ({"disk_gb": 16001}, RentedError, "up to 16000 GB; 16001 were asked for"),
         ({"disk_gb": 0}, RentedError, "up to 16000 GB"),
         ({"ssh_public_key": "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n"}, RentedError, "must be one public key"),
-        ({"interruptible": True}, Unsupported, "no interruptible machines"),
+        ({"interruptible": True}, Unsupported, "rents nothing interruptible"),
         ({"bid_per_hour": 0.5}, Unsupported, "takes no bids"),
         ({"max_price_per_hour": 2.0}, Unsupported, "limit of the price cannot be kept.*no prices.*paperspace.com/pricing"),
     ],

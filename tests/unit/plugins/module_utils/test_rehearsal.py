@@ -161,7 +161,7 @@ def test_every_simulated_gpu_has_a_name_that_the_shared_table_knows():
 @pytest.mark.parametrize(
     ("request_", "words"),
     [
-        (LaunchRequest(name="x", options={"ssh_dely": 1}), "no option 'ssh_dely'. Did you mean 'ssh_delay'?"),
+        (LaunchRequest(name="x", options={"ssh_dely": 1}), "Rehearsal takes no launch option 'ssh_dely'. Did you mean 'ssh_delay'?"),
         (LaunchRequest(name="x", options={"ssh_delay": "soon"}), "whole number"),
         (LaunchRequest(name="x", options={"vanish_after": -1}), "0 or more"),
         (LaunchRequest(name="x", options={"refuse_key": "maybe"}), "true or false"),

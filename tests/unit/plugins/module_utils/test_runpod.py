@@ -782,9 +782,15 @@ def test_a_launch_that_cannot_be_meant_asks_nobody(fake, provider, arguments, wo
     assert fake.requests == []
 
 
-@pytest.mark.parametrize("arguments", [{"interruptible": True}, {"bid_per_hour": 0.2}])
-def test_nothing_interruptible(fake, provider, arguments):
-    with pytest.raises(Unsupported, match="RunPod rents nothing interruptible through its API, and takes no bids"):
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"interruptible": True}, "RunPod rents nothing interruptible. Leave 'interruptible' out"),
+        ({"bid_per_hour": 0.2}, "RunPod takes no bids. Leave 'bid_per_hour' out"),
+    ],
+)
+def test_nothing_interruptible(fake, provider, arguments, words):
+    with pytest.raises(Unsupported, match=words):
         provider.launch(LaunchRequest(name="hw", gpu="RTX 4090", **arguments))
     assert fake.requests == []
 
