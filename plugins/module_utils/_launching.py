@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError, Unsupported, nearest
+from ansible_collections.rented.gpu.plugins.module_utils._errors import PartlyCreated, RentedError, Unsupported, nearest
 from ansible_collections.rented.gpu.plugins.module_utils._models import LaunchRequest
 
 
@@ -35,3 +35,33 @@ def refuse_what_cannot_be(
             raise RentedError("'bid_per_hour' is for what is rented interruptibly: say 'interruptible: true' too, or leave it out.", name)
     if request.max_price_per_hour is not None and no_prices is not None:
         raise Unsupported("A limit of the price cannot be kept. %s Look there, and leave 'max_price_per_hour' out." % no_prices, name)
+
+
+def words(request: LaunchRequest, gpus: str | None = None) -> str:
+    """What was asked for, for messages: "2× RTX 4090 in US for up to 0.500 USD/h". ``gpus`` is what to say in place of `gpu_words`."""
+    said = gpus or gpu_words(request)
+    if request.region:
+        said += " in %s" % request.region
+    if request.max_price_per_hour is not None:
+        said += " for up to %.3f USD/h" % request.max_price_per_hour
+    return said + (", interruptible" if request.interruptible else "")
+
+
+def gpu_words(request: LaunchRequest, gpu: str | None = None) -> str:
+    """The GPUs that were asked for: "2× RTX 4090"; ``gpu`` is the name to say where the request has none."""
+    return "%d× %s" % (request.gpu_count or 1, request.gpu or gpu or "any GPU")
+
+
+def given_back(title: str, name: str, why: str, ids: list, destroy) -> PartlyCreated:
+    """The error for a rental that failed when it had created ``ids``. ``destroy(id)`` is tried for each; the error tells the outcome."""
+    left = []
+    for instance_id in ids:
+        try:
+            destroy(instance_id)
+        except RentedError as error:
+            left.append("%s (%s)" % (instance_id, error.message.rstrip(".")))
+    if left:
+        rest = "What this had created could not be destroyed and may be billed: %s. Destroy it now." % ", ".join(left)
+    else:
+        rest = "What this had created was destroyed again: %s." % ", ".join(ids)
+    return PartlyCreated("Renting at %s failed: %s. %s" % (title, why.rstrip("."), rest), ids[0], name)

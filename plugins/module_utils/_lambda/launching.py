@@ -182,11 +182,6 @@ def may_be(kind: dict, region: str, asked: str | None, regions: set | None, imag
 def describe(request: LaunchRequest, options: dict) -> str:
     """What was asked for, in words."""
     name = options.get("instance_type")
-    words = "%d× %s" % (request.gpu_count or 1, request.gpu) if request.gpu and not name else str(name)
-    if request.gpu and name:
-        words += " with %s%s" % ("%d× " % request.gpu_count if request.gpu_count else "", request.gpu)
-    if request.region:
-        words += " in %s" % request.region
-    if request.max_price_per_hour is not None:
-        words += " for up to %.3f USD/h" % request.max_price_per_hour
-    return words
+    if name and request.gpu:
+        name = "%s with %s%s" % (name, "%d× " % request.gpu_count if request.gpu_count else "", request.gpu)
+    return _launching.words(request, name)

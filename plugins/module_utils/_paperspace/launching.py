@@ -47,7 +47,9 @@ def check(request: LaunchRequest, private_network: bool) -> dict:
     if not request.gpu and "machine_type" not in options:
         raise RentedError("Name the GPU to rent at %s (gpu: RTX A4000), or a machine type (options: machine_type)." % title, name)
     if "machine_type" in options and not fits(options["machine_type"], request):
-        raise RentedError("The machine type %s is not %s. Name one of the two." % (options["machine_type"], describe(request)), name)
+        raise RentedError(
+            "The machine type %s is not %s. Name one of the two." % (options["machine_type"], _launching.gpu_words(request)), name
+        )
     if "startup_script_id" in options and (request.ssh_public_key or request.startup_script):
         raise RentedError(
             "%s runs one startup script: 'startup_script_id' leaves no room for 'ssh_public_key' and 'startup_script'." % title, name
@@ -148,8 +150,3 @@ def size_of(label: str) -> tuple:
     """By memory, for want of prices; the smallest is the cheapest."""
     gpu = machines.gpu_of(label)[0]
     return (gpu.vram_mb if gpu and gpu.vram_mb else 2**31, label)
-
-
-def describe(request: LaunchRequest) -> str:
-    """What was asked for, in words."""
-    return "%d× %s" % (request.gpu_count or 1, request.gpu or "any GPU")

@@ -15,12 +15,11 @@ import logging
 import re
 import uuid
 
-from ansible_collections.rented.gpu.plugins.module_utils import _public_key, _values
+from ansible_collections.rented.gpu.plugins.module_utils import _launching, _public_key, _values
 from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     AuthenticationError,
     MissingCredentials,
     NotFound,
-    PartlyCreated,
     ProviderUnavailable,
     RentedError,
 )
@@ -314,23 +313,23 @@ class GcpProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanReadC
         self._places[number] = zone
         return number
 
-    def _clear(self, api: compute.Compute, zone: str, number: str, why: RentedError) -> None:
+    def _clear(self, api: compute.Compute, zone: str, number: str, why: compute.Failed) -> None:
         """Make sure that nothing is left of a rental that failed; by its id, so that nobody else's machine is meant."""
-        path = "/zones/%s/instances/%s" % (zone, number)
-        try:
-            api.get("/projects/%s%s" % (self.project, path), what="look what is left of instance %s" % number)
-            api.finish(api.begin("DELETE", path, "destroy instance %s" % number), "destroy instance %s" % number)
-        except NotFound:
-            return
-        except RentedError as error:
-            raise PartlyCreated(
-                "%s The instance %s may have been created and be billed; it could not be destroyed (%s): destroy it now."
-                % (why.message, number, error.message.rstrip(".")),
-                number,
-                self.NAME,
-            ) from None
-        if getattr(why, "code", None) not in compute.CAPACITY:
-            raise PartlyCreated("%s The instance %s that this had created was destroyed again." % (why.message, number), number, self.NAME)
+        path, what = "/zones/%s/instances/%s" % (zone, number), "destroy instance %s" % number
+        full, clean = why.code in compute.CAPACITY, False
+
+        def destroy(_number):
+            nonlocal clean
+            try:
+                api.get("/projects/%s%s" % (self.project, path), what="look what is left of instance %s" % number)
+                api.finish(api.begin("DELETE", path, what), what)
+                clean = full  # the next zone may have one, so that is no failure
+            except NotFound:
+                clean = True
+
+        error = _launching.given_back(self.TITLE, self.NAME, why.message, [number], destroy)
+        if not clean:
+            raise error from None
 
     def destroy(self, instance_id: str) -> None:
         try:

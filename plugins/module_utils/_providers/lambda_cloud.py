@@ -13,10 +13,9 @@ from __future__ import annotations
 import re
 import urllib.parse
 
-from ansible_collections.rented.gpu.plugins.module_utils import _http, _public_key, _values
+from ansible_collections.rented.gpu.plugins.module_utils import _http, _launching, _public_key, _values
 from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     NotFound,
-    PartlyCreated,
     ProviderUnavailable,
     RentedError,
     nearest,
@@ -122,22 +121,9 @@ class LambdaProvider(Provider, CanLaunch, CanLabel, CanListOffers, CanRegisterKe
         if not ids or None in ids:
             raise ProviderUnavailable("Lambda answered the request to %s without an instance id." % what, self.NAME)
         if len(ids) > 1:
-            raise self._undo(ids, "one instance was asked for, and Lambda made %d" % len(ids))
+            why = "one instance was asked for, and Lambda made %d" % len(ids)
+            raise _launching.given_back(self.TITLE, self.NAME, why, ids, self.destroy)
         return ids[0]
-
-    def _undo(self, ids: list, why: str) -> PartlyCreated:
-        """The error for a rental that went wrong; what was created is destroyed where that can be done."""
-        left = []
-        for instance_id in ids:
-            try:
-                self.destroy(instance_id)
-            except RentedError as error:
-                left.append("%s (%s)" % (instance_id, error.message.rstrip(".")))
-        if left:
-            rest = "Created, billed, and not destroyed: %s. Destroy them now." % ", ".join(left)
-        else:
-            rest = "They were destroyed again: %s." % ", ".join(ids)
-        return PartlyCreated("Renting at Lambda failed: %s. %s" % (why, rest), ids[0], self.NAME)
 
     def destroy(self, instance_id: str) -> None:
         what = "destroy instance %s" % instance_id

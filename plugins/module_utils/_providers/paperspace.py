@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 
-from ansible_collections.rented.gpu.plugins.module_utils import _http, _values
+from ansible_collections.rented.gpu.plugins.module_utils import _http, _launching, _values
 from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     NotFound,
     PartlyCreated,
@@ -176,7 +176,7 @@ class PaperspaceProvider(Provider, CanLaunch, CanStop, CanLabel, CanListOffers):
         if not labels:
             raise NotFound(
                 "%s has no machine type for %s. It has %s."
-                % (self.TITLE, launching.describe(request), ", ".join(sorted(offered)) or "none at all"),
+                % (self.TITLE, _launching.gpu_words(request), ", ".join(sorted(offered)) or "none at all"),
                 self.NAME,
             )
         regions = [request.region.lower()] if request.region else list(offers.REGIONS)
@@ -223,17 +223,11 @@ class PaperspaceProvider(Provider, CanLaunch, CanStop, CanLabel, CanListOffers):
         return script_id
 
     def _undo(self, machine_id: str, why: str, script_id: str | None) -> PartlyCreated:
-        """The error for a rental that went half; what was created is destroyed where that can be done."""
-        try:
-            self.destroy(machine_id)
+        def destroy(created):
+            self.destroy(created)
             self._remove_scripts([script_id])
-            rest = "The machine %s that this had created was destroyed again." % machine_id
-        except RentedError as error:
-            rest = "The machine %s was created and may be billed; it could not be destroyed (%s): destroy it now." % (
-                machine_id,
-                error.message,
-            )
-        return PartlyCreated("Renting at %s failed: %s %s" % (self.TITLE, why.rstrip(".") + ".", rest), machine_id, self.NAME)
+
+        return _launching.given_back(self.TITLE, self.NAME, why, [machine_id], destroy)
 
     def destroy(self, instance_id: str) -> None:
         """Destroy the machine and the startup script that was made for it. A static address stays, and stays billed."""

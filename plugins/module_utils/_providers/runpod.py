@@ -13,7 +13,7 @@ import json
 import logging
 import re
 
-from ansible_collections.rented.gpu.plugins.module_utils import _http, _public_key, _values
+from ansible_collections.rented.gpu.plugins.module_utils import _http, _launching, _public_key, _values
 from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     AuthenticationError,
     NotFound,
@@ -186,13 +186,7 @@ class RunpodProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, Can
         return pod_id
 
     def _undo(self, pod_id: str, why: str) -> PartlyCreated:
-        """The error for a rental that is not what was asked for; it is destroyed where that can be done."""
-        try:
-            self.destroy(pod_id)
-            rest = "The pod %s was destroyed again." % pod_id
-        except RentedError as error:
-            rest = "The pod %s is billed, and could not be destroyed (%s): destroy it now." % (pod_id, error.message)
-        return PartlyCreated("Renting at %s failed: %s. %s" % (self.TITLE, why, rest), pod_id, self.NAME)
+        return _launching.given_back(self.TITLE, self.NAME, why, [pod_id], self.destroy)
 
     def _with_keys(self, env: dict, public_key: str | None, by_template: bool) -> dict:
         """The environment with PUBLIC_KEY, from which the image fills ``authorized_keys``.

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.rented.gpu.plugins.module_utils import _http, _public_key, _values
+from ansible_collections.rented.gpu.plugins.module_utils import _http, _launching, _public_key, _values
 from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     NotFound,
     PartlyCreated,
@@ -108,7 +108,7 @@ class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanRead
         ``template_hash_id``, ``runtype``, ``env`` (dict), ``args``, ``image_login``, ``target_state``.
         """
         options = launching.check(request)
-        wanted = launching.describe(request)
+        wanted = _launching.words(request)
         refused = set()
         for _number in range(SEARCHES):
             found = [{"id": options["offer_id"]}] if options.get("offer_id") else self._offers(request, options)
@@ -187,16 +187,7 @@ class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanRead
         return str(answer["new_contract"])
 
     def _undo(self, instance_id: str, why: str) -> PartlyCreated:
-        """The error for a rental that went half; what was created is destroyed where that can be done."""
-        try:
-            self.destroy(instance_id)
-            rest = "The instance %s that this had created was destroyed again." % instance_id
-        except RentedError as error:
-            rest = "The instance %s was created and is billed; it could not be destroyed (%s): destroy it now." % (
-                instance_id,
-                error.message,
-            )
-        return PartlyCreated("Renting at %s failed: %s %s" % (self.TITLE, why.rstrip(".") + ".", rest), instance_id, self.NAME)
+        return _launching.given_back(self.TITLE, self.NAME, why, [instance_id], self.destroy)
 
     def destroy(self, instance_id: str) -> None:
         try:

@@ -250,12 +250,7 @@ def wish_gpu(request: LaunchRequest) -> str:
 
 def wish_words(request: LaunchRequest) -> str:
     """What was asked for, in words."""
-    words = "%d× %s" % (request.gpu_count or 1, wish_gpu(request))
-    if request.region:
-        words += " in %s" % request.region
-    if request.max_price_per_hour is not None:
-        words += " for up to %.3f USD/h" % request.max_price_per_hour
-    return words
+    return _launching.words(request, _launching.gpu_words(request, wish_gpu(request)))
 
 
 def nearest_of(request: LaunchRequest, names: list) -> str:

@@ -110,13 +110,3 @@ def onstart(script: str | None) -> str | None:
             NAME,
         )
     return text
-
-
-def describe(request: LaunchRequest) -> str:
-    """What was asked for, in words."""
-    words = "%d× %s" % (request.gpu_count or 1, request.gpu or "any GPU")
-    if request.region:
-        words += " in %s" % request.region
-    if request.max_price_per_hour is not None:
-        words += " for up to %.3f USD/h" % request.max_price_per_hour
-    return words + (", interruptible" if request.interruptible else "")

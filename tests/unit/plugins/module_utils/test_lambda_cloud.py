@@ -556,7 +556,10 @@ def test_a_billing_address_that_is_refused(fake, provider):
     assert not isinstance(caught.value, AuthenticationError)
 
 
-@pytest.mark.parametrize(("broken", "words"), [(False, "They were destroyed again"), (True, "Created, billed, and not destroyed: ")])
+@pytest.mark.parametrize(
+    ("broken", "words"),
+    [(False, "What this had created was destroyed again: "), (True, "What this had created could not be destroyed and may be billed: ")],
+)
 def test_more_than_was_asked_for_is_destroyed_again(fake, provider, broken, words):
     fake.rows.update({identity(number): row(number) for number in (7, 8)})
     fake.fault("launch", "answer", status=200, body={"data": {"instance_ids": [identity(7), identity(8)]}})

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.rented.gpu.plugins.module_utils import _launching
-from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError, Unsupported
+from ansible_collections.rented.gpu.plugins.module_utils._errors import PartlyCreated, RentedError, Unsupported
 from ansible_collections.rented.gpu.plugins.module_utils._models import LaunchRequest
 
 
@@ -73,3 +73,52 @@ def test_a_bid_goes_with_interruptible():
 )
 def test_what_it_can_do_is_not_refused(asked, facts):
     assert _launching.refuse_what_cannot_be(request(**asked), "Acme Cloud", "acme", **facts) is None
+
+
+# --- what was rented and must go ---
+
+
+@pytest.mark.parametrize(
+    ("broken", "sentence"),
+    [
+        ((), "What this had created was destroyed again: a, b."),
+        (("b",), "What this had created could not be destroyed and may be billed: b (Acme Cloud is down). Destroy it now."),
+    ],
+)
+def test_what_went_half_is_destroyed_and_named(broken, sentence):
+    destroyed = []
+
+    def destroy(instance_id):
+        if instance_id in broken:
+            raise RentedError("Acme Cloud is down.")
+        destroyed.append(instance_id)
+
+    error = _launching.given_back("Acme Cloud", "acme", "it is too dear.", ["a", "b"], destroy)
+    assert isinstance(error, PartlyCreated) and (error.instance_id, error.provider) == ("a", "acme")
+    assert error.message == "Renting at Acme Cloud failed: it is too dear. " + sentence
+    assert destroyed == [one for one in "ab" if one not in broken]
+
+
+# --- words ---
+
+
+@pytest.mark.parametrize(
+    ("asked", "gpus", "said"),
+    [
+        ({}, None, "1× T4"),
+        ({"gpu": None}, None, "1× any GPU"),
+        (
+            {"gpu_count": 2, "region": "US", "max_price_per_hour": 0.5, "interruptible": True},
+            None,
+            "2× T4 in US for up to 0.500 USD/h, interruptible",
+        ),
+        ({"region": "US"}, "gpu_1x_t4", "gpu_1x_t4 in US"),
+    ],
+)
+def test_what_was_asked_for_in_words(asked, gpus, said):
+    assert _launching.words(request(**asked), gpus) == said
+
+
+def test_another_name_is_said_where_no_gpu_is_given():
+    assert _launching.gpu_words(request(gpu=None), "NVIDIA L4") == "1× NVIDIA L4"
+    assert _launching.gpu_words(request(), "NVIDIA L4") == "1× T4"

@@ -689,7 +689,7 @@ def test_nothing_dearer_is_rented(fake, provider):
 def test_a_pod_that_costs_more_than_the_catalogue_said_is_destroyed_again(fake, provider):
     fake.discount = 1.5
     with pytest.raises(
-        PartlyCreated, match=r"costs 0.8850 USD/h, above the limit of 0.7000. The pod new00001 was destroyed again"
+        PartlyCreated, match=r"costs 0.8850 USD/h, above the limit of 0.7000. What this had created was destroyed again: new00001."
     ) as caught:
         provider.launch(LaunchRequest(name="hw", gpu="RTX 4090", max_price_per_hour=0.7))
     assert caught.value.instance_id == "new00001" and len(fake.rows) == 7
@@ -697,10 +697,10 @@ def test_a_pod_that_costs_more_than_the_catalogue_said_is_destroyed_again(fake, 
 
 def test_a_pod_in_the_wrong_place_is_destroyed_again_and_one_that_cannot_be_is_named(fake, provider):
     fake.elsewhere = "AP-JP-1"
-    with pytest.raises(PartlyCreated, match=r"placed in AP-JP-1 instead of US-KS-2. The pod new00001 was destroyed again"):
+    with pytest.raises(PartlyCreated, match=r"placed in AP-JP-1 instead of US-KS-2. What this had created was destroyed again: new00001."):
         provider.launch(LaunchRequest(name="hw", gpu="RTX 4090", region="US"))
     fake.fault("destroy", "500", times=-1)
-    with pytest.raises(PartlyCreated, match=r"The pod new00002 is billed, and could not be destroyed .*destroy it now") as caught:
+    with pytest.raises(PartlyCreated, match=r"could not be destroyed and may be billed: new00002 \(.*\)\. Destroy it now") as caught:
         provider.launch(LaunchRequest(name="hw", gpu="RTX 4090", region="US"))
     assert caught.value.instance_id == "new00002" and "new00002" in fake.rows
 
