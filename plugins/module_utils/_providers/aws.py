@@ -15,7 +15,7 @@ import logging
 import os
 import re
 
-from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names, _values
+from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names, _http, _values
 from ansible_collections.rented.gpu.plugins.module_utils._aws import credentials, keys, machines, prices, renting
 from ansible_collections.rented.gpu.plugins.module_utils._aws.connection import Connection, Refused
 from ansible_collections.rented.gpu.plugins.module_utils._errors import (
@@ -211,9 +211,9 @@ class AwsProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, CanLis
             region, "describe_instances", "Reservations", "list the instances", brief=True, MaxResults=PAGE_SIZE
         ):
             for row in reservation.get("Instances") or []:
-                if not row.get("InstanceId"):
-                    raise ProviderUnavailable("%s in %s listed something that is not an instance." % (self.TITLE, region), self.NAME)
-                found[row["InstanceId"]] = row  # one that moved between two pages comes twice
+                found[_http.id_in(row, "%s in %s" % (self.TITLE, region), self.NAME, "InstanceId")] = (
+                    row  # one that moved between two pages comes twice
+                )
         return list(found.values())
 
     def _counts(self, row: dict) -> bool:

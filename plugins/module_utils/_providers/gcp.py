@@ -15,7 +15,7 @@ import logging
 import re
 import uuid
 
-from ansible_collections.rented.gpu.plugins.module_utils import _launching, _public_key, _values
+from ansible_collections.rented.gpu.plugins.module_utils import _http, _launching, _public_key, _values
 from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     AuthenticationError,
     MissingCredentials,
@@ -180,8 +180,7 @@ class GcpProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanReadC
         else:
             rows = self._api().aggregated("instances", "list the instances")
         for row in rows:
-            if not isinstance(row, dict) or not _values.text(row.get("id")):
-                raise ProviderUnavailable("%s listed something that is not an instance; its API may have changed." % self.TITLE, self.NAME)
+            _http.id_in(row, self.TITLE, self.NAME)
         self._places = {str(row["id"]).strip(): compute.last(row.get("zone")) for row in rows}
         return rows
 

@@ -68,8 +68,7 @@ class LambdaProvider(Provider, CanLaunch, CanLabel, CanListOffers, CanRegisterKe
         self._raw = {}
         found = []
         for row in self._list("/instances", "list the instances"):
-            if not isinstance(row, dict) or not _values.text(row.get("id")):
-                raise ProviderUnavailable("Lambda listed something that is not an instance; its API may have changed.", self.NAME)
+            _http.id_in(row, self.TITLE, self.NAME)
             found.append(instance(row, self.account))
             self.remember_raw(found[-1].id, row)
         return found
@@ -154,9 +153,10 @@ class LambdaProvider(Provider, CanLaunch, CanLabel, CanListOffers, CanRegisterKe
 
     def _types(self) -> list:
         """``(instance type, names of the regions that have one)`` of every type that Lambda has."""
-        answer = self._call("GET", "/instance-types", "list the instance types")
-        if not isinstance(answer, dict):
-            raise ProviderUnavailable("Lambda answered no list when asked to list the instance types.", self.NAME)
+        what = "list the instance types"
+        answer = self._call("GET", "/instance-types", what)
+        if not isinstance(answer, dict):  # by name
+            raise _http.no_list(self.TITLE, self.NAME, what)
         found = []
         for row in _values.rows(list(answer.values())):
             kind = _values.mapping(row.get("instance_type"))
@@ -312,11 +312,8 @@ class LambdaProvider(Provider, CanLaunch, CanLabel, CanListOffers, CanRegisterKe
         return answer["data"]
 
     def _list(self, path: str, what: str) -> list:
-        """A payload that is a list. Anything else must not read as "you have none": instances would go on billing unseen."""
-        data = self._call("GET", path, what)
-        if not isinstance(data, list):
-            raise ProviderUnavailable("Lambda answered no list when asked to %s." % what, self.NAME)
-        return data
+        """A payload that is a list."""
+        return _http.list_in(self._call("GET", path, what), None, self.TITLE, self.NAME, what)
 
 
 def _names(value) -> list:

@@ -64,8 +64,7 @@ class PaperspaceProvider(Provider, CanLaunch, CanStop, CanLabel, CanListOffers):
         self._raw = {}
         found: dict = {}
         for row in self._pages("/machines", "list the machines", {"orderBy": "dtCreated", "order": "asc"}):
-            if _values.text(row.get("id")) is None:
-                raise ProviderUnavailable("%s listed something that is not a machine; its API may have changed." % self.TITLE, self.NAME)
+            _http.id_in(row, self.TITLE, self.NAME)
             machine = instance(row, self.account, self._private)
             found[machine.id] = machine  # one that moved between two pages comes twice
             self.remember_raw(machine.id, row)
@@ -82,16 +81,14 @@ class PaperspaceProvider(Provider, CanLaunch, CanStop, CanLabel, CanListOffers):
 
         def fetch(cursor):
             answer = self._call("GET", path, what, query={"limit": PAGE_SIZE, "after": cursor, **query})
-            # An answer without the list must not read as "you have none": machines would go on billing unseen.
-            if not isinstance(answer, dict) or not isinstance(answer.get("items"), list):
-                raise ProviderUnavailable("%s answered no list when asked to %s." % (self.TITLE, what), self.NAME)
-            if not all(isinstance(row, dict) for row in answer["items"]):
+            rows = _http.list_in(answer, "items", self.TITLE, self.NAME, what)
+            if not all(isinstance(row, dict) for row in rows):
                 raise ProviderUnavailable("%s answered in an unknown form when asked to %s." % (self.TITLE, what), self.NAME)
             if answer.get("hasMore") and not answer.get("nextPage"):
                 raise ProviderUnavailable(
                     "%s says that there is more, but not where, when asked to %s. Try again." % (self.TITLE, what), self.NAME
                 )
-            return answer["items"], answer["nextPage"] if answer.get("hasMore") else None
+            return rows, answer["nextPage"] if answer.get("hasMore") else None
 
         return _http.pages(fetch, self.TITLE)
 

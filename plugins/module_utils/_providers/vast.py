@@ -82,11 +82,10 @@ class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanRead
             answer = self._call(
                 "list", "list the instances", lambda vast: vast.instances.show_instances_v1(vast.client, params), repeat=True
             )
-            # An answer without the key must not read as "you have none": instances would go on billing unseen.
-            if "instances" not in answer:
-                raise ProviderUnavailable("%s answered no list when asked to list the instances." % self.TITLE, self.NAME)
             total = answer.get("total_instances") or 0
-            return answer["instances"] or [], answer.get("next_token")
+            none = "instances" in answer and answer["instances"] is None
+            rows = [] if none else _http.list_in(answer, "instances", self.TITLE, self.NAME, "list the instances")
+            return rows, answer.get("next_token")
 
         for row in _http.pages(fetch, self.TITLE):
             count += 1
@@ -95,8 +94,7 @@ class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanRead
             raise ProviderUnavailable("%s says that there are %d instances, but lists none. Try again." % (self.TITLE, total), self.NAME)
 
     def _instance(self, row) -> Instance:
-        if not isinstance(row, dict) or row.get("id") is None:
-            raise ProviderUnavailable("%s listed something that is not an instance; its API may have changed." % self.TITLE, self.NAME)
+        _http.id_in(row, self.TITLE, self.NAME)
         return instance(row, self.account)
 
     # --- rent and destroy --------------------------------------------------------------------------------------------

@@ -147,7 +147,7 @@ def test_a_page_that_fails_fails_the_list(fake, provider, fault):
 @pytest.mark.parametrize("items", [[None], ["ps1"], [{"name": "x"}], [{"id": None}], [{"id": ""}]])
 def test_what_is_no_machine_fails_the_list(fake, provider, items):
     fake.fault("list", "answer", status=200, body={"hasMore": False, "items": items})
-    with pytest.raises(ProviderUnavailable, match=r"in an unknown form|something that is not a machine"):
+    with pytest.raises(ProviderUnavailable, match=r"in an unknown form|something that is not an instance"):
         provider.list_instances()
 
 

@@ -149,8 +149,8 @@ def test_passing_trouble_is_waited_out(fake, provider, fault, details, waits):
         ("html-200", ProviderUnavailable, "answered a web page instead of its API"),
         ("text-200", ProviderUnavailable, "something that is not JSON"),
         ("410", ProviderUnavailable, "has retired the address .*newer release"),
-        ("no-list", ProviderUnavailable, "unknown form when asked to list"),
-        ("null", ProviderUnavailable, "unknown form when asked to list"),
+        ("no-list", ProviderUnavailable, "answered no list when asked to list the instances"),
+        ("null", ProviderUnavailable, "answered no list when asked to list the instances"),
         ("cursor", ProviderUnavailable, "has no end"),
         ("lost-cursor", ProviderUnavailable, "goes on, but not where"),
         ("401", AuthenticationError, "refused the API key"),
@@ -176,7 +176,7 @@ def test_half_of_the_pages_failing_fails_the_list(fake, provider, fault):
 @pytest.mark.parametrize("item", [None, "pod", 7, {}, {"id": None}, {"id": ""}, {"id": {}}])
 def test_what_is_no_pod_fails_the_list(fake, provider, item):
     fake.fault("list", "answer", status=200, body={"pods": [row(1), item]})
-    with pytest.raises(ProviderUnavailable, match="something that is not a pod"):
+    with pytest.raises(ProviderUnavailable, match="something that is not an instance"):
         provider.list_instances()
 
 
