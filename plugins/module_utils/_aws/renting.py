@@ -15,7 +15,13 @@ import re
 from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names, _launching, _values
 from ansible_collections.rented.gpu.plugins.module_utils._aws import keys, machines, prices
 from ansible_collections.rented.gpu.plugins.module_utils._aws.connection import NAME, TITLE, Refused
-from ansible_collections.rented.gpu.plugins.module_utils._errors import NotFound, ProviderUnavailable, RentedError, nearest
+from ansible_collections.rented.gpu.plugins.module_utils._errors import (
+    AuthenticationError,
+    NotFound,
+    ProviderUnavailable,
+    RentedError,
+    nearest,
+)
 from ansible_collections.rented.gpu.plugins.module_utils._models import LaunchRequest
 
 # What LaunchRequest.options may hold.
@@ -134,14 +140,8 @@ def same_gpu(machine: machines.Machine, asked: str | None) -> bool:
     """Whether the GPU is the one that is asked for, as far as AWS says: it does not say which board a card is."""
     if not asked:
         return True
-    wanted, has = _gpu_names.normalise(asked), machine.gpu_name()
-    if wanted.model != has.model:
-        return False
-    if wanted.variant and has.variant and wanted.variant != has.variant:
-        return False
-    if wanted.vram_mb:
-        return bool(has.vram_mb) and _gpu_names.same_size(wanted.vram_mb, has.vram_mb)
-    return machine.part is None
+    wanted = _gpu_names.normalise(asked)
+    return _gpu_names.is_meant(wanted, machine.gpu_name(), any_board=True) and (bool(wanted.vram_mb) or machine.part is None)
 
 
 # --- what to rent ----------------------------------------------------------------------------------------------------
@@ -191,7 +191,7 @@ def choose(connection, region: str, request: LaunchRequest, options: dict, archi
         if request.interruptible:
             costs = prices.spot(connection, region, types)
         else:
-            listed = prices.on_demand(connection, types, [region])
+            listed = _listed(connection, types, region, limit is not None)
             costs = {name: listed[(region, name)] for name in types if (region, name) in listed}
     if limit is not None:
         candidates = _affordable(candidates, costs, limit, region, request)
@@ -236,11 +236,24 @@ def _nothing(everything: list, request: LaunchRequest, region: str) -> str:
     return "%s has no %s in %s. %s" % (TITLE, request.gpu, region, nearest(request.gpu or "", [name for name in names if name]))
 
 
+def _listed(connection, types: list, region: str, needed: bool) -> dict:
+    """The prices of the price list; ``needed`` for a limit, which cannot be kept without them."""
+    try:
+        return prices.on_demand(connection, types, [region], needed)
+    except AuthenticationError as error:
+        raise RentedError(
+            "A limit of the price cannot be kept: %s does not let this user read its price list; the IAM policy needs pricing:GetProducts "
+            "(%s). Nothing was rented; add that, or leave 'max_price_per_hour' out." % (TITLE, error.message.rstrip(".")),
+            NAME,
+            error.status,
+        ) from None
+
+
 def _affordable(candidates: list, costs: dict, limit: float, region: str, request: LaunchRequest) -> list:
     if not costs and not request.interruptible:
         raise RentedError(
-            "max_price_per_hour cannot be kept: %s gave no price for %s in %s (the user's IAM policy needs pricing:GetProducts). "
-            "Nothing was rented; leave the limit out, or look at its price list."
+            "A limit of the price cannot be kept: %s's price list has no price for %s in %s. "
+            "Nothing was rented; leave 'max_price_per_hour' out, or take another type or region."
             % (TITLE, ", ".join(found.name for found in candidates), region),
             NAME,
         )

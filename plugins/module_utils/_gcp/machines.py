@@ -115,9 +115,7 @@ def candidates(gpu: str) -> list:
 
 def _same(asked: _gpu_names.GpuName, accelerator: str) -> bool:
     got = gpu_name(accelerator)
-    if asked.model != got.model or (asked.variant and asked.variant != (got.variant or "PCIe")):
-        return False
-    return not (asked.vram_mb and got.vram_mb and not _gpu_names.same_size(asked.vram_mb, got.vram_mb))
+    return _gpu_names.is_meant(asked, got._replace(variant=got.variant or "PCIe"), any_size=True)
 
 
 def known_gpus() -> list:

@@ -157,12 +157,7 @@ def is_wanted(kind: dict, request: LaunchRequest, name: str | None) -> bool:
     number = request.gpu_count or (None if name else 1)
     if number is not None and count != number:
         return False
-    if not request.gpu:
-        return True
-    asked = _gpu_names.normalise(request.gpu)
-    if gpu.model != asked.model or (asked.variant and gpu.variant != asked.variant):
-        return False
-    return not asked.vram_mb or bool(gpu.vram_mb and _gpu_names.same_size(asked.vram_mb, gpu.vram_mb))
+    return not request.gpu or _gpu_names.is_meant(_gpu_names.normalise(request.gpu), gpu)
 
 
 def architecture(kind: dict) -> str:

@@ -538,8 +538,6 @@ def instance(row: dict, account: str, region: str, described: machines.Machine |
     """
     tags = machines.tags_of(row)
     raw = _values.text(_values.mapping(row.get("State")).get("Name"))
-    if raw not in STATES:
-        LOG.debug("AWS: unknown state %r of instance %s", raw, row.get("InstanceId"))
     gpu = described.gpu_name() if described else _gpu_names.normalise(None)
     lifecycle = _values.text(row.get("InstanceLifecycle"))
     cores = _values.mapping(row.get("CpuOptions"))
@@ -552,7 +550,7 @@ def instance(row: dict, account: str, region: str, described: machines.Machine |
         account=account,
         id=str(row["InstanceId"]),
         label=_values.text(tags.get("Name")),
-        state=STATES.get(raw, "unknown"),
+        state=_values.state(STATES, raw, AwsProvider.NAME, row["InstanceId"]),
         state_raw=raw,
         kind="vm",
         ssh_host=host,

@@ -554,13 +554,7 @@ def is_windows(row: dict) -> bool:
 
 def state(row: dict) -> str:
     """Our word for ``status``."""
-    word = row.get("status")
-    if word is None:
-        return "unknown"
-    found = STATES.get(word) if isinstance(word, str) else None
-    if found is None:
-        LOG.debug("Google Cloud: unknown status %r of instance %s", word, row.get("id"))
-    return found or "unknown"
+    return _values.state(STATES, row.get("status"), GcpProvider.NAME, row.get("id"))
 
 
 def accelerators(row: dict) -> tuple | None:

@@ -15,7 +15,7 @@ import os
 import re
 import uuid
 
-from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names, _launching, _public_key
+from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names, _launching, _public_key, _values
 from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     MissingCredentials,
     NotFound,
@@ -279,7 +279,7 @@ def instance(box: dict) -> Instance:
         started = _iso(datetime.datetime.fromtimestamp(box["started"], datetime.timezone.utc))
     vram = _number(labels.get("gpu_vram_mb"), int) if gpu else None
     model = _gpu_names.normalise(gpu, vram)
-    state = STATES.get(box["state"], "unknown")
+    state = _values.state(STATES, box["state"], RehearsalProvider.NAME, box["id"])
     # podman goes on naming the port of a stopped container
     port = box["port"] if state in ("running", "paused") else None
     return Instance(
