@@ -27,7 +27,7 @@ from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     RentedError,
     Unsupported,
 )
-from ansible_collections.rented.gpu.plugins.module_utils._gcp import compute, credentials, launching, machines
+from ansible_collections.rented.gpu.plugins.module_utils._gcp import compute, credentials, launching, machines, offers
 from ansible_collections.rented.gpu.plugins.module_utils._models import LaunchRequest, Wish
 from ansible_collections.rented.gpu.plugins.module_utils._providers import gcp
 from ansible_collections.rented.gpu.plugins.module_utils._providers.gcp import GcpProvider
@@ -368,8 +368,8 @@ def test_null_everywhere():
 def test_nonsense_in_one_field_never_raises(value):
     for name in set(row(1)) - {"id"}:
         assert gcp.instance({**row(1), name: value}, "gcp").id == number(1)
-        assert isinstance(gcp.is_ours({**row(1), name: value}), bool)
-        gcp.without_values({**row(1), name: value})
+        assert isinstance(machines.is_ours({**row(1), name: value}), bool)
+        machines.without_values({**row(1), name: value})
 
 
 def test_an_unknown_state_is_told_to_the_log(caplog):
@@ -1023,7 +1023,7 @@ def test_a_type_that_is_no_longer_sold_is_passed_over():
             "accelerators": [{"guestAcceleratorType": "nvidia-l4"}],
         }
     ]
-    assert gcp.is_gone(rows[0]) and gcp.fixed_machines(rows) == []
+    assert offers.is_gone(rows[0]) and offers.fixed_machines(rows) == []
 
 
 def test_the_startup_script_runs_at_the_first_boot_only(tmp_path):
