@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names
 from ansible_collections.rented.gpu.plugins.module_utils._gpu_names import MODELS, normalise, same_size, sold_gb, usual_vram_mb
-from ansible_collections.rented.gpu.plugins.module_utils._providers.rehearsal import GPUS
+from ansible_collections.rented.gpu.plugins.module_utils._rehearsal.machines import GPUS
 
 # model -> spellings: Vast.ai, RunPod, Lambda, Paperspace, GCP, AWS, nvidia-smi
 SPELLINGS = {
