@@ -179,4 +179,4 @@ def describe(request: LaunchRequest, options: dict) -> str:
     name = options.get("instance_type")
     if name and request.gpu:
         name = "%s with %s%s" % (name, "%d× " % request.gpu_count if request.gpu_count else "", request.gpu)
-    return _launching.words(request, name)
+    return _launching.words(request, str(name) if name else None)

@@ -410,6 +410,7 @@ def test_a_file_system_decides_the_region(fake, provider):
         ({"file_systems": ["data"]}, {"gpu": "H100", "gpu_count": 8}, "only in us-east-1, and the file systems are in us-west-1"),
         ({}, {"image": "lambda-stack-2204"}, "no image family and no image id 'lambda-stack-2204'. Did you mean 'lambda-stack-22-04'?"),
         ({"instance_type": "gpu_1x_a11"}, {}, "has no instance type 'gpu_1x_a11'. Did you mean 'gpu_1x_a10'?"),
+        ({"instance_type": 7}, {"gpu": None}, "has no instance type '7'. Known: "),
         ({"instance_type": "gpu_1x_a10"}, {"gpu": "H100"}, "no instance type with gpu_1x_a10 with H100"),
         ({"ssh_key_name": "labtop"}, {}, "has no SSH key 'labtop'. Did you mean 'laptop'?"),
         ({}, {"gpu": "RTX 4090"}, r"no instance type with 1× RTX 4090. It has .*1× A10,.*8× V100"),
