@@ -10,7 +10,6 @@ What is not known is not counted, and is named. docs/offers.md says the same in 
 from __future__ import annotations
 
 import dataclasses
-import math
 import re
 
 from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names
@@ -20,7 +19,6 @@ from ansible_collections.rented.gpu.plugins.module_utils._providers._base import
 IMAGE_GB = 6.0  # a container image with CUDA and torch has 4 to 10 GB on the wire
 VM_BOOT_HOURS = 5 / 60  # from the request to the first login; a figure of ours, VMs usually take two to five minutes
 SECONDS_PER_GB = 8000.0  # at one Mbit/s: 10^9 bytes are 8000 Mbit
-LONGEST_HOURS = 1e6  # of a transfer: a link that needs a century has no figure, and an infinite time would make sums that equal nothing
 DIGITS = 4
 
 # What may be missing in a total, in the words of its reader.
@@ -225,8 +223,7 @@ def _boot_hours(offer: Offer, image_gb: float) -> float | None:
 def _transfer_hours(gigabytes: float, mbps: float | None) -> float | None:
     if not gigabytes:
         return 0.0
-    hours = gigabytes * SECONDS_PER_GB / mbps / 3600 if mbps and mbps > 0 else math.inf
-    return hours if hours < LONGEST_HOURS else None
+    return gigabytes * SECONDS_PER_GB / mbps / 3600 if mbps and mbps > 0 else None
 
 
 def _times(price: float | None, amount: float) -> float | None:

@@ -220,13 +220,6 @@ wishes = st.builds(
     results_gb=st.floats(min_value=0, max_value=1000),
 )
 
-
-@pytest.mark.parametrize("mbps", [0, -1, 5e-324, 2.2250738585e-313, 1e-9])
-def test_a_link_that_never_ends_has_no_figure(mbps):
-    price = _offers.cost(offer(1, inet_down_mbps=mbps, storage_price_per_gb_month=0.0), Wish(disk_gb=500, data_gb=1))
-    assert price.data_hours is None and price.storage_usd == 0.0 and _offers.NO_DATA_TIME in price.unknown
-
-
 # A busy machine is no defect of a ranking.
 unhurried = settings(deadline=None)
 
