@@ -195,6 +195,20 @@ def same_size(one_mb, other_mb) -> bool:
     return abs(one_mb - other_mb) <= TOLERANCE * max(one_mb, other_mb)
 
 
+def is_meant(asked: GpuName, got: GpuName, any_board: bool = False, any_size: bool = False) -> bool:
+    """Whether a GPU is the one that was asked for: the model, and the board and the size as far as they are asked for.
+
+    ``any_board`` and ``any_size`` are for APIs that may not say the board or the size: what is not said then passes.
+    """
+    if not asked.model or not got.model or asked.model.lower() != got.model.lower():
+        return False
+    if asked.variant and asked.variant != got.variant and (got.variant or not any_board):
+        return False
+    if not asked.vram_mb:
+        return True
+    return same_size(asked.vram_mb, got.vram_mb) if got.vram_mb else any_size
+
+
 def sold_gb(vram_mb) -> int | None:
     """The size that a GPU is sold with, in GB: the nearest of `SIZES_GB` within 7 %; None where there is none."""
     if not vram_mb:

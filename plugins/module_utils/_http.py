@@ -23,6 +23,7 @@ from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 
+from ansible_collections.rented.gpu.plugins.module_utils import _values
 from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     AuthenticationError,
     NotFound,
@@ -105,6 +106,32 @@ def pages(fetch, title: str, limit: int = PAGE_LIMIT):
             raise ProviderUnavailable("%s gives the same page again and again; its list has no end. Try later." % title)
         seen.add(cursor)
     raise ProviderUnavailable("%s gives more than %d pages; the list was given up." % (title, limit))
+
+
+def no_list(title: str, name: str, what: str) -> ProviderUnavailable:
+    """The error for an answer without the list that was asked for. It must not read as "you have none": instances would go on billing."""
+    return ProviderUnavailable("%s answered no list when asked to %s; its API may have changed." % (title, what), name)
+
+
+def list_in(answer, key: str | None, title: str, name: str, what: str) -> list:
+    """The list under ``key`` of an answer, or the answer itself where ``key`` is None. Raises `no_list` for anything else."""
+    found = answer if key is None else answer.get(key) if isinstance(answer, dict) else None
+    if not isinstance(found, list):
+        raise no_list(title, name, what)
+    return found
+
+
+def id_in(row, title: str, name: str, key: str = "id") -> str:
+    """The id of a row of a list of instances. Raises `ProviderUnavailable` for what is no instance: passed over, it would go on billing."""
+    found = _values.text(row.get(key)) if isinstance(row, dict) else None
+    if found is None:
+        raise ProviderUnavailable("%s listed something that is not an instance; its API may have changed." % title, name)
+    return found
+
+
+def too_much(limit: int) -> str:
+    """The end of a sentence that begins with who answered more than ``limit`` bytes."""
+    return "answered more than %d MB; the answer was given up" % (limit // (1024 * 1024))
 
 
 def is_web_page(body: str, content_type: str = "") -> bool:
@@ -402,7 +429,7 @@ class JsonApi:
         finally:
             answer.close()
         if len(raw) > self.answer_limit:
-            raise self._unavailable("answered more than %d MB; the answer was given up" % (self.answer_limit // (1024 * 1024)))
+            raise self._unavailable(too_much(self.answer_limit))
         return answer.code, answer.headers, raw.decode("utf-8", "replace")
 
     def _unavailable(self, found: str) -> ProviderUnavailable:

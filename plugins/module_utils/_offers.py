@@ -146,13 +146,7 @@ def fits(offer: Offer, wish: Wish) -> bool:
 
 def is_gpu(offer: Offer, asked: str) -> bool:
     """Whether the offer has this GPU, in any spelling. "A100 80GB" asks for a size too, "H100 SXM" for a board."""
-    wanted = _gpu_names.normalise(asked)
-    if not offer.gpu_model or not wanted.model or offer.gpu_model.lower() != wanted.model.lower():
-        return False
-    if wanted.variant and offer.gpu_variant != wanted.variant:
-        return False
-    size = vram_mb(offer)
-    return not wanted.vram_mb or bool(size and _gpu_names.same_size(wanted.vram_mb, size))
+    return _gpu_names.is_meant(_gpu_names.normalise(asked), _gpu_names.GpuName(offer.gpu_model, offer.gpu_variant, vram_mb(offer)))
 
 
 def has_vram(offer: Offer, least_mb: float) -> bool:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import datetime
+import logging
 import math
 
 
@@ -57,6 +58,14 @@ def mapping(value) -> dict:
 def rows(value) -> list:
     """The objects of a list; what is not an object is passed over."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def state(states: dict, word, provider: str, instance_id) -> str:
+    """Our word for the state of an instance: ``states`` by the API's word; "unknown" for any other, with a debug line."""
+    found = states.get(word) if isinstance(word, str) else None
+    if found is None:
+        logging.getLogger("rented.gpu." + provider).debug("%s: unknown state %r of instance %s", provider, word, instance_id)
+    return found or "unknown"
 
 
 def moment(value) -> str | None:

@@ -21,7 +21,7 @@ import urllib.parse
 from dataclasses import dataclass
 
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError, nearest
-from ansible_collections.rented.gpu.plugins.module_utils._providers import rehearsal
+from ansible_collections.rented.gpu.plugins.module_utils._rehearsal.launching import LONGEST_STARTUP
 from ansible_collections.rented.gpu.plugins.plugin_utils import _collection
 
 RUN = os.path.join(_collection.ROOT, "playbooks", "files", "provision", "run.sh")
@@ -67,7 +67,7 @@ FORMS = {
     "aws": Form("AWS's user data", "UserData, as it is: the clients encode it", "ubuntu", 16384, "bytes"),
     "gcp": Form("GCP's startup-script", "the metadata key startup-script", "gcpuser", 262144, "bytes"),
     "paperspace": Form("Paperspace's startup script", "Startup Scripts in the console, and the machine's startupScriptId", "paperspace"),
-    "rehearsal": Form("a rehearsal box", "startup_script of the module instance", "root", rehearsal.LONGEST_STARTUP, "bytes"),
+    "rehearsal": Form("a rehearsal box", "startup_script of the module instance", "root", LONGEST_STARTUP, "bytes"),
 }  # fmt: skip
 
 

@@ -137,6 +137,7 @@ class FakeAws:
         self._faults: list = []
         self._lock = threading.Lock()
         self._rented: dict = {}
+        self.unpriced: set = set()  # types that the price list does not have
         self.moto_port = _moto_port()
         self.reset()
         handler = type("Handler", (_Handler,), {"fake": self})
@@ -459,7 +460,9 @@ class FakeAws:
 
     def _GetProducts(self, _region, params, *_rest) -> tuple:
         """The Price List API, with the machines that have GPUs, each also with Windows and reserved, and gp3 volumes."""
-        found = [product for product in _all_products() if all(_matches(product, rule) for rule in params.get("Filters") or [])]
+        rules = params.get("Filters") or []
+        found = [product for product in _all_products() if product["product"]["attributes"].get("instanceType") not in self.unpriced]
+        found = [product for product in found if all(_matches(product, rule) for rule in rules)]
         start = int(params.get("NextToken") or 0)
         size = params.get("MaxResults") or 100
         answer = {"FormatVersion": "aws_v1", "PriceList": [json.dumps(product) for product in found[start : start + size]]}

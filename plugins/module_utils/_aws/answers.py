@@ -13,6 +13,8 @@ from __future__ import annotations
 import os
 import threading
 
+from ansible_collections.rented.gpu.plugins.module_utils import _http
+
 PIECE = 16384  # bytes
 MOST_CONNECTIONS = 8  # kept for one host
 
@@ -35,7 +37,7 @@ class Answer:
         while piece:
             size += len(piece)
             if size > self._limit:
-                raise TooLarge("answered more than %d MB; the answer was given up" % (self._limit // (1024 * 1024)))
+                raise TooLarge(_http.too_much(self._limit))
             yield piece
             piece = self._read()
         # The connection says nothing of an answer that ends too soon.

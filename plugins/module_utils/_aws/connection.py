@@ -267,7 +267,7 @@ class Connection:
             more = {"NextToken": token} if token else {}
             answer = self.call(region, operation, what, service=service, **arguments, **more)
             if key not in answer:
-                raise ProviderUnavailable("%s in %s answered no list when asked to %s." % (TITLE, region, what), NAME)
+                raise _http.no_list("%s in %s" % (TITLE, region), NAME, what)
             return answer[key], answer.get("NextToken")
 
         return _http.pages(fetch, "%s in %s" % (TITLE, region))

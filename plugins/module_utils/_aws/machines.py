@@ -6,13 +6,27 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from typing import NamedTuple
 
 from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names, _values
+from ansible_collections.rented.gpu.plugins.module_utils._aws.connection import NAME
+from ansible_collections.rented.gpu.plugins.module_utils._models import Instance
+from ansible_collections.rented.gpu.plugins.module_utils._scrub import scrub
 
-LOG = logging.getLogger("rented.gpu.aws")
+STATES = {
+    "pending": "pending",
+    "running": "running",
+    "stopping": "stopping",
+    "stopped": "stopped",
+    "shutting-down": "terminated",
+    "terminated": "terminated",
+}
+# `InstanceLifecycle` of machines that AWS may take back; it is absent for on-demand.
+INTERRUPTIBLE = ("spot", "interruptible-capacity-reservation")
+OURS = "rented-gpu"  # the tag of what this collection launched, and the beginning of the names of what it makes for that
+TOKEN_TAG = "rented-gpu-launch"
+IMAGE_TAG = "rented-gpu-image"
 
 # Every type with a GPU so far begins so: G, Gr, P, and DL for Habana's accelerators. Narrows searches of offers, never the list.
 GPU_FAMILIES = ("g*", "p*", "dl*")
@@ -107,3 +121,54 @@ def address(row: dict) -> str | None:
     for interface in _values.rows(row.get("NetworkInterfaces")):
         found += [_values.text(entry.get("Ipv6Address")) for entry in _values.rows(interface.get("Ipv6Addresses"))]
     return next((host for host in found if host), None) or _values.text(row.get("PrivateIpAddress"))
+
+
+def instance(row: dict, account: str, region: str, described: Machine | None = None, user=None, secrets=()) -> Instance:
+    """One row of DescribeInstances. Every field but ``InstanceId`` may be missing or null.
+
+    ``described`` is the row's type, ``user`` who logs in to its image; tags lose what looks like one of the ``secrets``, or like any.
+    """
+    tags = tags_of(row)
+    raw = _values.text(_values.mapping(row.get("State")).get("Name"))
+    gpu = described.gpu_name() if described else _gpu_names.normalise(None)
+    lifecycle = _values.text(row.get("InstanceLifecycle"))
+    cores = _values.mapping(row.get("CpuOptions"))
+    threads = (_values.number(cores.get("CoreCount")) or 0) * (_values.number(cores.get("ThreadsPerCore")) or 0)
+    host = None if is_windows(row) else address(row)
+    image = tags.get(IMAGE_TAG) or _values.text(row.get("ImageId"))
+    shown = {name: value for name, value in tags.items() if name not in ("Name", TOKEN_TAG)}
+    return Instance(
+        provider=NAME,
+        account=account,
+        id=str(row["InstanceId"]),
+        label=_values.text(tags.get("Name")),
+        state=_values.state(STATES, raw, NAME, row["InstanceId"]),
+        state_raw=raw,
+        kind="vm",
+        ssh_host=host,
+        ssh_port=22 if host else None,
+        ssh_user=user,
+        ssh_via="direct" if host else None,
+        gpu_name_raw=described.gpu if described else None,
+        gpu_model=gpu.model,
+        gpu_variant=gpu.variant,
+        gpu_count=described.count if described else None,
+        gpu_vram_mb=gpu.vram_mb,
+        cpu_cores=threads or (described.vcpus if described else None),
+        ram_gb=described.ram_gb if described else None,
+        region=region,
+        interruptible=lifecycle in INTERRUPTIBLE,
+        trust="datacenter",
+        image=image,
+        started_at=_values.moment(row.get("LaunchTime")),
+        tags=scrub(shown, secrets),
+    )
+
+
+def plain(value):
+    """An answer as JSON has it: times as text."""
+    if isinstance(value, dict):
+        return {name: plain(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    return value.isoformat() if hasattr(value, "isoformat") else value

@@ -27,14 +27,17 @@ MOST_THREADS = 8
 LINUX = {"operatingSystem": "Linux", "preInstalledSw": "NA", "tenancy": "Shared", "capacitystatus": "Used"}
 
 
-def on_demand(connection, types, regions) -> dict:
-    """(region, type) -> USD per hour, for those that the price list has. One question for each type, a few side by side."""
+def on_demand(connection, types, regions, needed: bool = False) -> dict:
+    """(region, type) -> USD per hour, for those that the price list has. One question for each type, a few side by side.
+
+    ``needed``: raises `AuthenticationError` where the price list may not be read.
+    """
     regions = set(regions)
     place = {"regionCode": next(iter(regions))} if len(regions) == 1 else {}
 
     def ask(name: str) -> dict:
         found: dict = {}
-        for product in _products(connection, {**LINUX, **place, "instanceType": name}):
+        for product in _products(connection, {**LINUX, **place, "instanceType": name}, needed):
             attributes = _attributes(product)
             price, where = _hourly(product), (attributes.get("regionCode"), name)
             if price is None or where[0] not in regions or attributes.get("marketoption", "OnDemand") != "OnDemand":
@@ -86,8 +89,8 @@ def spot(connection, region: str, types) -> dict:
     return found
 
 
-def _products(connection, wanted: dict):
-    """The products that have these attributes; none where the price list may not be read."""
+def _products(connection, wanted: dict, needed: bool = False):
+    """The products that have these attributes; none where the price list may not be read, unless it is ``needed``."""
     filters = [{"Type": "TERM_MATCH", "Field": name, "Value": value} for name, value in wanted.items()]
     try:
         for text in connection.pages(
@@ -106,6 +109,8 @@ def _products(connection, wanted: dict):
             except (TypeError, ValueError):
                 LOG.debug("AWS: an entry of the price list is not JSON")
     except AuthenticationError as error:
+        if needed:
+            raise
         LOG.debug("AWS: no prices: %s", error.message)
 
 

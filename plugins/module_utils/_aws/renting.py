@@ -10,12 +10,17 @@ import gzip
 import hashlib
 import json
 import math
-import re
 
-from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names, _values
-from ansible_collections.rented.gpu.plugins.module_utils._aws import keys, machines, prices
+from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names, _launching, _values
+from ansible_collections.rented.gpu.plugins.module_utils._aws import keys, machines, network, prices
 from ansible_collections.rented.gpu.plugins.module_utils._aws.connection import NAME, TITLE, Refused
-from ansible_collections.rented.gpu.plugins.module_utils._errors import NotFound, ProviderUnavailable, RentedError, nearest
+from ansible_collections.rented.gpu.plugins.module_utils._errors import (
+    AuthenticationError,
+    NotFound,
+    ProviderUnavailable,
+    RentedError,
+    nearest,
+)
 from ansible_collections.rented.gpu.plugins.module_utils._models import LaunchRequest
 
 # What LaunchRequest.options may hold.
@@ -30,10 +35,6 @@ LAUNCH_OPTIONS = (
 )
 LISTS = ("image_owners", "security_group_ids")
 
-OURS = "rented-gpu"  # the tag of what this collection launched, and the beginning of the names of what it makes for that
-TOKEN_TAG = "rented-gpu-launch"
-IMAGE_TAG = "rented-gpu-image"
-GROUP_NAME = "rented-gpu-ssh"
 USER_DATA_LIMIT = 16384  # bytes, before they are written as Base64
 # What cloud-init knows user data by; text without such a beginning is passed over.
 USER_DATA_HEADS = (
@@ -49,25 +50,14 @@ USER_DATA_HEADS = (
 TAG_LIMIT = 256  # characters of a value
 GENERATIONS = 50  # rentals under one name that AWS may still remember; a filter takes 200 values
 
-# Images that AWS makes for deep learning, by the names of its release notes; the first pattern that has an image decides.
-IMAGES = (
-    ("Deep Learning Base OSS Nvidia Driver GPU AMI (Ubuntu *", "Deep Learning ARM64 Base OSS Nvidia Driver GPU AMI (Ubuntu *"),
-    ("Deep Learning Base AMI with Single CUDA (Ubuntu *", "Deep Learning ARM64 Base AMI with Single CUDA (Ubuntu *"),
-)
-# The open driver of those images serves Turing and later; for older cards AWS has images with the closed one.
-OLD_GPUS = ("K80", "K520", "M60", "P100", "V100")
-OLD_IMAGES = (("Deep Learning Base Proprietary Nvidia Driver GPU AMI (Ubuntu *",),)
-
 
 # --- checks that ask nobody ------------------------------------------------------------------------------------------
 
 
 def check(request: LaunchRequest) -> dict:
     """The launch options, each one known. Raises `RentedError`; nothing has been asked by then."""
-    for name in request.options:
-        if name not in LAUNCH_OPTIONS:
-            raise RentedError("%s takes no launch option '%s'. %s" % (TITLE, name, nearest(str(name), LAUNCH_OPTIONS)), NAME)
-    options = {key: value for key, value in request.options.items() if value is not None}
+    options = _launching.options_of(request, LAUNCH_OPTIONS, TITLE, NAME)
+    _launching.refuse_what_cannot_be(request, TITLE, NAME, interruptible=True, bids=True)
     for name, value in options.items():
         if name in LISTS:
             options[name] = [value] if isinstance(value, str) else value
@@ -84,8 +74,6 @@ def check(request: LaunchRequest) -> dict:
         raise RentedError("Name the GPU to rent at %s (gpu: L4), or a type (options: instance_type: g6.xlarge)." % TITLE, NAME)
     if request.gpu_count is not None and request.gpu_count < 1:
         raise RentedError("'gpu_count' is at least 1; this is %s." % request.gpu_count, NAME)
-    if request.bid_per_hour is not None and not request.interruptible:
-        raise RentedError("A bid is for interruptible (spot) instances of %s: say interruptible: true, or leave the bid out." % TITLE, NAME)
     for name in ("bid_per_hour", "max_price_per_hour", "disk_gb"):
         value = getattr(request, name)
         if value is not None and not value > 0:
@@ -138,14 +126,8 @@ def same_gpu(machine: machines.Machine, asked: str | None) -> bool:
     """Whether the GPU is the one that is asked for, as far as AWS says: it does not say which board a card is."""
     if not asked:
         return True
-    wanted, has = _gpu_names.normalise(asked), machine.gpu_name()
-    if wanted.model != has.model:
-        return False
-    if wanted.variant and has.variant and wanted.variant != has.variant:
-        return False
-    if wanted.vram_mb:
-        return bool(has.vram_mb) and _gpu_names.same_size(wanted.vram_mb, has.vram_mb)
-    return machine.part is None
+    wanted = _gpu_names.normalise(asked)
+    return _gpu_names.is_meant(wanted, machine.gpu_name(), any_board=True) and (bool(wanted.vram_mb) or machine.part is None)
 
 
 # --- what to rent ----------------------------------------------------------------------------------------------------
@@ -195,7 +177,7 @@ def choose(connection, region: str, request: LaunchRequest, options: dict, archi
         if request.interruptible:
             costs = prices.spot(connection, region, types)
         else:
-            listed = prices.on_demand(connection, types, [region])
+            listed = _listed(connection, types, region, limit is not None)
             costs = {name: listed[(region, name)] for name in types if (region, name) in listed}
     if limit is not None:
         candidates = _affordable(candidates, costs, limit, region, request)
@@ -240,11 +222,24 @@ def _nothing(everything: list, request: LaunchRequest, region: str) -> str:
     return "%s has no %s in %s. %s" % (TITLE, request.gpu, region, nearest(request.gpu or "", [name for name in names if name]))
 
 
+def _listed(connection, types: list, region: str, needed: bool) -> dict:
+    """The prices of the price list; ``needed`` for a limit, which cannot be kept without them."""
+    try:
+        return prices.on_demand(connection, types, [region], needed)
+    except AuthenticationError as error:
+        raise RentedError(
+            "A limit of the price cannot be kept: %s does not let this user read its price list; the IAM policy needs pricing:GetProducts "
+            "(%s). Nothing was rented; add that, or leave 'max_price_per_hour' out." % (TITLE, error.message.rstrip(".")),
+            NAME,
+            error.status,
+        ) from None
+
+
 def _affordable(candidates: list, costs: dict, limit: float, region: str, request: LaunchRequest) -> list:
     if not costs and not request.interruptible:
         raise RentedError(
-            "max_price_per_hour cannot be kept: %s gave no price for %s in %s (the user's IAM policy needs pricing:GetProducts). "
-            "Nothing was rented; leave the limit out, or look at its price list."
+            "A limit of the price cannot be kept: %s's price list has no price for %s in %s. "
+            "Nothing was rented; leave 'max_price_per_hour' out, or take another type or region."
             % (TITLE, ", ".join(found.name for found in candidates), region),
             NAME,
         )
@@ -258,163 +253,6 @@ def _affordable(candidates: list, costs: dict, limit: float, region: str, reques
             NAME,
         )
     return within
-
-
-# --- the image -------------------------------------------------------------------------------------------------------
-
-
-def image(connection, region: str, asked: str | None, machine: machines.Machine | None, owners) -> dict:
-    """The image as DescribeImages gives it: an id, a parameter of Systems Manager, a pattern of names, or the default for the machine."""
-    if not asked:
-        return _default_image(connection, region, machine)
-    if re.match(r"^ami-[0-9a-f]{8,17}$", asked):
-        return _image_by_id(connection, region, asked, asked)
-    if asked.startswith(("resolve:ssm:", "/")):
-        name = asked[len("resolve:ssm:") :] if asked.startswith("resolve:") else asked
-        try:
-            answer = connection.call(region, "get_parameter", "read the parameter %s" % name, service="ssm", Name=name)
-        except NotFound:
-            raise NotFound("%s has no parameter '%s' in %s; an image is asked for by it." % (TITLE, name, region), NAME) from None
-        found = str((answer.get("Parameter") or {}).get("Value") or "")
-        if not found.startswith("ami-"):
-            raise RentedError("The parameter '%s' in %s does not hold the id of an image." % (name, region), NAME)
-        return _image_by_id(connection, region, found, asked)
-    # Anybody may publish an image of any name, so only these owners count.
-    found = _images(connection, region, [asked], owners or ["self", "amazon"], machine)
-    if not found:
-        raise NotFound(
-            "%s has no image called '%s' in %s of the owners %s. Give its id, or say whose it is (options: image_owners)."
-            % (TITLE, asked, region, ", ".join(owners or ["self", "amazon"])),
-            NAME,
-        )
-    return found[-1]
-
-
-def _image_by_id(connection, region: str, image_id: str, asked: str) -> dict:
-    gone = ("InvalidAMIID.NotFound", "InvalidAMIID.Malformed", "InvalidAMIID.Unavailable")
-    try:
-        answer = connection.call(region, "describe_images", "read the image", refusals=gone, ImageIds=[image_id])
-        found = answer.get("Images") or []
-    except Refused:
-        found = []
-    if not found:
-        raise NotFound("%s has no image '%s' in %s; images belong to one region." % (TITLE, asked, region), NAME)
-    return found[0]
-
-
-def _default_image(connection, region: str, machine: machines.Machine | None) -> dict:
-    if machine is None or machine.maker not in (None, "NVIDIA"):
-        raise RentedError("There is no default image for %s; give one (image: ami-…)." % (machine.gpu if machine else "this"), NAME)
-    for patterns in OLD_IMAGES if machine.gpu_name().model in OLD_GPUS else IMAGES:
-        found = _images(connection, region, list(patterns), ["amazon"], machine)
-        if found:
-            return max(found, key=lambda row: (_ubuntu(row), str(row.get("CreationDate") or "")))
-    raise NotFound("%s has no deep learning image for %s in %s. Give one (image: ami-…)." % (TITLE, machine.name, region), NAME)
-
-
-def _images(connection, region: str, names: list, owners: list, machine: machines.Machine | None) -> list:
-    """Images by name, oldest first."""
-    filters = [{"Name": "name", "Values": names}, {"Name": "state", "Values": ["available"]}]
-    if machine is not None and machine.architectures:
-        filters.append({"Name": "architecture", "Values": list(machine.architectures)})
-    found = connection.call(region, "describe_images", "look for an image", Owners=owners, Filters=filters).get("Images") or []
-    return sorted(found, key=lambda row: str(row.get("CreationDate") or ""))
-
-
-def _ubuntu(row: dict) -> tuple:
-    """(24, 4) of "… (Ubuntu 24.04) 20261006"."""
-    found = re.search(r"Ubuntu (\d+)\.(\d+)", str(row.get("Name") or ""))
-    return (int(found.group(1)), int(found.group(2))) if found else (0, 0)
-
-
-def root_disk(found: dict, disk_gb: float | None) -> list:
-    """The mapping of the root disk with the size asked for, GB (EC2 counts GiB). Raises `RentedError` where the image needs more."""
-    if disk_gb is None:
-        return []
-    name = _values.text(found.get("RootDeviceName"))
-    if not name:
-        raise RentedError("The image %s does not say which its root disk is; leave disk_gb out." % found.get("ImageId"), NAME)
-    size = math.ceil(disk_gb)
-    for mapping in _values.rows(found.get("BlockDeviceMappings")):
-        least = _values.whole(_values.mapping(mapping.get("Ebs")).get("VolumeSize")) if mapping.get("DeviceName") == name else None
-        if least and size < least:
-            raise RentedError("The image %s needs a disk of at least %d GB; disk_gb is %g." % (found.get("ImageId"), least, disk_gb), NAME)
-    return [{"DeviceName": name, "Ebs": {"VolumeSize": size, "VolumeType": "gp3", "DeleteOnTermination": True}}]
-
-
-# --- network ---------------------------------------------------------------------------------------------------------
-
-
-def group(connection, region: str, subnet_id: str | None) -> str:
-    """The id of the security group that lets SSH in; made where the network has none."""
-    vpc = _network(connection, region, subnet_id)
-    found = _group_in(connection, region, vpc)
-    if found is None:
-        try:
-            answer = connection.call(
-                region,
-                "create_security_group",
-                "make a security group",
-                once=True,
-                refusals=("InvalidGroup.Duplicate",),
-                GroupName=GROUP_NAME,
-                Description="SSH for machines that rented.gpu launches",
-                VpcId=vpc,
-                TagSpecifications=[{"ResourceType": "security-group", "Tags": [{"Key": OURS, "Value": "true"}]}],
-            )
-            found = {"GroupId": answer["GroupId"], "IpPermissions": []}
-        except Refused as refused:  # another launch made it meanwhile
-            found = _group_in(connection, region, vpc)
-            if found is None:
-                raise refused.error from None
-    if not any(_lets_ssh_in(rule) for rule in _values.rows(found.get("IpPermissions"))):
-        try:
-            connection.call(
-                region,
-                "authorize_security_group_ingress",
-                "let SSH in",
-                refusals=("InvalidPermission.Duplicate",),
-                GroupId=found["GroupId"],
-                IpPermissions=[
-                    {
-                        "IpProtocol": "tcp",
-                        "FromPort": 22,
-                        "ToPort": 22,
-                        "IpRanges": [{"CidrIp": "0.0.0.0/0"}],
-                        "Ipv6Ranges": [{"CidrIpv6": "::/0"}],
-                    }
-                ],
-            )
-        except Refused:
-            pass
-    return found["GroupId"]
-
-
-def _network(connection, region: str, subnet_id: str | None) -> str:
-    if subnet_id:
-        answer = connection.call(region, "describe_subnets", "read the subnet %s" % subnet_id, SubnetIds=[subnet_id])
-        return answer["Subnets"][0]["VpcId"]
-    answer = connection.call(region, "describe_vpcs", "look for the network", Filters=[{"Name": "is-default", "Values": ["true"]}])
-    if not answer.get("Vpcs"):
-        raise RentedError("The account has no default network in %s. Name a subnet of yours (options: subnet_id)." % region, NAME)
-    return answer["Vpcs"][0]["VpcId"]
-
-
-def _group_in(connection, region: str, vpc: str) -> dict | None:
-    found = connection.call(
-        region,
-        "describe_security_groups",
-        "look for the security group",
-        Filters=[{"Name": "group-name", "Values": [GROUP_NAME]}, {"Name": "vpc-id", "Values": [vpc]}],
-    )
-    return next(iter(found.get("SecurityGroups") or []), None)
-
-
-def _lets_ssh_in(rule: dict) -> bool:
-    if str(rule.get("IpProtocol")) == "-1":
-        return True
-    first, last = _values.whole(rule.get("FromPort")), _values.whole(rule.get("ToPort"))
-    return str(rule.get("IpProtocol")) == "tcp" and first is not None and last is not None and first <= 22 <= last
 
 
 # --- the request -----------------------------------------------------------------------------------------------------
@@ -435,7 +273,7 @@ def run(connection, region: str, request: LaunchRequest, wanted: dict) -> str:
     used: dict = {}
     for row in _launched(connection, region, names):
         tags = machines.tags_of(row)
-        used[tags.get(TOKEN_TAG)] = row["InstanceId"] if _alive(row) and tags.get("Name") == request.name else None
+        used[tags.get(machines.TOKEN_TAG)] = row["InstanceId"] if _alive(row) and tags.get("Name") == request.name else None
     for token in names:
         if token in used:
             if used[token]:
@@ -475,7 +313,7 @@ def _launched(connection, region: str, names: list) -> list:
         "describe_instances",
         "Reservations",
         "look for what was rented under the name",
-        Filters=[{"Name": "tag:" + TOKEN_TAG, "Values": names}],
+        Filters=[{"Name": "tag:" + machines.TOKEN_TAG, "Values": names}],
     )
     return [row for reservation in rows for row in reservation.get("Instances") or []]
 
@@ -496,11 +334,27 @@ def _not_now(connection, region: str, token: str, request: LaunchRequest) -> Non
 
 
 def _tags(request: LaunchRequest, token: str) -> list:
-    tags = [{"Key": "Name", "Value": request.name}, {"Key": OURS, "Value": "true"}]
-    more = [{"Key": TOKEN_TAG, "Value": token}]
+    tags = [{"Key": "Name", "Value": request.name}, {"Key": machines.OURS, "Value": "true"}]
+    more = [{"Key": machines.TOKEN_TAG, "Value": token}]
     if request.image and not request.image.startswith("ami-") and len(request.image) <= TAG_LIMIT:
-        more.append({"Key": IMAGE_TAG, "Value": request.image})
+        more.append({"Key": machines.IMAGE_TAG, "Value": request.image})
     return [{"ResourceType": "instance", "Tags": tags + more}, {"ResourceType": "volume", "Tags": tags}]
+
+
+def body(request: LaunchRequest, options: dict, machine: machines.Machine, image_id: str, groups: list) -> dict:
+    """What RunInstances takes, but the key, the disk, the script and the zone, names and tokens."""
+    made = {
+        "ImageId": image_id,
+        "InstanceType": machine.name,
+        # Tokens that any process of the instance could fetch with a plain request are not given out.
+        "MetadataOptions": {"HttpTokens": "required", "HttpEndpoint": "enabled"},
+        **market(request),
+        **network.attached(options, groups),
+    }
+    if options.get("iam_instance_profile"):
+        kind = "Arn" if options["iam_instance_profile"].startswith("arn:") else "Name"
+        made["IamInstanceProfile"] = {kind: options["iam_instance_profile"]}
+    return made
 
 
 def market(request: LaunchRequest) -> dict:
@@ -512,13 +366,3 @@ def market(request: LaunchRequest) -> dict:
     if limits:
         spot["MaxPrice"] = "%.4f" % min(limits)
     return {"InstanceMarketOptions": {"MarketType": "spot", "SpotOptions": spot}}
-
-
-def network(options: dict, groups: list) -> dict:
-    """Where the instance is attached. A public address is asked for only where it is said: a subnet has its own default."""
-    if options.get("public_ip") is None:
-        return {"SecurityGroupIds": groups, **({"SubnetId": options["subnet_id"]} if options.get("subnet_id") else {})}
-    interface = {"DeviceIndex": 0, "Groups": groups, "AssociatePublicIpAddress": options["public_ip"]}
-    if options.get("subnet_id"):
-        interface["SubnetId"] = options["subnet_id"]
-    return {"NetworkInterfaces": [interface]}

@@ -137,7 +137,7 @@ class Compute(_http.JsonApi):
             found = []
             scopes = answer.get("items")
             if scopes is not None and not isinstance(scopes, dict):
-                raise ProviderUnavailable("%s answered no list when asked to %s; its API may have changed." % (TITLE, what), NAME)
+                raise _http.no_list(TITLE, NAME, what)
             for scope, part in (scopes or {}).items():
                 part = _values.mapping(part)
                 warning = _values.mapping(part.get("warning"))
@@ -174,7 +174,7 @@ class Compute(_http.JsonApi):
         answer = self.get(path, {"maxResults": PAGE_SIZE, "pageToken": token, "filter": only, **more}, what)
         # Each real answer says what kind of list it is, also where the list is empty and "items" is left out.
         if not isinstance(answer, dict) or not str(answer.get("kind") or "").startswith("compute#"):
-            raise ProviderUnavailable("%s answered no list when asked to %s; its API may have changed." % (TITLE, what), NAME)
+            raise _http.no_list(TITLE, NAME, what)
         return answer
 
     # --- operations --------------------------------------------------------------------------------------------------

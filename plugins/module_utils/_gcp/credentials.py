@@ -252,9 +252,7 @@ class _Counted:
             size += len(piece)
             if size > self._limit:
                 self.close()
-                raise ProviderUnavailable(
-                    "%s's token server answered more than %d MB; the answer was given up." % (TITLE, self._limit // (1024 * 1024)), NAME
-                )
+                raise ProviderUnavailable("%s's token server %s." % (TITLE, _http.too_much(self._limit)), NAME)
             yield piece
 
     def close(self) -> None:

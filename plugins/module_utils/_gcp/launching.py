@@ -13,9 +13,9 @@ import hashlib
 import math
 import re
 
-from ansible_collections.rented.gpu.plugins.module_utils import _public_key, _values
+from ansible_collections.rented.gpu.plugins.module_utils import _launching, _public_key, _values
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError, Unsupported, nearest
-from ansible_collections.rented.gpu.plugins.module_utils._gcp import machines
+from ansible_collections.rented.gpu.plugins.module_utils._gcp import keys, machines
 from ansible_collections.rented.gpu.plugins.module_utils._gcp.credentials import NAME, TITLE
 from ansible_collections.rented.gpu.plugins.module_utils._models import LaunchRequest
 
@@ -32,13 +32,14 @@ LAUNCH_OPTIONS = (
     "subnetwork",
     "termination_action",
 )
-MARK = "rented-gpu"  # label "true" and network tag of what was rented from here
-NAME_LABEL = "name"
+NO_PRICES = (
+    "Google Cloud's API tells no prices of what could be rented; they are at https://cloud.google.com/compute/gpus-pricing "
+    "and in the Cloud Billing Catalog."
+)
 IMAGE_PROJECT = "deeplearning-platform-release"
 IMAGE_FAMILY = "common-cu129-ubuntu-2204-nvidia-580"  # supported until August 2028
 DEFAULT_DISK_GB = 100
 MOST_DISK_GB = 65536
-METADATA_VALUE = 262144  # bytes
 RFC1035 = r"[a-z](?:[-a-z0-9]{0,61}[a-z0-9])?"
 LABEL_VALUE = r"^[a-z0-9_-]{1,63}$"
 LABEL_KEY = r"^[a-z][a-z0-9_-]{0,62}$"
@@ -52,18 +53,8 @@ CLOUD_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 
 def check(request: LaunchRequest, user: str) -> dict:
     """The launch options, each one known and of its kind. Raises `RentedError`; nothing has been asked by then."""
-    for name in request.options:
-        if name not in LAUNCH_OPTIONS:
-            raise _bad("%s takes no launch option '%s'. %s" % (TITLE, name, nearest(str(name), LAUNCH_OPTIONS)))
-    options = {key: value for key, value in request.options.items() if value is not None}
-    if request.max_price_per_hour is not None:
-        raise Unsupported(
-            "%s's API names no prices, so nothing can be rented under a limit: leave max_price_per_hour out, "
-            "and look at the price list of Compute Engine." % TITLE,
-            NAME,
-        )
-    if request.bid_per_hour is not None:
-        raise Unsupported("%s takes no bids: an interruptible instance costs what Google says. Leave bid_per_hour out." % TITLE, NAME)
+    options = _launching.options_of(request, LAUNCH_OPTIONS, TITLE, NAME)
+    _launching.refuse_what_cannot_be(request, TITLE, NAME, interruptible=True, no_prices=NO_PRICES)
     check_label(request.name)
     if request.region and not re.match("^%s$" % RFC1035, request.region):
         raise _bad("'%s' is no region or zone of %s; they look like us-central1 or us-central1-a." % (request.region, TITLE))
@@ -98,10 +89,10 @@ def _check_kinds(options: dict) -> None:
     if not isinstance(labels, dict):
         raise wrong("labels", "a mapping")
     for key, value in labels.items():
-        if key in (MARK, NAME_LABEL) or not re.match(LABEL_KEY, str(key)) or not re.match(LABEL_VALUE, str(value)):
+        if key in (machines.MARK, machines.NAME_LABEL) or not re.match(LABEL_KEY, str(key)) or not re.match(LABEL_VALUE, str(value)):
             raise _bad(
                 "The label '%s: %s' cannot be given: keys and values are up to 63 of a-z, 0-9, '-' and '_'; '%s' and '%s' are taken."
-                % (key, value, MARK, NAME_LABEL)
+                % (key, value, machines.MARK, machines.NAME_LABEL)
             )
     tags = options.get("network_tags", [])
     if not isinstance(tags, list) or not all(isinstance(tag, str) and re.match("^%s$" % RFC1035, tag) for tag in tags):
@@ -229,8 +220,12 @@ def body(
     made = {
         "name": resource_name(request.name),
         "machineType": "zones/%s/machineTypes/%s" % (zone, machine.name),
-        "labels": {**{key: str(value) for key, value in options.get("labels", {}).items()}, MARK: "true", NAME_LABEL: request.name},
-        "tags": {"items": list(dict.fromkeys([MARK, *options.get("network_tags", [])]))},
+        "labels": {
+            **{key: str(value) for key, value in options.get("labels", {}).items()},
+            machines.MARK: "true",
+            machines.NAME_LABEL: request.name,
+        },
+        "tags": {"items": list(dict.fromkeys([machines.MARK, *options.get("network_tags", [])]))},
         "disks": [
             {
                 "boot": True,
@@ -290,10 +285,10 @@ def metadata(request: LaunchRequest, user: str, driver: bool) -> list:
     if request.startup_script:
         items["startup-script"] = once(request.startup_script)
     for key, value in items.items():
-        if len(value.encode()) > METADATA_VALUE:
+        if len(value.encode()) > keys.METADATA_VALUE:
             raise _bad(
                 "The startup script has %d bytes; %s takes up to %d. Fetch the rest from the script."
-                % (len(request.startup_script.encode()), TITLE, METADATA_VALUE - len(once("").encode()))
+                % (len(request.startup_script.encode()), TITLE, keys.METADATA_VALUE - len(once("").encode()))
                 if key == "startup-script"
                 else "The value of %s is too long for %s." % (key, TITLE)
             )

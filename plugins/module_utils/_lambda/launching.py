@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names, _values
-from ansible_collections.rented.gpu.plugins.module_utils._errors import NotFound, Unsupported, nearest
+from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names, _launching, _values
+from ansible_collections.rented.gpu.plugins.module_utils._errors import NotFound, nearest
 from ansible_collections.rented.gpu.plugins.module_utils._lambda import keys, machines
-from ansible_collections.rented.gpu.plugins.module_utils._lambda.connection import NAME, wrong
+from ansible_collections.rented.gpu.plugins.module_utils._lambda.connection import NAME, TITLE, wrong
 from ansible_collections.rented.gpu.plugins.module_utils._models import LaunchRequest
 
 LONGEST_NAME = 64  # characters; of instances and of keys
@@ -38,14 +38,8 @@ LONGEST_MOUNT_POINT = 256
 
 def check(request: LaunchRequest) -> dict:
     """The launch options, each one known and as Lambda takes it. Raises `RentedError`; nothing has been asked by then."""
-    for name in request.options:
-        if name not in LAUNCH_OPTIONS:
-            raise wrong("Lambda takes no launch option '%s'. %s" % (name, nearest(str(name), LAUNCH_OPTIONS)))
-    if request.interruptible:
-        raise Unsupported("Lambda rents nothing interruptible. Leave 'interruptible' out, or ask another provider.", NAME)
-    if request.bid_per_hour is not None:
-        raise Unsupported("Lambda has fixed prices and takes no bids. Leave 'bid_per_hour' out.", NAME)
-    options = {key: value for key, value in request.options.items() if value is not None}
+    options = _launching.options_of(request, LAUNCH_OPTIONS, TITLE, NAME)
+    _launching.refuse_what_cannot_be(request, TITLE, NAME)
     check_name(request.name, "an instance")
     if not request.gpu and not options.get("instance_type"):
         raise wrong("Name the GPU to rent at Lambda (gpu: A10), or a type (options: instance_type).")
@@ -163,12 +157,7 @@ def is_wanted(kind: dict, request: LaunchRequest, name: str | None) -> bool:
     number = request.gpu_count or (None if name else 1)
     if number is not None and count != number:
         return False
-    if not request.gpu:
-        return True
-    asked = _gpu_names.normalise(request.gpu)
-    if gpu.model != asked.model or (asked.variant and gpu.variant != asked.variant):
-        return False
-    return not asked.vram_mb or bool(gpu.vram_mb and _gpu_names.same_size(asked.vram_mb, gpu.vram_mb))
+    return not request.gpu or _gpu_names.is_meant(_gpu_names.normalise(request.gpu), gpu)
 
 
 def architecture(kind: dict) -> str:
@@ -188,11 +177,6 @@ def may_be(kind: dict, region: str, asked: str | None, regions: set | None, imag
 def describe(request: LaunchRequest, options: dict) -> str:
     """What was asked for, in words."""
     name = options.get("instance_type")
-    words = "%d× %s" % (request.gpu_count or 1, request.gpu) if request.gpu and not name else str(name)
-    if request.gpu and name:
-        words += " with %s%s" % ("%d× " % request.gpu_count if request.gpu_count else "", request.gpu)
-    if request.region:
-        words += " in %s" % request.region
-    if request.max_price_per_hour is not None:
-        words += " for up to %.3f USD/h" % request.max_price_per_hour
-    return words
+    if name and request.gpu:
+        name = "%s with %s%s" % (name, "%d× " % request.gpu_count if request.gpu_count else "", request.gpu)
+    return _launching.words(request, str(name) if name else None)

@@ -42,7 +42,7 @@ def instance(row: dict, account: str) -> Instance:
         account=account,
         id=str(row["id"]),
         label=_values.text(row.get("name")),
-        state=state(word, row["id"]),
+        state=_values.state(STATES, word, NAME, row["id"]),
         state_raw=word,
         kind="vm",
         ssh_host=host,
@@ -63,13 +63,6 @@ def instance(row: dict, account: str) -> Instance:
         trust="datacenter",
         tags=tags(row.get("tags")),
     )
-
-
-def state(word: str | None, instance_id) -> str:
-    """Our word for ``status``."""
-    if word not in STATES:
-        LOG.debug("Lambda: unknown status %r of instance %s", word, instance_id)
-    return STATES.get(word, "unknown")
 
 
 def address(value) -> str | None:

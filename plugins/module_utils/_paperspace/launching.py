@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.rented.gpu.plugins.module_utils import _public_key, _values
-from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError, Unsupported, nearest
+from ansible_collections.rented.gpu.plugins.module_utils import _launching, _public_key, _values
+from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError, nearest
 from ansible_collections.rented.gpu.plugins.module_utils._models import LaunchRequest
 from ansible_collections.rented.gpu.plugins.module_utils._paperspace import machines, offers
 from ansible_collections.rented.gpu.plugins.module_utils._paperspace.connection import NAME, TITLE
@@ -35,22 +35,11 @@ CHOICES = {"public_ip_type": ("dynamic", "static", "none"), "auto_snapshot": ("h
 def check(request: LaunchRequest, private_network: bool) -> dict:
     """The launch options, each one known and of its kind. Raises `RentedError`; nothing has been asked by then."""
     title, name = TITLE, NAME
-    if request.interruptible:
-        raise Unsupported("%s has no interruptible machines; leave 'interruptible' out." % title, name)
-    if request.bid_per_hour is not None:
-        raise Unsupported("%s takes no bids; leave 'bid_per_hour' out." % title, name)
-    if request.max_price_per_hour is not None:
-        raise Unsupported(
-            "A limit of the price cannot be kept. %s Look there, and leave 'max_price_per_hour' out." % offers.NO_PRICES, name
-        )
+    options = _launching.options_of(request, LAUNCH_OPTIONS, title, name)
+    _launching.refuse_what_cannot_be(request, title, name, no_prices=offers.NO_PRICES)
     if not request.name:
         raise RentedError("A machine at %s needs a name." % title, name)
-    options = {}
-    for option, value in request.options.items():
-        if option not in LAUNCH_OPTIONS:
-            raise RentedError("%s takes no launch option '%s'. %s" % (title, option, nearest(str(option), LAUNCH_OPTIONS)), name)
-        if value is not None:
-            options[option] = of_kind(option, value)
+    options = {option: of_kind(option, value) for option, value in options.items()}
     if request.region and request.region.lower() not in offers.REGIONS:
         raise RentedError("%s has no region '%s'. %s" % (title, request.region, nearest(request.region.lower(), offers.REGIONS)), name)
     if request.disk_gb is not None and not 0 < request.disk_gb <= offers.DISK_SIZES_GB[-1]:
@@ -58,7 +47,9 @@ def check(request: LaunchRequest, private_network: bool) -> dict:
     if not request.gpu and "machine_type" not in options:
         raise RentedError("Name the GPU to rent at %s (gpu: RTX A4000), or a machine type (options: machine_type)." % title, name)
     if "machine_type" in options and not fits(options["machine_type"], request):
-        raise RentedError("The machine type %s is not %s. Name one of the two." % (options["machine_type"], describe(request)), name)
+        raise RentedError(
+            "The machine type %s is not %s. Name one of the two." % (options["machine_type"], _launching.gpu_words(request)), name
+        )
     if "startup_script_id" in options and (request.ssh_public_key or request.startup_script):
         raise RentedError(
             "%s runs one startup script: 'startup_script_id' leaves no room for 'ssh_public_key' and 'startup_script'." % title, name
@@ -159,8 +150,3 @@ def size_of(label: str) -> tuple:
     """By memory, for want of prices; the smallest is the cheapest."""
     gpu = machines.gpu_of(label)[0]
     return (gpu.vram_mb if gpu and gpu.vram_mb else 2**31, label)
-
-
-def describe(request: LaunchRequest) -> str:
-    """What was asked for, in words."""
-    return "%d× %s" % (request.gpu_count or 1, request.gpu or "any GPU")

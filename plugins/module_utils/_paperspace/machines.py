@@ -9,14 +9,11 @@ The units of rates and of an accelerator's memory are not written down anywhere;
 
 from __future__ import annotations
 
-import logging
 import re
 
 from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names, _values
 from ansible_collections.rented.gpu.plugins.module_utils._models import HOURS_PER_MONTH, Instance
 from ansible_collections.rented.gpu.plugins.module_utils._paperspace.connection import NAME
-
-LOG = logging.getLogger("rented.gpu.paperspace")
 
 SSH_USER = "paperspace"
 SSH_PORT = 22
@@ -85,12 +82,7 @@ def state(row: dict) -> str:
     """Our word for ``state``; a date of deletion says more."""
     if row.get("dtDeleted"):
         return "terminated"
-    word = row.get("state")
-    found = STATES.get(word) if isinstance(word, str) else None
-    if found is None:
-        LOG.debug("Paperspace: unknown state %r of machine %s", word, row.get("id"))
-        return "unknown"
-    return found
+    return _values.state(STATES, row.get("state"), NAME, row.get("id"))
 
 
 def is_windows(row: dict) -> bool:

@@ -53,10 +53,7 @@ def runs_on(template: dict) -> list:
 
 def same_gpu(asked: str, got: _gpu_names.GpuName) -> bool:
     """Whether the GPU is the one asked for. A size that is not said is open: "A100" is also the one with 80 GB."""
-    wanted = _gpu_names.normalise(machines.OLD_TYPES.get(asked.strip(), asked))
-    if wanted.model != got.model or wanted.variant not in (None, got.variant):
-        return False
-    return not (wanted.vram_mb and got.vram_mb) or _gpu_names.same_size(wanted.vram_mb, got.vram_mb)
+    return _gpu_names.is_meant(_gpu_names.normalise(machines.OLD_TYPES.get(asked.strip(), asked)), got, any_size=True)
 
 
 def large_enough(gpu: _gpu_names.GpuName, least_mb: int | None) -> bool:

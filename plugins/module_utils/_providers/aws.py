@@ -15,9 +15,20 @@ import logging
 import os
 import re
 
-from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names, _values
-from ansible_collections.rented.gpu.plugins.module_utils._aws import credentials, keys, machines, prices, renting
-from ansible_collections.rented.gpu.plugins.module_utils._aws.connection import Connection, Refused
+from ansible_collections.rented.gpu.plugins.module_utils import _http
+from ansible_collections.rented.gpu.plugins.module_utils._aws import (
+    credentials,
+    images,
+    keys,
+    machines,
+    network,
+    offers,
+    prices,
+    renting,
+)
+from ansible_collections.rented.gpu.plugins.module_utils._aws.connection import NAME, TITLE, Connection, Refused
+from ansible_collections.rented.gpu.plugins.module_utils._aws.machines import instance
+from ansible_collections.rented.gpu.plugins.module_utils._aws.options import check_options
 from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     AuthenticationError,
     NotFound,
@@ -25,7 +36,7 @@ from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     RentedError,
     nearest,
 )
-from ansible_collections.rented.gpu.plugins.module_utils._models import Instance, LaunchRequest, Offer, Wish
+from ansible_collections.rented.gpu.plugins.module_utils._models import Instance, LaunchRequest, Wish
 from ansible_collections.rented.gpu.plugins.module_utils._providers._base import (
     CanLabel,
     CanLaunch,
@@ -34,7 +45,6 @@ from ansible_collections.rented.gpu.plugins.module_utils._providers._base import
     CanRegisterKey,
     CanStop,
     Provider,
-    scrub,
 )
 
 LOG = logging.getLogger("rented.gpu.aws")
@@ -42,26 +52,14 @@ LOG = logging.getLogger("rented.gpu.aws")
 PAGE_SIZE = 200  # instances; the API takes up to 1000, but so many with fifty tags each can be more than an answer may be
 BATCH = 100  # types or images of one question
 MOST_THREADS = 8
-LARGEST_DISK_GB = 16384  # of a gp3 volume in every region
 USER_TAG = "ssh-user"
-
-STATES = {
-    "pending": "pending",
-    "running": "running",
-    "stopping": "stopping",
-    "stopped": "stopped",
-    "shutting-down": "terminated",
-    "terminated": "terminated",
-}
-# `InstanceLifecycle` of machines that AWS may take back; it is absent for on-demand.
-INTERRUPTIBLE = ("spot", "interruptible-capacity-reservation")
 
 
 class AwsProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, CanListOffers, CanRegisterKey):
     """One account at AWS."""
 
-    NAME = "aws"
-    TITLE = "AWS"
+    NAME = NAME
+    TITLE = TITLE
     ENDPOINT = "https://ec2.amazonaws.com"  # stands for the address of each region; only another one is used as it is
     ENDPOINT_ENV = ("AWS_ENDPOINT_URL_EC2", "AWS_ENDPOINT_URL")
     SSH_USER = "ubuntu"  # of the images that are rented by default; what is listed has the user of its own image
@@ -74,38 +72,13 @@ class AwsProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, CanLis
         self._given_endpoint = (endpoint or "").rstrip("/") or None
         if self._given_endpoint == self.ENDPOINT:
             self._given_endpoint = None
-        self._keys = self._check_options()
+        self._keys = check_options(self.options)
         self._connections: dict = {}
         self._region_names = None
         self._types: dict = {}  # name -> Machine; None: AWS does not describe it
         self._images: dict = {}  # (region, id) -> who logs in, or None
         self._where: dict = {}  # instance -> region
         self._windows: set = set()  # instances of the last list
-
-    def _check_options(self) -> tuple | None:
-        """The key that the options give. Raises `RentedError` for options that do not go together."""
-        options = self.options
-        for name in ("profile", "access_key_id", "secret_access_key", "session_token", "ssh_user"):
-            if name in options and (not isinstance(options[name], str) or not options[name].strip()):
-                raise RentedError(
-                    "The option '%s' of %s is empty or not a text; leave it out or give it a value." % (name, self.TITLE), "aws"
-                )
-        if "regions" in options:
-            regions = options["regions"]
-            regions = re.split(r"[,\s]+", regions.strip(", ")) if isinstance(regions, str) else regions
-            if not isinstance(regions, list) or not regions or not all(isinstance(name, str) and name.strip() for name in regions):
-                raise RentedError("The option 'regions' of %s is a list of regions, such as [eu-west-1, us-east-1]." % self.TITLE, "aws")
-            options["regions"] = sorted({name.strip() for name in regions})
-        if "all_instances" in options and not isinstance(options["all_instances"], bool):
-            raise RentedError("The option 'all_instances' of %s is true or false." % self.TITLE, "aws")
-        pair = [name for name in ("access_key_id", "secret_access_key") if options.get(name)]
-        if len(pair) == 1 or (options.get("session_token") and not pair):
-            raise RentedError("A key of %s has two parts: give access_key_id and secret_access_key." % self.TITLE, "aws")
-        if pair and options.get("profile"):
-            raise RentedError("Give %s a profile or an access key, not both." % self.TITLE, "aws")
-        if not pair:
-            return None
-        return options["access_key_id"].strip(), options["secret_access_key"].strip(), options.get("session_token")
 
     # --- credentials -------------------------------------------------------------------------------------------------
 
@@ -201,7 +174,7 @@ class AwsProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, CanLis
         for region, row in kept:
             made = instance(row, self.account, region, self._types.get(row.get("InstanceType")), self._user(region, row), self.secrets())
             self._where[made.id] = region
-            self.remember_raw(made.id, _plain({**row, "Tags": machines.tags_of(row)}))
+            self.remember_raw(made.id, machines.plain({**row, "Tags": machines.tags_of(row)}))
             found.append(made)
         return found
 
@@ -211,16 +184,16 @@ class AwsProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, CanLis
             region, "describe_instances", "Reservations", "list the instances", brief=True, MaxResults=PAGE_SIZE
         ):
             for row in reservation.get("Instances") or []:
-                if not row.get("InstanceId"):
-                    raise ProviderUnavailable("%s in %s listed something that is not an instance." % (self.TITLE, region), self.NAME)
-                found[row["InstanceId"]] = row  # one that moved between two pages comes twice
+                found[_http.id_in(row, "%s in %s" % (self.TITLE, region), self.NAME, "InstanceId")] = (
+                    row  # one that moved between two pages comes twice
+                )
         return list(found.values())
 
     def _counts(self, row: dict) -> bool:
         """Whether an instance is listed."""
         if self.options.get("all_instances"):
             return True
-        if machines.tags_of(row).get(renting.OURS) == "true":
+        if machines.tags_of(row).get(machines.OURS) == "true":
             return True
         described = self._types.get(row.get("InstanceType"))
         return bool(described.count != 0) if described else machines.may_have_gpu(str(row.get("InstanceType") or ""))
@@ -320,32 +293,16 @@ class AwsProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, CanLis
         connection = self._connect()
         image = None
         if request.image:
-            image = renting.image(connection, region, request.image, None, options.get("image_owners"))
+            image = images.image(connection, region, request.image, None, options.get("image_owners"))
         machine = renting.choose(connection, region, request, options, image.get("Architecture") if image else None)
         if image is None:
-            image = renting.image(connection, region, None, machine, None)
-        disk = renting.root_disk(image, request.disk_gb)
-        groups = options.get("security_group_ids") or [renting.group(connection, region, options.get("subnet_id"))]
+            image = images.image(connection, region, None, machine, None)
+        disk = images.root_disk(image, request.disk_gb)
+        groups = options.get("security_group_ids") or [network.group(connection, region, options.get("subnet_id"))]
         key = keys.ensure(connection, region, request.ssh_public_key) if request.ssh_public_key else options.get("key_name")
-        wanted = {
-            "ImageId": image["ImageId"],
-            "InstanceType": machine.name,
-            # Tokens that any process of the instance could fetch with a plain request are not given out.
-            "MetadataOptions": {"HttpTokens": "required", "HttpEndpoint": "enabled"},
-            **renting.market(request),
-            **renting.network(options, groups),
-        }
-        if key:
-            wanted["KeyName"] = key
-        if disk:
-            wanted["BlockDeviceMappings"] = disk
-        if data:
-            wanted["UserData"] = data
-        if zone:
-            wanted["Placement"] = {"AvailabilityZone": zone}
-        if options.get("iam_instance_profile"):
-            kind = "Arn" if options["iam_instance_profile"].startswith("arn:") else "Name"
-            wanted["IamInstanceProfile"] = {kind: options["iam_instance_profile"]}
+        wanted = renting.body(request, options, machine, image["ImageId"], groups)
+        more = {"KeyName": key, "BlockDeviceMappings": disk, "UserData": data, "Placement": zone and {"AvailabilityZone": zone}}
+        wanted.update({name: value for name, value in more.items() if value})
         instance_id = renting.run(connection, region, request, wanted)
         self._where[instance_id] = region
         return instance_id
@@ -452,7 +409,7 @@ class AwsProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, CanLis
         offered = dict(zip(regions, self._in_regions(regions, self._offered_types)))
         self._learn_types(offered)
         fitting = {
-            region: sorted(name for name in names if self._types.get(name) and _may_fit(self._types[name], wish))
+            region: sorted(name for name in names if self._types.get(name) and offers.may_fit(self._types[name], wish))
             for region, names in offered.items()
         }
         fitting = {region: names for region, names in fitting.items() if names}
@@ -464,7 +421,7 @@ class AwsProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, CanLis
         if wish.interruptible is not True:
             listed = prices.on_demand(connection, types, list(fitting))
             found += [
-                self._offer(region, name, listed.get((region, name)), False, volumes)
+                offers.offer(region, self._types[name], listed.get((region, name)), False, volumes.get(region), self.account)
                 for region, names in fitting.items()
                 for name in names
                 if "on-demand" in (self._types[name].usages or ("on-demand",))
@@ -474,7 +431,11 @@ class AwsProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, CanLis
             asked = {region: names for region, names in asked.items() if names}
             now = self._in_regions(asked, lambda region: prices.spot(connection, region, asked[region]))
             # A type without a spot price is not to be had as a spot machine there.
-            found += [self._offer(region, name, price, True, volumes) for region, spot in zip(asked, now) for name, price in spot.items()]
+            found += [
+                offers.offer(region, self._types[name], price, True, volumes.get(region), self.account)
+                for region, spot in zip(asked, now)
+                for name, price in spot.items()
+            ]
         return found
 
     def _offered_types(self, region: str) -> list:
@@ -488,32 +449,6 @@ class AwsProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, CanLis
         )
         return [row["InstanceType"] for row in rows if row.get("InstanceType")]
 
-    def _offer(self, region: str, name: str, price: float | None, spot: bool, volumes: dict) -> Offer:
-        described = self._types[name]
-        gpu = described.gpu_name()
-        return Offer(
-            provider=self.NAME,
-            account=self.account,
-            id="%s/%s%s" % (region, name, "/spot" if spot else ""),
-            kind="vm",
-            instance_type=name,
-            gpu_name_raw=described.gpu,
-            gpu_model=gpu.model,
-            gpu_variant=gpu.variant,
-            gpu_count=described.count,
-            gpu_vram_mb=described.vram_mb,
-            cpu_cores=described.vcpus,
-            ram_gb=described.ram_gb,
-            disk_gb=LARGEST_DISK_GB,
-            region=region,
-            price_per_hour=price,
-            storage_price_per_gb_month=volumes.get(region),
-            inet_down_price_per_gb=0.0,  # "Data Transfer IN To Amazon EC2 From Internet" is free in every region
-            interruptible=spot,
-            trust="datacenter",
-            options={"instance_type": name},
-        )
-
     # --- keys of the account -----------------------------------------------------------------------------------------
 
     def list_keys(self) -> list:
@@ -526,68 +461,3 @@ class AwsProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, CanLis
 
     def remove_key(self, key_id: str) -> None:
         keys.remove(self._connect(), key_id)
-
-
-# --- what an instance is ---------------------------------------------------------------------------------------------
-
-
-def instance(row: dict, account: str, region: str, described: machines.Machine | None = None, user=None, secrets=()) -> Instance:
-    """One row of DescribeInstances. Every field but ``InstanceId`` may be missing or null.
-
-    ``described`` is the row's type, ``user`` who logs in to its image; tags lose what looks like one of the ``secrets``, or like any.
-    """
-    tags = machines.tags_of(row)
-    raw = _values.text(_values.mapping(row.get("State")).get("Name"))
-    if raw not in STATES:
-        LOG.debug("AWS: unknown state %r of instance %s", raw, row.get("InstanceId"))
-    gpu = described.gpu_name() if described else _gpu_names.normalise(None)
-    lifecycle = _values.text(row.get("InstanceLifecycle"))
-    cores = _values.mapping(row.get("CpuOptions"))
-    threads = (_values.number(cores.get("CoreCount")) or 0) * (_values.number(cores.get("ThreadsPerCore")) or 0)
-    host = None if machines.is_windows(row) else machines.address(row)
-    image = tags.get(renting.IMAGE_TAG) or _values.text(row.get("ImageId"))
-    shown = {name: value for name, value in tags.items() if name not in ("Name", renting.TOKEN_TAG)}
-    return Instance(
-        provider=AwsProvider.NAME,
-        account=account,
-        id=str(row["InstanceId"]),
-        label=_values.text(tags.get("Name")),
-        state=STATES.get(raw, "unknown"),
-        state_raw=raw,
-        kind="vm",
-        ssh_host=host,
-        ssh_port=22 if host else None,
-        ssh_user=user,
-        ssh_via="direct" if host else None,
-        gpu_name_raw=described.gpu if described else None,
-        gpu_model=gpu.model,
-        gpu_variant=gpu.variant,
-        gpu_count=described.count if described else None,
-        gpu_vram_mb=gpu.vram_mb,
-        cpu_cores=threads or (described.vcpus if described else None),
-        ram_gb=described.ram_gb if described else None,
-        region=region,
-        interruptible=lifecycle in INTERRUPTIBLE,
-        trust="datacenter",
-        image=image,
-        started_at=_values.moment(row.get("LaunchTime")),
-        tags=scrub(shown, secrets),
-    )
-
-
-def _may_fit(described: machines.Machine, wish: Wish) -> bool:
-    """Whether a type is worth a price; who asked chooses again."""
-    if not described.count or described.count < wish.gpu_count:
-        return False
-    if wish.gpu_vram_mb and described.vram_mb and described.vram_mb < wish.gpu_vram_mb * (1 - _gpu_names.TOLERANCE):
-        return False
-    return not wish.gpus or any(renting.same_gpu(described, gpu) for gpu in wish.gpus)
-
-
-def _plain(value):
-    """An answer as JSON has it: times as text."""
-    if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return value.isoformat() if hasattr(value, "isoformat") else value

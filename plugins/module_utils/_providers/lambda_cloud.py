@@ -13,10 +13,9 @@ from __future__ import annotations
 import re
 import urllib.parse
 
-from ansible_collections.rented.gpu.plugins.module_utils import _http, _public_key, _values
+from ansible_collections.rented.gpu.plugins.module_utils import _http, _launching, _public_key, _values
 from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     NotFound,
-    PartlyCreated,
     ProviderUnavailable,
     RentedError,
     nearest,
@@ -69,8 +68,7 @@ class LambdaProvider(Provider, CanLaunch, CanLabel, CanListOffers, CanRegisterKe
         self._raw = {}
         found = []
         for row in self._list("/instances", "list the instances"):
-            if not isinstance(row, dict) or not _values.text(row.get("id")):
-                raise ProviderUnavailable("Lambda listed something that is not an instance; its API may have changed.", self.NAME)
+            _http.id_in(row, self.TITLE, self.NAME)
             found.append(instance(row, self.account))
             self.remember_raw(found[-1].id, row)
         return found
@@ -122,22 +120,9 @@ class LambdaProvider(Provider, CanLaunch, CanLabel, CanListOffers, CanRegisterKe
         if not ids or None in ids:
             raise ProviderUnavailable("Lambda answered the request to %s without an instance id." % what, self.NAME)
         if len(ids) > 1:
-            raise self._undo(ids, "one instance was asked for, and Lambda made %d" % len(ids))
+            why = "one instance was asked for, and Lambda made %d" % len(ids)
+            raise _launching.given_back(self.TITLE, self.NAME, why, ids, self.destroy)
         return ids[0]
-
-    def _undo(self, ids: list, why: str) -> PartlyCreated:
-        """The error for a rental that went wrong; what was created is destroyed where that can be done."""
-        left = []
-        for instance_id in ids:
-            try:
-                self.destroy(instance_id)
-            except RentedError as error:
-                left.append("%s (%s)" % (instance_id, error.message.rstrip(".")))
-        if left:
-            rest = "Created, billed, and not destroyed: %s. Destroy them now." % ", ".join(left)
-        else:
-            rest = "They were destroyed again: %s." % ", ".join(ids)
-        return PartlyCreated("Renting at Lambda failed: %s. %s" % (why, rest), ids[0], self.NAME)
 
     def destroy(self, instance_id: str) -> None:
         what = "destroy instance %s" % instance_id
@@ -168,9 +153,10 @@ class LambdaProvider(Provider, CanLaunch, CanLabel, CanListOffers, CanRegisterKe
 
     def _types(self) -> list:
         """``(instance type, names of the regions that have one)`` of every type that Lambda has."""
-        answer = self._call("GET", "/instance-types", "list the instance types")
-        if not isinstance(answer, dict):
-            raise ProviderUnavailable("Lambda answered no list when asked to list the instance types.", self.NAME)
+        what = "list the instance types"
+        answer = self._call("GET", "/instance-types", what)
+        if not isinstance(answer, dict):  # by name
+            raise _http.no_list(self.TITLE, self.NAME, what)
         found = []
         for row in _values.rows(list(answer.values())):
             kind = _values.mapping(row.get("instance_type"))
@@ -326,11 +312,8 @@ class LambdaProvider(Provider, CanLaunch, CanLabel, CanListOffers, CanRegisterKe
         return answer["data"]
 
     def _list(self, path: str, what: str) -> list:
-        """A payload that is a list. Anything else must not read as "you have none": instances would go on billing unseen."""
-        data = self._call("GET", path, what)
-        if not isinstance(data, list):
-            raise ProviderUnavailable("Lambda answered no list when asked to %s." % what, self.NAME)
-        return data
+        """A payload that is a list."""
+        return _http.list_in(self._call("GET", path, what), None, self.TITLE, self.NAME, what)
 
 
 def _names(value) -> list:

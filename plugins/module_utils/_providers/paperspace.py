@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 
-from ansible_collections.rented.gpu.plugins.module_utils import _http, _values
+from ansible_collections.rented.gpu.plugins.module_utils import _http, _launching, _values
 from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     NotFound,
     PartlyCreated,
@@ -64,8 +64,7 @@ class PaperspaceProvider(Provider, CanLaunch, CanStop, CanLabel, CanListOffers):
         self._raw = {}
         found: dict = {}
         for row in self._pages("/machines", "list the machines", {"orderBy": "dtCreated", "order": "asc"}):
-            if _values.text(row.get("id")) is None:
-                raise ProviderUnavailable("%s listed something that is not a machine; its API may have changed." % self.TITLE, self.NAME)
+            _http.id_in(row, self.TITLE, self.NAME)
             machine = instance(row, self.account, self._private)
             found[machine.id] = machine  # one that moved between two pages comes twice
             self.remember_raw(machine.id, row)
@@ -82,16 +81,14 @@ class PaperspaceProvider(Provider, CanLaunch, CanStop, CanLabel, CanListOffers):
 
         def fetch(cursor):
             answer = self._call("GET", path, what, query={"limit": PAGE_SIZE, "after": cursor, **query})
-            # An answer without the list must not read as "you have none": machines would go on billing unseen.
-            if not isinstance(answer, dict) or not isinstance(answer.get("items"), list):
-                raise ProviderUnavailable("%s answered no list when asked to %s." % (self.TITLE, what), self.NAME)
-            if not all(isinstance(row, dict) for row in answer["items"]):
+            rows = _http.list_in(answer, "items", self.TITLE, self.NAME, what)
+            if not all(isinstance(row, dict) for row in rows):
                 raise ProviderUnavailable("%s answered in an unknown form when asked to %s." % (self.TITLE, what), self.NAME)
             if answer.get("hasMore") and not answer.get("nextPage"):
                 raise ProviderUnavailable(
                     "%s says that there is more, but not where, when asked to %s. Try again." % (self.TITLE, what), self.NAME
                 )
-            return answer["items"], answer["nextPage"] if answer.get("hasMore") else None
+            return rows, answer["nextPage"] if answer.get("hasMore") else None
 
         return _http.pages(fetch, self.TITLE)
 
@@ -176,7 +173,7 @@ class PaperspaceProvider(Provider, CanLaunch, CanStop, CanLabel, CanListOffers):
         if not labels:
             raise NotFound(
                 "%s has no machine type for %s. It has %s."
-                % (self.TITLE, launching.describe(request), ", ".join(sorted(offered)) or "none at all"),
+                % (self.TITLE, _launching.gpu_words(request), ", ".join(sorted(offered)) or "none at all"),
                 self.NAME,
             )
         regions = [request.region.lower()] if request.region else list(offers.REGIONS)
@@ -223,17 +220,11 @@ class PaperspaceProvider(Provider, CanLaunch, CanStop, CanLabel, CanListOffers):
         return script_id
 
     def _undo(self, machine_id: str, why: str, script_id: str | None) -> PartlyCreated:
-        """The error for a rental that went half; what was created is destroyed where that can be done."""
-        try:
-            self.destroy(machine_id)
+        def destroy(created):
+            self.destroy(created)
             self._remove_scripts([script_id])
-            rest = "The machine %s that this had created was destroyed again." % machine_id
-        except RentedError as error:
-            rest = "The machine %s was created and may be billed; it could not be destroyed (%s): destroy it now." % (
-                machine_id,
-                error.message,
-            )
-        return PartlyCreated("Renting at %s failed: %s %s" % (self.TITLE, why.rstrip(".") + ".", rest), machine_id, self.NAME)
+
+        return _launching.given_back(self.TITLE, self.NAME, why, [machine_id], destroy)
 
     def destroy(self, instance_id: str) -> None:
         """Destroy the machine and the startup script that was made for it. A static address stays, and stays billed."""

@@ -13,7 +13,7 @@ import json
 import logging
 import re
 
-from ansible_collections.rented.gpu.plugins.module_utils import _http, _public_key, _values
+from ansible_collections.rented.gpu.plugins.module_utils import _http, _launching, _public_key, _values
 from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     AuthenticationError,
     NotFound,
@@ -86,10 +86,7 @@ class RunpodProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, Can
         def fetch(cursor):
             query = {"includeClusterPods": "true", "limit": PAGE_SIZE, "cursor": cursor}
             answer = api.get("/pods", query=query, what="list the instances")
-            # An answer without the list must not read as "you have none": instances would go on billing unseen.
-            pods = _values.mapping(answer).get("pods")
-            if not isinstance(pods, list):
-                raise connection.unknown_form("list the instances")
+            pods = _http.list_in(answer, "pods", self.TITLE, self.NAME, "list the instances")
             # A page may be short: only `pagination` says whether there is another. Older servers have one page and no such field.
             page = _values.mapping(answer.get("pagination"))
             after = _values.text(page.get("nextCursor"))
@@ -99,9 +96,7 @@ class RunpodProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, Can
 
         rows: dict = {}
         for row in _http.pages(fetch, self.TITLE):
-            pod_id = _values.text(row.get("id")) if isinstance(row, dict) else None
-            if pod_id is None:
-                raise ProviderUnavailable("%s listed something that is not a pod; its API may have changed." % self.TITLE, self.NAME)
+            pod_id = _http.id_in(row, self.TITLE, self.NAME)
             rows[pod_id] = row  # one that moved between two pages comes twice
             self.remember_raw(pod_id, row)
         vram = self._vram_by_id() if any(machines.gpu_id(row) for row in rows.values()) else {}
@@ -120,10 +115,8 @@ class RunpodProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, Can
 
     def _gpus(self, api, **query) -> list:
         """The rows of the GPU catalogue that have an id."""
-        answer = api.get("/catalog/gpus", query=query, what="read the catalogue of GPUs")
-        gpus = _values.mapping(answer).get("gpus")
-        if not isinstance(gpus, list):
-            raise connection.unknown_form("read the catalogue of GPUs")
+        what = "read the catalogue of GPUs"
+        gpus = _http.list_in(api.get("/catalog/gpus", query=query, what=what), "gpus", self.TITLE, self.NAME, what)
         return [gpu for gpu in _values.rows(gpus) if isinstance(gpu.get("id"), str) and gpu["id"]]
 
     # --- rent and destroy --------------------------------------------------------------------------------------------
@@ -186,13 +179,7 @@ class RunpodProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, Can
         return pod_id
 
     def _undo(self, pod_id: str, why: str) -> PartlyCreated:
-        """The error for a rental that is not what was asked for; it is destroyed where that can be done."""
-        try:
-            self.destroy(pod_id)
-            rest = "The pod %s was destroyed again." % pod_id
-        except RentedError as error:
-            rest = "The pod %s is billed, and could not be destroyed (%s): destroy it now." % (pod_id, error.message)
-        return PartlyCreated("Renting at %s failed: %s. %s" % (self.TITLE, why, rest), pod_id, self.NAME)
+        return _launching.given_back(self.TITLE, self.NAME, why, [pod_id], self.destroy)
 
     def _with_keys(self, env: dict, public_key: str | None, by_template: bool) -> dict:
         """The environment with PUBLIC_KEY, from which the image fills ``authorized_keys``.

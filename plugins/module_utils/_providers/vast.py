@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.rented.gpu.plugins.module_utils import _http, _public_key, _values
+from ansible_collections.rented.gpu.plugins.module_utils import _http, _launching, _public_key, _values
 from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     NotFound,
     PartlyCreated,
@@ -82,11 +82,10 @@ class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanRead
             answer = self._call(
                 "list", "list the instances", lambda vast: vast.instances.show_instances_v1(vast.client, params), repeat=True
             )
-            # An answer without the key must not read as "you have none": instances would go on billing unseen.
-            if "instances" not in answer:
-                raise ProviderUnavailable("%s answered no list when asked to list the instances." % self.TITLE, self.NAME)
             total = answer.get("total_instances") or 0
-            return answer["instances"] or [], answer.get("next_token")
+            none = "instances" in answer and answer["instances"] is None
+            rows = [] if none else _http.list_in(answer, "instances", self.TITLE, self.NAME, "list the instances")
+            return rows, answer.get("next_token")
 
         for row in _http.pages(fetch, self.TITLE):
             count += 1
@@ -95,8 +94,7 @@ class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanRead
             raise ProviderUnavailable("%s says that there are %d instances, but lists none. Try again." % (self.TITLE, total), self.NAME)
 
     def _instance(self, row) -> Instance:
-        if not isinstance(row, dict) or row.get("id") is None:
-            raise ProviderUnavailable("%s listed something that is not an instance; its API may have changed." % self.TITLE, self.NAME)
+        _http.id_in(row, self.TITLE, self.NAME)
         return instance(row, self.account)
 
     # --- rent and destroy --------------------------------------------------------------------------------------------
@@ -108,7 +106,7 @@ class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanRead
         ``template_hash_id``, ``runtype``, ``env`` (dict), ``args``, ``image_login``, ``target_state``.
         """
         options = launching.check(request)
-        wanted = launching.describe(request)
+        wanted = _launching.words(request)
         refused = set()
         for _number in range(SEARCHES):
             found = [{"id": options["offer_id"]}] if options.get("offer_id") else self._offers(request, options)
@@ -187,16 +185,7 @@ class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanRead
         return str(answer["new_contract"])
 
     def _undo(self, instance_id: str, why: str) -> PartlyCreated:
-        """The error for a rental that went half; what was created is destroyed where that can be done."""
-        try:
-            self.destroy(instance_id)
-            rest = "The instance %s that this had created was destroyed again." % instance_id
-        except RentedError as error:
-            rest = "The instance %s was created and is billed; it could not be destroyed (%s): destroy it now." % (
-                instance_id,
-                error.message,
-            )
-        return PartlyCreated("Renting at %s failed: %s %s" % (self.TITLE, why.rstrip(".") + ".", rest), instance_id, self.NAME)
+        return _launching.given_back(self.TITLE, self.NAME, why, [instance_id], self.destroy)
 
     def destroy(self, instance_id: str) -> None:
         try:

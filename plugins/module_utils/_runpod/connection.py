@@ -2,14 +2,12 @@
 # GNU General Public License v3.0 or later (see LICENSE)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection; it may change without notice.
-"""How RunPod is asked: its quota, parts of a path, and the sentence for an answer that is not of its form."""
+"""How RunPod is asked: its quota, and parts of a path."""
 
 from __future__ import annotations
 
 import time
 import urllib.parse
-
-from ansible_collections.rented.gpu.plugins.module_utils._errors import ProviderUnavailable
 
 NAME = "runpod"
 TITLE = "RunPod"
@@ -48,8 +46,3 @@ class Quota:
 def quoted(text: str) -> str:
     """A part of a path: an id with a slash must not become another path."""
     return urllib.parse.quote(str(text), safe="")
-
-
-def unknown_form(what: str) -> ProviderUnavailable:
-    """The error for an answer that cannot be read."""
-    return ProviderUnavailable("%s answered in an unknown form when asked to %s." % (TITLE, what), NAME)

@@ -6,9 +6,9 @@
 
 from __future__ import annotations
 
-from ansible_collections.rented.gpu.plugins.module_utils import _public_key, _values
+from ansible_collections.rented.gpu.plugins.module_utils import _http, _public_key, _values
 from ansible_collections.rented.gpu.plugins.module_utils._errors import ProviderUnavailable
-from ansible_collections.rented.gpu.plugins.module_utils._runpod.connection import NAME, TITLE, unknown_form
+from ansible_collections.rented.gpu.plugins.module_utils._runpod.connection import NAME, TITLE
 
 
 def check(text: str) -> str:
@@ -25,11 +25,11 @@ def fingerprint(line: str) -> str:
 
 def listed(api) -> list:
     """The lines of all keys of the account, as they are there."""
-    answer = api.get("/account/ssh-keys", what="read the account's SSH keys")
-    keys = _values.mapping(answer).get("keys")
+    what = "read the account's SSH keys"
+    keys = _http.list_in(api.get("/account/ssh-keys", what=what), "keys", TITLE, NAME, what)
     # What is read here is written back: a list that is not whole would take keys away.
-    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
-        raise unknown_form("read the account's SSH keys")
+    if not all(isinstance(key, str) for key in keys):
+        raise _http.no_list(TITLE, NAME, what)
     return keys
 
 

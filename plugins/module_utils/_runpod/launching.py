@@ -10,7 +10,7 @@ import base64
 import math
 import re
 
-from ansible_collections.rented.gpu.plugins.module_utils import _values
+from ansible_collections.rented.gpu.plugins.module_utils import _launching, _values
 from ansible_collections.rented.gpu.plugins.module_utils._errors import NotFound, RentedError, Unsupported, nearest
 from ansible_collections.rented.gpu.plugins.module_utils._models import HOURS_PER_MONTH, LaunchRequest
 from ansible_collections.rented.gpu.plugins.module_utils._runpod import machines, offers
@@ -55,14 +55,10 @@ LAUNCH_OPTIONS = (
 def check(request: LaunchRequest) -> dict:
     """The launch options, each one known and of its type. Raises `RentedError`; nothing has been asked by then."""
     title, name = TITLE, NAME
-    for option in request.options:
-        if option not in LAUNCH_OPTIONS:
-            raise RentedError("%s takes no launch option '%s'. %s" % (title, option, nearest(str(option), LAUNCH_OPTIONS)), name)
-    if request.interruptible or request.bid_per_hour is not None:
-        raise Unsupported("%s rents nothing interruptible through its API, and takes no bids. Leave it out." % title, name)
+    options = _launching.options_of(request, LAUNCH_OPTIONS, title, name)
+    _launching.refuse_what_cannot_be(request, title, name)
     if not request.name.strip():
         raise RentedError("%s wants a name for what it rents." % title, name)
-    options = {key: value for key, value in request.options.items() if value is not None}
     if not request.gpu and "gpu_id" not in options:
         raise RentedError("Name the GPU to rent at %s (gpu: RTX 4090), or its id there (options: gpu_id)." % title, name)
     if request.gpu_count is not None and request.gpu_count < 1:
@@ -254,12 +250,7 @@ def wish_gpu(request: LaunchRequest) -> str:
 
 def wish_words(request: LaunchRequest) -> str:
     """What was asked for, in words."""
-    words = "%d× %s" % (request.gpu_count or 1, wish_gpu(request))
-    if request.region:
-        words += " in %s" % request.region
-    if request.max_price_per_hour is not None:
-        words += " for up to %.3f USD/h" % request.max_price_per_hour
-    return words
+    return _launching.words(request, _launching.gpu_words(request, wish_gpu(request)))
 
 
 def nearest_of(request: LaunchRequest, names: list) -> str:

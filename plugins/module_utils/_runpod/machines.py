@@ -48,7 +48,7 @@ def instance(row: dict, account: str, vram: dict | None = None) -> Instance:
     known = _gpu_names.normalise(name)
     # `gpu.memory` of newer answers is the memory of the pod, not that of the GPU.
     known = _gpu_names.normalise(name, (vram or {}).get(name) or _gpu_names.usual_vram_mb(known))
-    here = state(row)
+    here = _values.state(STATES, row.get("status"), NAME, row["id"])
     host, port, user = endpoint(row)
     storage = stopped_price(row)
     price = _values.number(row.get("cost"))
@@ -100,16 +100,6 @@ def _tags(row: dict, cluster: dict) -> dict:
 def gpu_id(row: dict) -> str | None:
     """RunPod's name for the GPU of a pod; None for a CPU pod."""
     return _values.text(_values.mapping(row.get("gpu")).get("id"))
-
-
-def state(row: dict) -> str:
-    """Our word for ``status``."""
-    raw = row.get("status")
-    found = STATES.get(raw) if isinstance(raw, str) else None
-    if found is None:
-        LOG.debug("RunPod: unknown status %r of pod %s", raw, row.get("id"))
-        return "unknown"
-    return found
 
 
 def endpoint(row: dict) -> tuple:

@@ -36,14 +36,9 @@ def is_meant(gpu: dict, asked: str | None, exact: str | None = None) -> bool:
     if not asked or asked.strip() in names:
         return True
     want = _gpu_names.normalise(asked)
-    return any(_is_same(want, _gpu_names.normalise(name, catalogue_vram_mb(gpu))) for name in names)
-
-
-def _is_same(want, got) -> bool:
-    sliced = (got.variant or "").startswith("MIG")
-    if want.model != got.model or ((want.variant or sliced) and want.variant != got.variant):
-        return False
-    return not (want.vram_mb and got.vram_mb) or _gpu_names.same_size(want.vram_mb, got.vram_mb)
+    rows = [_gpu_names.normalise(name, catalogue_vram_mb(gpu)) for name in names]
+    rows = [got for got in rows if got.variant == want.variant or not (got.variant or "").startswith("MIG")]
+    return any(_gpu_names.is_meant(want, got, any_size=True) for got in rows)
 
 
 def most_gpus(gpu: dict, cloud: str) -> int:

@@ -207,7 +207,7 @@ def _careful(library, errors):
                     kept += block
                     if len(kept) > _http.ANSWER_LIMIT:
                         response.close()
-                        raise errors.RequestException("it answered more than %d MB" % (_http.ANSWER_LIMIT // (1024 * 1024)))
+                        raise errors.RequestException("it " + _http.too_much(_http.ANSWER_LIMIT))
                 response._content = bytes(kept)
                 return response
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import base64
 import gzip
 
-from ansible_collections.rented.gpu.plugins.module_utils import _values
-from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError, nearest
+from ansible_collections.rented.gpu.plugins.module_utils import _launching, _values
+from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
 from ansible_collections.rented.gpu.plugins.module_utils._models import LaunchRequest
 from ansible_collections.rented.gpu.plugins.module_utils._vast import offers
 from ansible_collections.rented.gpu.plugins.module_utils._vast.connection import NAME, TITLE, number
@@ -38,10 +38,8 @@ LAUNCH_OPTIONS = (
 
 def check(request: LaunchRequest) -> dict:
     """The launch options, each one known. Raises `RentedError`; nothing has been asked by then."""
-    for name in request.options:
-        if name not in LAUNCH_OPTIONS:
-            raise RentedError("%s takes no launch option '%s'. %s" % (TITLE, name, nearest(str(name), LAUNCH_OPTIONS)), NAME)
-    options = {key: value for key, value in request.options.items() if value is not None}
+    options = _launching.options_of(request, LAUNCH_OPTIONS, TITLE, NAME)
+    _launching.refuse_what_cannot_be(request, TITLE, NAME, interruptible=True, bids=True)
     for name in ("env", "query"):
         if name in options and not isinstance(options[name], dict):
             raise RentedError("The launch option '%s' of %s is a mapping." % (name, TITLE), NAME)
@@ -50,8 +48,6 @@ def check(request: LaunchRequest) -> dict:
     if len(request.name) > 256:
         raise RentedError("%s takes names of up to 256 characters; this one has %d." % (TITLE, len(request.name)), NAME)
     if request.bid_per_hour is not None:
-        if not request.interruptible:
-            raise RentedError("'bid_per_hour' is for what is rented interruptibly: say 'interruptible: true' too.", NAME)
         check_bid(request.bid_per_hour, MOST_FIRST_BID)
     if request.interruptible and options.get("offer_id") and request.bid_per_hour is None and not request.max_price_per_hour:
         raise RentedError("To rent offer %s interruptibly, give bid_per_hour or max_price_per_hour." % options["offer_id"], NAME)
@@ -114,13 +110,3 @@ def onstart(script: str | None) -> str | None:
             NAME,
         )
     return text
-
-
-def describe(request: LaunchRequest) -> str:
-    """What was asked for, in words."""
-    words = "%d× %s" % (request.gpu_count or 1, request.gpu or "any GPU")
-    if request.region:
-        words += " in %s" % request.region
-    if request.max_price_per_hour is not None:
-        words += " for up to %.3f USD/h" % request.max_price_per_hour
-    return words + (", interruptible" if request.interruptible else "")

@@ -6,14 +6,11 @@
 
 from __future__ import annotations
 
-import logging
 import re
 
 from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names, _values
 from ansible_collections.rented.gpu.plugins.module_utils._models import Instance
 from ansible_collections.rented.gpu.plugins.module_utils._vast.connection import NAME
-
-LOG = logging.getLogger("rented.gpu.vast")
 
 SSH_USER = "root"
 HOURS_PER_MONTH = 720.0  # `storage_total_cost` is `storage_cost * disk_space / 720` in the API's own example
@@ -92,10 +89,7 @@ def state(row: dict) -> str:
     if actual is None:
         # An interruptible whose bid was too low is created stopped and has no status.
         return "stopped" if intended == "stopped" and row.get("cur_state") == "stopped" else "pending"
-    found = STATES.get(actual) if isinstance(actual, str) else None
-    if found is None:
-        LOG.debug("Vast.ai: unknown actual_status %r of instance %s", actual, row.get("id"))
-        return "unknown"
+    found = _values.state(STATES, actual, NAME, row.get("id"))
     if found == "pending" and re.match(r"(?i)(error|oci runtime)", str(row.get("status_msg") or "").strip()):
         return "error"  # the container could not be started; it stays "created" for ever
     if found == "running" and intended == "stopped":

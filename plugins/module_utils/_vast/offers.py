@@ -135,9 +135,9 @@ def wish_query(wish: Wish) -> dict:
 def fits(offer: dict, request: LaunchRequest) -> bool:
     """What the search cannot be trusted with is looked at again: model, board, price and place."""
     if request.gpu:
-        asked = _gpu_names.normalise(request.gpu)
-        got = _gpu_names.normalise(str(offer.get("gpu_name") or ""), _values.number(offer.get("gpu_ram")))
-        if got.model != asked.model or (asked.variant and got.variant != asked.variant):
+        # The search has looked at the size.
+        asked = _gpu_names.normalise(request.gpu)._replace(vram_mb=None)
+        if not _gpu_names.is_meant(asked, _gpu_names.normalise(_values.text(offer.get("gpu_name")))):
             return False
     limit = request.max_price_per_hour
     price = _values.number(offer.get("min_bid" if request.interruptible else "dph_total"))

@@ -193,7 +193,7 @@ def test_old_gpus_get_the_closed_driver(fake, provider):
         (wanted(gpu=None), "Name the GPU to rent at AWS"),
         (wanted("x" * 257), "names of 1 to 256 characters"),
         (wanted(gpu_count=0), "'gpu_count' is at least 1"),
-        (wanted(bid_per_hour=0.5), "A bid is for interruptible"),
+        (wanted(bid_per_hour=0.5), "'bid_per_hour' is for what is rented interruptibly"),
         (wanted(max_price_per_hour=0), "'max_price_per_hour' is a number above 0"),
         (wanted(disk_gb=-1), "'disk_gb' is a number above 0"),
         (wanted(ssh_public_key=None), "Nobody could log in"),
@@ -250,12 +250,26 @@ def test_nothing_dearer_than_the_limit(fake, provider):
 
 def test_without_prices_a_limit_is_refused_and_the_fewest_cores_are_taken(fake, provider, caplog):
     fake.fault("GetProducts", "denied", times=-1)
-    with pytest.raises(RentedError, match=r"max_price_per_hour cannot be kept: AWS gave no price for .*pricing:GetProducts"):
+    with pytest.raises(
+        RentedError, match=r"A limit of the price cannot be kept: AWS does not let .*policy needs pricing:GetProducts"
+    ) as caught:
         provider.launch(wanted(max_price_per_hour=5))
+    assert "leave 'max_price_per_hour' out" in str(caught.value) and "no price for" not in str(caught.value)
     assert fake.calls("RunInstances") == []
     with caplog.at_level(logging.DEBUG, "rented.gpu.aws"):
         provider.launch(wanted())
     assert only(fake)["InstanceType"] == "g6.xlarge" and "no prices" in caplog.text
+
+
+def test_a_type_without_a_price_is_not_blamed_on_the_policy(fake, provider):
+    fake.unpriced = {"g6.xlarge"}
+    with pytest.raises(RentedError) as caught:
+        provider.launch(wanted(max_price_per_hour=5, options={"instance_type": "g6.xlarge"}))
+    assert caught.value.message == (
+        "A limit of the price cannot be kept: AWS's price list has no price for g6.xlarge in us-east-1. "
+        "Nothing was rented; leave 'max_price_per_hour' out, or take another type or region."
+    )
+    assert fake.calls("RunInstances") == []
 
 
 def test_prices_that_fail_otherwise_fail_the_launch(fake, provider):

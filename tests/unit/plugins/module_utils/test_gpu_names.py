@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names
 from ansible_collections.rented.gpu.plugins.module_utils._gpu_names import MODELS, normalise, same_size, sold_gb, usual_vram_mb
-from ansible_collections.rented.gpu.plugins.module_utils._providers.rehearsal import GPUS
+from ansible_collections.rented.gpu.plugins.module_utils._rehearsal.machines import GPUS
 
 # model -> spellings: Vast.ai, RunPod, Lambda, Paperspace, GCP, AWS, nvidia-smi
 SPELLINGS = {
@@ -360,3 +360,30 @@ def test_every_gpu_of_a_rehearsal_is_known():
 def test_the_models_that_are_known_are_written_as_we_write_them():
     assert [model for model in MODELS if normalise(model).model != model] == []
     assert {"RTX 4090", "A100", "H100", "L40S", "V100", "RTX 4070 Ti SUPER"} <= set(MODELS)
+
+
+@pytest.mark.parametrize(
+    ("asked", "got", "meant"),
+    [
+        ("RTX 4090", ("RTX 4090", None, 24564), True),
+        ("RTX 4090", ("RTX 4090 D", None, 24564), False),
+        ("foo", ("Foo", None, None), True),
+        ("", ("RTX 4090", None, 24564), False),
+        ("RTX 4090", (None, None, None), False),
+        ("H100", ("H100", "PCIe", 81559), True),
+        ("H100 SXM", ("H100", "SXM", 81559), True),
+        ("H100 SXM", ("H100", "PCIe", 81559), False),
+        ("A100 80GB", ("A100", "SXM", 81920), True),
+        ("A100 80GB", ("A100", "SXM", 40960), False),
+    ],
+)
+@pytest.mark.parametrize("silent", [{}, {"any_board": True, "any_size": True}])
+def test_whether_a_gpu_is_the_one_asked_for(asked, got, meant, silent):
+    assert _gpu_names.is_meant(_gpu_names.normalise(asked), _gpu_names.GpuName(*got), **silent) is meant
+
+
+def test_what_an_api_does_not_say_passes_only_where_it_never_says_it():
+    board, size = _gpu_names.normalise("H100 SXM"), _gpu_names.normalise("A100 80GB")
+    no_board, no_size = _gpu_names.GpuName("H100", None, 81559), _gpu_names.GpuName("A100", "SXM", None)
+    assert not _gpu_names.is_meant(board, no_board, any_size=True) and _gpu_names.is_meant(board, no_board, any_board=True)
+    assert not _gpu_names.is_meant(size, no_size, any_board=True) and _gpu_names.is_meant(size, no_size, any_size=True)

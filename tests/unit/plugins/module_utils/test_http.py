@@ -453,3 +453,32 @@ def test_pace():
     with pace:
         pass
     assert slept == [1.0, 0.25]
+
+
+# --- lists ---
+
+
+@pytest.mark.parametrize(("answer", "key"), [({"items": [1]}, "items"), ([1], None)])
+def test_the_list_of_an_answer(answer, key):
+    assert _http.list_in(answer, key, "Acme Cloud", "acme", "list the keys") == [1]
+
+
+@pytest.mark.parametrize(
+    ("answer", "key"), [({"items": None}, "items"), ({"items": {}}, "items"), ({}, "items"), (None, "items"), ([1], "items"), ({}, None)]
+)
+def test_an_answer_without_its_list_is_not_an_empty_one(answer, key):
+    with pytest.raises(ProviderUnavailable) as caught:
+        _http.list_in(answer, key, "Acme Cloud", "acme", "list the keys")
+    assert str(caught.value) == "Acme Cloud answered no list when asked to list the keys; its API may have changed."
+    assert caught.value.provider == "acme"
+
+
+@pytest.mark.parametrize(("row", "found"), [({"id": "i-1"}, "i-1"), ({"id": 7}, "7"), ({"id": " i-2 "}, "i-2")])
+def test_the_id_of_a_row(row, found):
+    assert _http.id_in(row, "Acme Cloud", "acme") == found
+
+
+@pytest.mark.parametrize("row", [None, "i-1", [], {}, {"id": None}, {"id": ""}, {"id": {}}, {"InstanceId": "i-1"}], ids=repr)
+def test_a_row_without_an_id_is_no_instance(row):
+    with pytest.raises(ProviderUnavailable, match="Acme Cloud listed something that is not an instance; its API may have changed"):
+        _http.id_in(row, "Acme Cloud", "acme")

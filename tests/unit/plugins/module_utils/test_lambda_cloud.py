@@ -410,6 +410,7 @@ def test_a_file_system_decides_the_region(fake, provider):
         ({"file_systems": ["data"]}, {"gpu": "H100", "gpu_count": 8}, "only in us-east-1, and the file systems are in us-west-1"),
         ({}, {"image": "lambda-stack-2204"}, "no image family and no image id 'lambda-stack-2204'. Did you mean 'lambda-stack-22-04'?"),
         ({"instance_type": "gpu_1x_a11"}, {}, "has no instance type 'gpu_1x_a11'. Did you mean 'gpu_1x_a10'?"),
+        ({"instance_type": 7}, {"gpu": None}, "has no instance type '7'. Known: "),
         ({"instance_type": "gpu_1x_a10"}, {"gpu": "H100"}, "no instance type with gpu_1x_a10 with H100"),
         ({"ssh_key_name": "labtop"}, {}, "has no SSH key 'labtop'. Did you mean 'laptop'?"),
         ({}, {"gpu": "RTX 4090"}, r"no instance type with 1× RTX 4090. It has .*1× A10,.*8× V100"),
@@ -556,7 +557,10 @@ def test_a_billing_address_that_is_refused(fake, provider):
     assert not isinstance(caught.value, AuthenticationError)
 
 
-@pytest.mark.parametrize(("broken", "words"), [(False, "They were destroyed again"), (True, "Created, billed, and not destroyed: ")])
+@pytest.mark.parametrize(
+    ("broken", "words"),
+    [(False, "What this had created was destroyed again: "), (True, "What this had created could not be destroyed and may be billed: ")],
+)
 def test_more_than_was_asked_for_is_destroyed_again(fake, provider, broken, words):
     fake.rows.update({identity(number): row(number) for number in (7, 8)})
     fake.fault("launch", "answer", status=200, body={"data": {"instance_ids": [identity(7), identity(8)]}})

@@ -147,7 +147,7 @@ def test_a_page_that_fails_fails_the_list(fake, provider, fault):
 @pytest.mark.parametrize("items", [[None], ["ps1"], [{"name": "x"}], [{"id": None}], [{"id": ""}]])
 def test_what_is_no_machine_fails_the_list(fake, provider, items):
     fake.fault("list", "answer", status=200, body={"hasMore": False, "items": items})
-    with pytest.raises(ProviderUnavailable, match=r"in an unknown form|something that is not a machine"):
+    with pytest.raises(ProviderUnavailable, match=r"in an unknown form|something that is not an instance"):
         provider.list_instances()
 
 
@@ -683,7 +683,7 @@ def test_what_does_not_exist_is_found_out_before_renting(empty, arguments, error
         ({"disk_gb": 16001}, RentedError, "up to 16000 GB; 16001 were asked for"),
         ({"disk_gb": 0}, RentedError, "up to 16000 GB"),
         ({"ssh_public_key": "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n"}, RentedError, "must be one public key"),
-        ({"interruptible": True}, Unsupported, "no interruptible machines"),
+        ({"interruptible": True}, Unsupported, "rents nothing interruptible"),
         ({"bid_per_hour": 0.5}, Unsupported, "takes no bids"),
         ({"max_price_per_hour": 2.0}, Unsupported, "limit of the price cannot be kept.*no prices.*paperspace.com/pricing"),
     ],
@@ -743,7 +743,9 @@ def test_a_script_that_cannot_be_stored_rents_nothing(empty, fault):
 
 def test_what_will_not_come_up_is_destroyed_again(empty):
     empty.fault("create", "event-error")
-    with pytest.raises(PartlyCreated, match=r"No host has room.* machine ps900002 that this had created was destroyed again") as caught:
+    with pytest.raises(
+        PartlyCreated, match=r"No host has room for this machine\. What this had created was destroyed again: ps900002\."
+    ) as caught:
         provider_of(empty).launch(ask_for(ssh_public_key=PUBLIC_KEY))
     assert caught.value.instance_id == "ps900002" and empty.rows == {} and empty.scripts == {}
 
@@ -751,7 +753,7 @@ def test_what_will_not_come_up_is_destroyed_again(empty):
 def test_what_cannot_be_destroyed_again_is_named(empty):
     empty.fault("create", "event-error")
     empty.fault("destroy", "500", times=-1)
-    with pytest.raises(PartlyCreated, match="ps900001 was created and may be billed; it could not be destroyed") as caught:
+    with pytest.raises(PartlyCreated, match=r"could not be destroyed and may be billed: ps900001 .*Destroy it now") as caught:
         provider_of(empty).launch(ask_for())
     assert caught.value.instance_id in empty.rows
 

@@ -19,7 +19,7 @@ from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names
 from ansible_collections.rented.gpu.plugins.module_utils._errors import MissingCredentials, MissingLibrary, ProviderUnavailable, RentedError
 from ansible_collections.rented.gpu.plugins.module_utils._models import LaunchRequest, Wish
 from ansible_collections.rented.gpu.plugins.module_utils._providers import rehearsal
-from ansible_collections.rented.gpu.plugins.module_utils._rehearsal import engine, images, tools
+from ansible_collections.rented.gpu.plugins.module_utils._rehearsal import engine, images, launching, machines, tools
 
 FIXTURES = pathlib.Path(__file__).resolve().parents[3] / "fixtures" / "rehearsal"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ7dTIKiiPvUrBZ5UqNcXRrsNrH1mLTMdcuFxCPPpVHo test"
@@ -112,8 +112,8 @@ def test_nothing_is_an_empty_list():
 
 @pytest.mark.parametrize("label", ["a", "a, b=c", "{{ x }}", "ü", "100%41", "a_20b", "-", "a\nb"])
 def test_any_label_survives_as_name_and_as_label_value(label):
-    name = rehearsal.container_name("12ab34cd", label)
-    assert rehearsal._tag_and_label(name) == ("12ab34cd", label)
+    name = machines.container_name("12ab34cd", label)
+    assert machines.tag_and_label(name) == ("12ab34cd", label)
     assert all(character.isalnum() or character in "_.-" for character in name)
     assert engine.unquote(engine.quote(label)) == label
     assert not set(engine.quote(label)) & set(",=\n")
@@ -122,19 +122,19 @@ def test_any_label_survives_as_name_and_as_label_value(label):
 @pytest.mark.parametrize("label", ["", "x" * 121, "ü" * 21])
 def test_a_label_that_no_container_can_carry(label):
     with pytest.raises(RentedError, match="1 to 120 characters"):
-        rehearsal.container_name("12ab34cd", label)
+        machines.container_name("12ab34cd", label)
 
 
 # --- requests --------------------------------------------------------------------------------------------------------
 
 
 def test_prices_are_stated_and_limits_kept():
-    assert rehearsal.plan(LaunchRequest(name="x"))["price"] == pytest.approx(0.37)
-    assert rehearsal.plan(LaunchRequest(name="x", gpu_count=2, options={"kind": "vm"}))["price"] == pytest.approx(1.55)
-    assert rehearsal.plan(LaunchRequest(name="x", gpu="none"))["price"] == pytest.approx(0.02)
-    assert rehearsal.plan(LaunchRequest(name="x", interruptible=True))["price"] == pytest.approx(0.185)
+    assert launching.plan(LaunchRequest(name="x"))["price"] == pytest.approx(0.37)
+    assert launching.plan(LaunchRequest(name="x", gpu_count=2, options={"kind": "vm"}))["price"] == pytest.approx(1.55)
+    assert launching.plan(LaunchRequest(name="x", gpu="none"))["price"] == pytest.approx(0.02)
+    assert launching.plan(LaunchRequest(name="x", interruptible=True))["price"] == pytest.approx(0.185)
     with pytest.raises(RentedError, match=r"0\.37 USD/h, above the limit of 0\.30"):
-        rehearsal.plan(LaunchRequest(name="x", max_price_per_hour=0.3))
+        launching.plan(LaunchRequest(name="x", max_price_per_hour=0.3))
 
 
 @pytest.mark.parametrize(
@@ -149,19 +149,19 @@ def test_prices_are_stated_and_limits_kept():
     ],
 )
 def test_gpu_names(asked, name):
-    assert rehearsal.find_gpu(asked) == name
+    assert launching.find_gpu(asked) == name
 
 
 def test_every_simulated_gpu_has_a_name_that_the_shared_table_knows():
-    for name, facts in rehearsal.GPUS.items():
+    for name, facts in machines.GPUS.items():
         assert _gpu_names.KNOWN.match(_gpu_names.normalise(name, facts[0]).model), name
-        assert rehearsal.find_gpu(name) == name
+        assert launching.find_gpu(name) == name
 
 
 @pytest.mark.parametrize(
     ("request_", "words"),
     [
-        (LaunchRequest(name="x", options={"ssh_dely": 1}), "no option 'ssh_dely'. Did you mean 'ssh_delay'?"),
+        (LaunchRequest(name="x", options={"ssh_dely": 1}), "Rehearsal takes no launch option 'ssh_dely'. Did you mean 'ssh_delay'?"),
         (LaunchRequest(name="x", options={"ssh_delay": "soon"}), "whole number"),
         (LaunchRequest(name="x", options={"vanish_after": -1}), "0 or more"),
         (LaunchRequest(name="x", options={"refuse_key": "maybe"}), "true or false"),
@@ -178,44 +178,44 @@ def test_every_simulated_gpu_has_a_name_that_the_shared_table_knows():
 )
 def test_wrong_requests(request_, words):
     with pytest.raises(RentedError) as caught:
-        rehearsal.plan(request_)
+        launching.plan(request_)
     assert words in caught.value.message
 
 
 def test_the_login_user_is_that_of_the_kind_or_the_one_that_was_asked():
-    assert rehearsal.plan(LaunchRequest(name="x"))["user"] == "root"
-    assert rehearsal.plan(LaunchRequest(name="x", options={"kind": "vm"}))["user"] == "ubuntu"
-    assert rehearsal.plan(LaunchRequest(name="x", options={"kind": "vm", "user": "ec2-user"}))["user"] == "ec2-user"
+    assert launching.plan(LaunchRequest(name="x"))["user"] == "root"
+    assert launching.plan(LaunchRequest(name="x", options={"kind": "vm"}))["user"] == "ubuntu"
+    assert launching.plan(LaunchRequest(name="x", options={"kind": "vm", "user": "ec2-user"}))["user"] == "ec2-user"
     labels = {"gpu.rented.account": "a", "gpu.rented.kind": "vm", "gpu.rented.login": "ec2-user"}
     box = {"id": "1" * 64, "name": "x", "state": "running", "labels": labels, "port": 1, "started": None}
     assert rehearsal.instance(box).ssh_user == "ec2-user"
 
 
 def test_no_python_is_an_image():
-    assert rehearsal.plan(LaunchRequest(name="x", options={"no_python": True}))["image"] == "debian-12-no-python"
-    assert rehearsal.plan(LaunchRequest(name="x", image="debian-13", options={"no_python": "yes"}))["image"] == "debian-13-no-python"
+    assert launching.plan(LaunchRequest(name="x", options={"no_python": True}))["image"] == "debian-12-no-python"
+    assert launching.plan(LaunchRequest(name="x", image="debian-13", options={"no_python": "yes"}))["image"] == "debian-13-no-python"
 
 
 def test_keys(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     with pytest.raises(MissingCredentials, match="ssh-keygen -t ed25519"):
-        rehearsal.find_public_key()
+        launching.find_public_key()
     (tmp_path / ".ssh").mkdir()
     (tmp_path / ".ssh" / "work.pub").write_text(KEY + "\n")
-    assert rehearsal.find_public_key() == KEY
+    assert launching.find_public_key() == KEY
     (tmp_path / ".ssh" / "id_ed25519.pub").write_text(KEY + " usual\n")
-    assert rehearsal.find_public_key() == KEY + " usual"
+    assert launching.find_public_key() == KEY + " usual"
     private = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAA\n-----END OPENSSH PRIVATE KEY-----\n"
     with pytest.raises(MissingCredentials, match=r"give the \.pub file") as caught:
-        rehearsal.check_public_key(private, "The key")
+        launching.check_public_key(private, "The key")
     assert "b3Blb" not in caught.value.message
     with pytest.raises(MissingCredentials):
-        rehearsal.check_public_key(KEY + "\n" + KEY, "The key")
+        launching.check_public_key(KEY + "\n" + KEY, "The key")
 
 
 def test_the_page_names_every_option_and_image():
     page = (FIXTURES.parents[2] / "docs" / "providers" / "rehearsal.md").read_text(encoding="utf-8")
-    assert [name for name in rehearsal.LAUNCH_OPTIONS if "`%s`" % name not in page] == []
+    assert [name for name in launching.LAUNCH_OPTIONS if "`%s`" % name not in page] == []
     assert [name for name in images.VARIANTS if name and "`-%s`" % name not in page] == []
     assert [name for name in images.SUITES if "`%s`" % name not in page] == []
 
@@ -425,7 +425,7 @@ def test_broken_driver(smi):
 
 def test_every_simulated_gpu_is_offered_and_says_that_it_is_one():
     offers = rehearsal.RehearsalProvider(account="class").list_offers(Wish(gpu_count=2))
-    assert len(offers) == len({entry.id for entry in offers}) == 2 * len(rehearsal.GPUS)
+    assert len(offers) == len({entry.id for entry in offers}) == 2 * len(machines.GPUS)
     assert all(entry.gpu_name_raw.endswith(" (simulated)") and entry.gpu_count == 2 for entry in offers)
     assert {(entry.region, entry.trust, entry.account, entry.interruptible) for entry in offers} == {("local", "own", "class", False)}
     box = next(entry for entry in offers if entry.id == "vm-nvidia-a10-2")
@@ -435,7 +435,7 @@ def test_every_simulated_gpu_is_offered_and_says_that_it_is_one():
 def test_offers_interruptible_or_not():
     provider = rehearsal.RehearsalProvider()
     either = provider.list_offers(Wish(interruptible=None))
-    assert len(either) == 2 * len(provider.list_offers(Wish(interruptible=True))) == 4 * len(rehearsal.GPUS)
+    assert len(either) == 2 * len(provider.list_offers(Wish(interruptible=True))) == 4 * len(machines.GPUS)
     assert provider.list_offers(Wish(gpu_count=17)) == []
 
 
@@ -443,4 +443,4 @@ def test_offers_interruptible_or_not():
 def test_a_box_costs_what_its_offer_says(interruptible):
     for entry in rehearsal.RehearsalProvider().list_offers(Wish(gpu_count=3, interruptible=interruptible)):
         request = LaunchRequest(name="x", gpu=entry.gpu_name_raw, gpu_count=3, interruptible=interruptible, options=entry.options)
-        assert rehearsal.plan(request)["price"] == pytest.approx(entry.price_per_hour)
+        assert launching.plan(request)["price"] == pytest.approx(entry.price_per_hour)

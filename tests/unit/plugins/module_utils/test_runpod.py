@@ -149,8 +149,8 @@ def test_passing_trouble_is_waited_out(fake, provider, fault, details, waits):
         ("html-200", ProviderUnavailable, "answered a web page instead of its API"),
         ("text-200", ProviderUnavailable, "something that is not JSON"),
         ("410", ProviderUnavailable, "has retired the address .*newer release"),
-        ("no-list", ProviderUnavailable, "unknown form when asked to list"),
-        ("null", ProviderUnavailable, "unknown form when asked to list"),
+        ("no-list", ProviderUnavailable, "answered no list when asked to list the instances"),
+        ("null", ProviderUnavailable, "answered no list when asked to list the instances"),
         ("cursor", ProviderUnavailable, "has no end"),
         ("lost-cursor", ProviderUnavailable, "goes on, but not where"),
         ("401", AuthenticationError, "refused the API key"),
@@ -176,7 +176,7 @@ def test_half_of_the_pages_failing_fails_the_list(fake, provider, fault):
 @pytest.mark.parametrize("item", [None, "pod", 7, {}, {"id": None}, {"id": ""}, {"id": {}}])
 def test_what_is_no_pod_fails_the_list(fake, provider, item):
     fake.fault("list", "answer", status=200, body={"pods": [row(1), item]})
-    with pytest.raises(ProviderUnavailable, match="something that is not a pod"):
+    with pytest.raises(ProviderUnavailable, match="something that is not an instance"):
         provider.list_instances()
 
 
@@ -689,7 +689,7 @@ def test_nothing_dearer_is_rented(fake, provider):
 def test_a_pod_that_costs_more_than_the_catalogue_said_is_destroyed_again(fake, provider):
     fake.discount = 1.5
     with pytest.raises(
-        PartlyCreated, match=r"costs 0.8850 USD/h, above the limit of 0.7000. The pod new00001 was destroyed again"
+        PartlyCreated, match=r"costs 0.8850 USD/h, above the limit of 0.7000. What this had created was destroyed again: new00001."
     ) as caught:
         provider.launch(LaunchRequest(name="hw", gpu="RTX 4090", max_price_per_hour=0.7))
     assert caught.value.instance_id == "new00001" and len(fake.rows) == 7
@@ -697,10 +697,10 @@ def test_a_pod_that_costs_more_than_the_catalogue_said_is_destroyed_again(fake, 
 
 def test_a_pod_in_the_wrong_place_is_destroyed_again_and_one_that_cannot_be_is_named(fake, provider):
     fake.elsewhere = "AP-JP-1"
-    with pytest.raises(PartlyCreated, match=r"placed in AP-JP-1 instead of US-KS-2. The pod new00001 was destroyed again"):
+    with pytest.raises(PartlyCreated, match=r"placed in AP-JP-1 instead of US-KS-2. What this had created was destroyed again: new00001."):
         provider.launch(LaunchRequest(name="hw", gpu="RTX 4090", region="US"))
     fake.fault("destroy", "500", times=-1)
-    with pytest.raises(PartlyCreated, match=r"The pod new00002 is billed, and could not be destroyed .*destroy it now") as caught:
+    with pytest.raises(PartlyCreated, match=r"could not be destroyed and may be billed: new00002 \(.*\)\. Destroy it now") as caught:
         provider.launch(LaunchRequest(name="hw", gpu="RTX 4090", region="US"))
     assert caught.value.instance_id == "new00002" and "new00002" in fake.rows
 
@@ -782,9 +782,15 @@ def test_a_launch_that_cannot_be_meant_asks_nobody(fake, provider, arguments, wo
     assert fake.requests == []
 
 
-@pytest.mark.parametrize("arguments", [{"interruptible": True}, {"bid_per_hour": 0.2}])
-def test_nothing_interruptible(fake, provider, arguments):
-    with pytest.raises(Unsupported, match="RunPod rents nothing interruptible through its API, and takes no bids"):
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"interruptible": True}, "RunPod rents nothing interruptible. Leave 'interruptible' out"),
+        ({"bid_per_hour": 0.2}, "RunPod takes no bids. Leave 'bid_per_hour' out"),
+    ],
+)
+def test_nothing_interruptible(fake, provider, arguments, words):
+    with pytest.raises(Unsupported, match=words):
         provider.launch(LaunchRequest(name="hw", gpu="RTX 4090", **arguments))
     assert fake.requests == []
 

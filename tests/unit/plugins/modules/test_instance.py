@@ -146,7 +146,7 @@ MISTAKES = [
     ({"endpoint": "console.vast.ai"}, "The endpoint 'console.vast.ai' does not begin with https://."),
     ({"account_options": {"region": "x"}}, "An account of Vast.ai has no option 'region'. It has none."),
     ({"options": {"imag": "x"}}, "Vast.ai takes no launch option 'imag'."),
-    ({"bid_per_hour": 0.2}, "'bid_per_hour' is for what is rented interruptibly: say 'interruptible: true' too."),
+    ({"bid_per_hour": 0.2}, "'bid_per_hour' is for what is rented interruptibly: say 'interruptible: true' too, or leave it out."),
     ({"name": "other", "bid_per_hour": 0.2}, "The instance 'other' (1) at Vast.ai was not rented by a bid"),
     ({"options": {"onstart": "x"}}, "Vast.ai takes no launch option 'onstart'."),
     ({"name": "hw "}, "A name has at least one character and no blanks at its ends."),
