@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import re
 
-from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names
+from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names, _regions
 from ansible_collections.rented.gpu.plugins.module_utils._models import OFFER_FIELDS, Offer, Wish
 from ansible_collections.rented.gpu.plugins.module_utils._providers._base import Provider
 
@@ -38,6 +38,7 @@ COUNTRIES = {
     "AU": "Australia",
     "BE": "Belgium",
     "BG": "Bulgaria",
+    "BH": "Bahrain",
     "BR": "Brazil",
     "CA": "Canada",
     "CH": "Switzerland",
@@ -55,6 +56,7 @@ COUNTRIES = {
     "HK": "Hong Kong",
     "HR": "Croatia",
     "HU": "Hungary",
+    "ID": "Indonesia",
     "IE": "Ireland",
     "IL": "Israel",
     "IN": "India",
@@ -71,8 +73,10 @@ COUNTRIES = {
     "NZ": "New Zealand",
     "PL": "Poland",
     "PT": "Portugal",
+    "QA": "Qatar",
     "RO": "Romania",
     "RS": "Serbia",
+    "SA": "Saudi Arabia",
     "SE": "Sweden",
     "SG": "Singapore",
     "SI": "Slovenia",
@@ -170,6 +174,7 @@ def is_in(region: str | None, place: str) -> bool:
     """Whether a region is in a place: a country's code or name, or a part of the region's own name; case does not matter.
 
     "US" is "California, US", "Texas, United States" and "us-east-1", but not "australia-southeast1"; "CA" is Canada, and never "us-ca-2".
+    Of regions of AWS and Google Cloud the country is known too: "IE" is "eu-west-1".
     """
     if not region:
         return False
@@ -177,6 +182,9 @@ def is_in(region: str | None, place: str) -> bool:
     code = {"uk": "gb"}.get(wanted, wanted if len(wanted) == 2 else CODES.get(wanted))
     if code is None:
         return wanted in here
+    known = _regions.country(here)
+    if known and code.upper() in COUNTRIES:
+        return code.upper() == known
     last = here.rpartition(",")[2].strip()
     words = re.split(r"[^a-z0-9]+", here)
     if "," in here and len(last) == 2:  # "San Jose, CA, US": the country is the last
