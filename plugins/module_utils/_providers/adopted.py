@@ -59,12 +59,13 @@ class AdoptedProvider(Provider, CanLabel):
         return [instance(lease, self.account) for lease in leases]
 
     def set_label(self, instance_id: str, label: str) -> None:
-        leases = _leases.read_all(self.NAME)
-        found = next((lease for lease in leases if lease.id == str(instance_id)), None)
-        if found is None:
-            raise NotFound("No adopted host has the id %s." % instance_id, self.NAME)
-        check_label(label, found, leases)
-        _leases.save(dataclasses.replace(found, label=label))
+        with _leases.locked():
+            leases = _leases.read_all(self.NAME)
+            found = next((lease for lease in leases if lease.id == str(instance_id)), None)
+            if found is None:
+                raise NotFound("No adopted host has the id %s." % instance_id, self.NAME)
+            check_label(label, found, leases)
+            _leases.save(dataclasses.replace(found, label=label))
 
 
 def instance(lease: Lease, account: str) -> Instance:

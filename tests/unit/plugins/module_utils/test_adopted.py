@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
+import threading
 
 import pytest
 
@@ -114,6 +115,18 @@ def test_names():
             AdoptedProvider().set_label("other", wrong)
     with pytest.raises(NotFound, match="No adopted host has the id nobody"):
         AdoptedProvider().set_label("nobody", "x")
+
+
+def test_a_new_name_waits_for_who_is_writing_and_is_given_to_what_is_there_then():
+    _leases.save(LEASE)
+    with _leases.locked():
+        renaming = threading.Thread(target=AdoptedProvider().set_label, args=(LEASE.id, "new"))
+        renaming.start()
+        renaming.join(0.3)
+        assert renaming.is_alive()
+        _leases.save(dataclasses.replace(LEASE, note="x"))
+    renaming.join(10)
+    assert _leases.read_all() == [dataclasses.replace(LEASE, label="new", note="x")]
 
 
 @pytest.mark.parametrize(
