@@ -12,7 +12,7 @@ import json
 import re
 
 from ansible_collections.rented.gpu.plugins.module_utils import _leases, _ssh_command, _state, _values
-from ansible_collections.rented.gpu.plugins.module_utils._errors import NotFound, RentedError, nearest
+from ansible_collections.rented.gpu.plugins.module_utils._errors import Ambiguous, NotFound, RentedError, nearest
 from ansible_collections.rented.gpu.plugins.module_utils._leases import Lease
 from ansible_collections.rented.gpu.plugins.module_utils._providers import adopted
 from ansible_collections.rented.gpu.plugins.modules.adopt import ARGUMENT_SPEC as SPEC
@@ -29,6 +29,7 @@ RUNPOD_PROXY = (
     "ssh.runpod.io is RunPod's proxy: it opens terminals and runs no commands, so no playbook works over it. "
     "Paste the other command of the page, 'SSH over exposed TCP'."
 )
+_MOVED = " Or give its id beside 'ssh' when it is that host with a new address."
 
 
 class ActionModule(RoleAction):
@@ -82,15 +83,44 @@ class ActionModule(RoleAction):
 
     @staticmethod
     def _find(arguments, command, leases):
-        """The lease that is meant, or None. Raises `NotFound` where a host was named that should be there."""
-        if command:
-            return next((lease for lease in leases if adopted.same_address(lease, command.host, command.port, command.jump)), None)
+        """The lease that is meant, or None. Raises `NotFound` where a host was named that should be there.
+
+        With an id, a command says where that host is now; without one, the address is what a host is known by, and a name is given to it.
+        """
+        there = next((lease for lease in leases if command and _is_at(lease, command)), None)
+        if command and not arguments["id"]:
+            return there
         key = "id" if arguments["id"] else "name"
         found = next((lease for lease in leases if (lease.id if key == "id" else lease.label) == arguments[key]), None)
-        if found is None and arguments["state"] == "present":
+        if found is None:
             known = ", ".join("%s (id %s)" % (lease.label, lease.id) if lease.label else lease.id for lease in leases) or "none"
-            raise NotFound("No adopted host has the %s '%s'; adopted are: %s. To adopt one, give adopt_ssh." % (key, arguments[key], known))
+            advice = "Leave the id out to adopt another host." if command else "To adopt one, give adopt_ssh."
+            raise NotFound("No adopted host has the %s '%s'; adopted are: %s. %s" % (key, arguments[key], known, advice))
+        if there not in (None, found):
+            raise RentedError(
+                "The address of 'ssh' is that of the adopted host %s, and the id is '%s'. Nothing was changed; leave one of them out."
+                % (_named(there), found.id)
+            )
         return found
+
+    @staticmethod
+    def _find_all(arguments, command, leases):
+        """The lease that everything which is given means; None where nothing of it means any. Raises `RentedError` where it disagrees."""
+        tests = {
+            "ssh": lambda lease: _is_at(lease, command),
+            "name": lambda lease: lease.label == arguments["name"],
+            "id": lambda lease: lease.id == arguments["id"],
+        }
+        given = [name for name in tests if arguments[name]]
+        meant = [[lease for lease in leases if tests[name](lease)] for name in given]
+        some = [lease for lease in leases if any(lease in part for part in meant)]
+        every = [lease for lease in some if all(lease in part for part in meant)]
+        if some and not every:
+            raise RentedError(
+                "%s do not mean the same host, and nothing was forgotten: some of it is %s. Give one of them alone."
+                % (" and ".join("'%s'" % name for name in given), " or ".join(map(_named, some)))
+            )
+        return every[0] if every else None
 
     # --- present -------------------------------------------------------------------------------------------------
 
@@ -170,20 +200,26 @@ class ActionModule(RoleAction):
             self.warnings.extend(command.warnings)
             if command.host.lower() == "ssh.runpod.io":
                 self.warnings.append(RUNPOD_PROXY)
-            changes.update(
-                ssh_host=command.host,
-                ssh_port=command.port,
-                ssh_user=command.user,
-                ssh_jump=command.jump,
-                ssh_forwards=[list(pair) for pair in command.forwards],
-            )
+            changes.update(ssh_host=command.host, ssh_jump=command.jump)
+            if command.user:
+                changes["ssh_user"] = command.user
+            if command.forwards:
+                changes["ssh_forwards"] = [list(pair) for pair in command.forwards]
         return changes
 
     @staticmethod
     def _lease(command, changes, found, leases):
         """The lease as it shall be: what was known, changed by what is given."""
         if "label" in changes:
-            adopted.check_label(changes["label"], found, leases)
+            try:
+                adopted.check_label(changes["label"], found, leases)
+            except Ambiguous as error:
+                if found is not None:
+                    raise
+                raise Ambiguous(error.message + _MOVED)
+        # No port is port 22 or what ~/.ssh/config says: at another address that of the old one means nothing.
+        if command and (command.port is not None or found is None or not _is_at(found, command)):
+            changes = dict(changes, ssh_port=command.port)
         if found is not None:
             return dataclasses.replace(found, **changes)
         return Lease(
@@ -205,7 +241,7 @@ class ActionModule(RoleAction):
     # --- absent --------------------------------------------------------------------------------------------------
 
     def _absent(self, arguments, command):
-        found = self._find(arguments, command, _leases.read_all(PROVIDER))
+        found = self._find_all(arguments, command, _leases.read_all(PROVIDER))
         if found is not None and not self.check_mode:
             found = self._forget(arguments, command)
         if found is None:
@@ -221,7 +257,7 @@ class ActionModule(RoleAction):
     def _forget(self, arguments, command):
         """What was forgotten; None where somebody else has done it."""
         with _leases.locked():
-            found = self._find(arguments, command, _leases.read_all(PROVIDER))
+            found = self._find_all(arguments, command, _leases.read_all(PROVIDER))
             if found is None:
                 return None
             instance = adopted.instance(found, PROVIDER)
@@ -232,6 +268,14 @@ class ActionModule(RoleAction):
             "%s is forgotten here. It goes on running, and costing, until it is ended at its owner's web page." % default_name(instance)
         )
         return found
+
+
+def _is_at(lease, command):
+    return adopted.same_address(lease, command.host, command.port, command.jump)
+
+
+def _named(lease):
+    return "%s (called '%s')" % (lease.id, lease.label) if lease.label else lease.id
 
 
 def _difference(before, after):

@@ -159,3 +159,66 @@ def test_two_hosts_of_one_address_behind_two_jump_hosts_are_two(user, silent):
     found = user.leases()
     assert set(found) == {"192.0.2.5", "192.0.2.5-2"} and {lease["note"] for lease in found.values()} == {"a", "b"}
     assert early is None and all(lease["ssh_jump"].startswith(lease["note"] + "@") for lease in found.values())
+
+
+# --- what is not given stays -------------------------------------------------------------------------------------------
+
+
+def test_the_same_address_again_keeps_what_is_not_given(user):
+    user.adopt(ssh="ssh -p 22 ada@192.0.2.1 -L 8080:localhost:8080", name="homework", gpu="RTX 4090", note="mine")
+    before = user.lease()
+    assert "changed=0" in user.adopt(ssh="192.0.2.1")
+    assert "changed=1" in user.adopt(ssh="192.0.2.1:22", price_per_hour=0.5)
+    assert user.lease() == {**before, "price_per_hour": 0.5}
+    user.adopt(ssh="ssh root@192.0.2.1 -D 1080")
+    changed = {"ssh_user": "root", "ssh_forwards": [["dynamic", "1080"]], "price_per_hour": 0.5}
+    assert user.lease() == {**before, **changed}
+
+
+# --- the address and the id ----------------------------------------------------------------------------------------------
+
+
+def test_an_id_and_a_command_move_the_host(user):
+    """A new port after a restart: the same host of the inventory, with its pinned key, and no second lease."""
+    user.adopt(ssh="ssh -p 22 ada@192.0.2.1 -L 8080:localhost:8080", name="homework", gpu="RTX 4090")
+    before = user.lease()
+    said = user.adopt(ssh="192.0.2.1:2222", id="192.0.2.1-22")
+    assert "adopted-192.0.2.1-22 is adopted" in said and "changed=1" in said
+    assert user.lease() == {**before, "ssh_port": 2222}
+    assert "changed=0" in user.adopt(ssh="192.0.2.1:2222", id="192.0.2.1-22")
+    user.adopt(ssh="ssh -J jump root@192.0.2.9", id="192.0.2.1-22", name="moved")
+    changed = {"ssh_host": "192.0.2.9", "ssh_port": None, "ssh_user": "root", "ssh_jump": "jump", "label": "moved"}
+    assert user.lease() == {**before, **changed}
+
+
+def test_the_old_address_of_a_host_that_moved_is_free_for_another(user):
+    user.adopt(ssh="192.0.2.1")
+    user.adopt(ssh="192.0.2.9", id="192.0.2.1")
+    user.adopt(ssh="192.0.2.1")
+    assert {lease["id"]: lease["ssh_host"] for lease in user.leases().values()} == {"192.0.2.1": "192.0.2.9", "192.0.2.1-2": "192.0.2.1"}
+
+
+def test_what_contradicts_itself_is_refused(user):
+    user.adopt(ssh="192.0.2.1", name="one")
+    user.adopt(ssh="192.0.2.2", name="two")
+    said = user.refused(ssh="192.0.2.1", id="192.0.2.2")
+    assert "The address of 'ssh' is that of the adopted host 192.0.2.1 (called 'one'), and the id is '192.0.2.2'" in said
+    said = user.refused(ssh="192.0.2.3", id="three")
+    assert "No adopted host has the id 'three'; adopted are: one (id 192.0.2.1), two (id 192.0.2.2)" in said
+    said = user.refused(ssh="192.0.2.3", name="two")
+    assert "already called 'two' (id 192.0.2.2)" in said and "give its id beside 'ssh' when it is that host with a new address" in said
+    for given in (
+        {"ssh": "192.0.2.1", "name": "two"},
+        {"ssh": "192.0.2.1", "name": "nobody"},
+        {"ssh": "192.0.2.3", "name": "one"},
+        {"ssh": "192.0.2.3", "id": "192.0.2.1"},
+        {"id": "192.0.2.1", "name": "two"},
+        {"id": "nobody", "name": "one"},
+        {"ssh": "192.0.2.1", "id": "192.0.2.1", "name": "two"},
+    ):
+        said = user.refused(state="absent", **given)
+        assert "do not mean the same host, and nothing was forgotten" in said, given
+        assert "192.0.2.1 (called 'one')" in said or "192.0.2.2 (called 'two')" in said
+    assert "changed=0" in user.adopt(state="absent", ssh="192.0.2.3", name="nobody", id="none")
+    assert "changed=1" in user.adopt(state="absent", ssh="192.0.2.1", name="one", id="192.0.2.1")
+    assert list(user.leases()) == ["192.0.2.2"]
