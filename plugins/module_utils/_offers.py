@@ -18,6 +18,7 @@ from ansible_collections.rented.gpu.plugins.module_utils._providers._base import
 
 IMAGE_GB = 6.0  # a container image with CUDA and torch has 4 to 10 GB on the wire
 VM_BOOT_HOURS = 5 / 60  # from the request to the first login; a figure of ours, VMs usually take two to five minutes
+LEAST_MBPS = 0.001  # a link said to be slower was not measured
 SECONDS_PER_GB = 8000.0  # at one Mbit/s: 10^9 bytes are 8000 Mbit
 DIGITS = 4
 
@@ -237,7 +238,7 @@ def _boot_hours(offer: Offer, image_gb: float) -> float | None:
 def _transfer_hours(gigabytes: float, mbps: float | None) -> float | None:
     if not gigabytes:
         return 0.0
-    return gigabytes * SECONDS_PER_GB / mbps / 3600 if mbps and mbps > 0 else None
+    return gigabytes * SECONDS_PER_GB / mbps / 3600 if mbps and mbps >= LEAST_MBPS else None
 
 
 def _times(price: float | None, amount: float) -> float | None:

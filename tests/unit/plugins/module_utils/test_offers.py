@@ -238,6 +238,12 @@ def totals(ranked):
     return [price.total_usd for _offer, price in ranked]
 
 
+def test_a_link_without_a_speed_is_not_known():
+    """A figure next to nothing would make hours without end, and of them times nothing no number at all."""
+    price = _offers.cost(offer(inet_down_mbps=2.3e-311, inet_up_mbps=0.0), Wish(data_gb=1.0, results_gb=1.0))
+    assert price.unknown[:3] == (_offers.NO_BOOT, _offers.NO_DATA_TIME, _offers.NO_RESULTS_TIME) and price.billed_hours == 1.0
+
+
 @unhurried
 @given(some_offers, wishes, st.randoms(use_true_random=False))
 def test_the_order_of_the_offers_does_not_matter(offers, wish, random):
