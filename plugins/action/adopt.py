@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import json
 import re
 
-from ansible_collections.rented.gpu.plugins.module_utils import _leases, _ssh_command, _values
-from ansible_collections.rented.gpu.plugins.module_utils._errors import NotFound, RentedError, nearest
+from ansible_collections.rented.gpu.plugins.module_utils import _leases, _ssh_command, _state, _values
+from ansible_collections.rented.gpu.plugins.module_utils._errors import Ambiguous, NotFound, RentedError, nearest
 from ansible_collections.rented.gpu.plugins.module_utils._leases import Lease
 from ansible_collections.rented.gpu.plugins.module_utils._providers import adopted
 from ansible_collections.rented.gpu.plugins.modules.adopt import ARGUMENT_SPEC as SPEC
@@ -28,6 +29,7 @@ RUNPOD_PROXY = (
     "ssh.runpod.io is RunPod's proxy: it opens terminals and runs no commands, so no playbook works over it. "
     "Paste the other command of the page, 'SSH over exposed TCP'."
 )
+_MOVED = " Or give its id beside 'ssh' when it is that host with a new address."
 
 
 class ActionModule(RoleAction):
@@ -39,10 +41,8 @@ class ActionModule(RoleAction):
         self.warnings = []
         try:
             self._check(arguments)
-            leases = _leases.read_all(PROVIDER)
             command = _ssh_command.parse(arguments["ssh"]) if arguments["ssh"] else None
-            found = self._find(arguments, command, leases)
-            result = self._absent(arguments, found) if arguments["state"] == "absent" else self._present(arguments, command, found, leases)
+            result = self._absent(arguments, command) if arguments["state"] == "absent" else self._present(arguments, command)
         except RentedError as error:
             raise Failure(error.message) from None
         if self.warnings:
@@ -83,69 +83,143 @@ class ActionModule(RoleAction):
 
     @staticmethod
     def _find(arguments, command, leases):
-        """The lease that is meant, or None. Raises `NotFound` where a host was named that should be there."""
-        if command:
-            return next((lease for lease in leases if adopted.same_address(lease, command.host, command.port, command.jump)), None)
+        """The lease that is meant, or None. Raises `NotFound` where a host was named that should be there.
+
+        With an id, a command says where that host is now; without one, the address is what a host is known by, and a name is given to it.
+        """
+        there = next((lease for lease in leases if command and _is_at(lease, command)), None)
+        if command and not arguments["id"]:
+            return there
         key = "id" if arguments["id"] else "name"
         found = next((lease for lease in leases if (lease.id if key == "id" else lease.label) == arguments[key]), None)
-        if found is None and arguments["state"] == "present":
+        if found is None:
             known = ", ".join("%s (id %s)" % (lease.label, lease.id) if lease.label else lease.id for lease in leases) or "none"
-            raise NotFound("No adopted host has the %s '%s'; adopted are: %s. To adopt one, give adopt_ssh." % (key, arguments[key], known))
+            advice = "Leave the id out to adopt another host." if command else "To adopt one, give adopt_ssh."
+            raise NotFound("No adopted host has the %s '%s'; adopted are: %s. %s" % (key, arguments[key], known, advice))
+        if there not in (None, found):
+            raise RentedError(
+                "The address of 'ssh' is that of the adopted host %s, and the id is '%s'. Nothing was changed; leave one of them out."
+                % (_named(there), found.id)
+            )
         return found
+
+    @staticmethod
+    def _find_all(arguments, command, leases):
+        """The lease that everything which is given means; None where nothing of it means any. Raises `RentedError` where it disagrees."""
+        tests = {
+            "ssh": lambda lease: _is_at(lease, command),
+            "name": lambda lease: lease.label == arguments["name"],
+            "id": lambda lease: lease.id == arguments["id"],
+        }
+        given = [name for name in tests if arguments[name]]
+        meant = [[lease for lease in leases if tests[name](lease)] for name in given]
+        some = [lease for lease in leases if any(lease in part for part in meant)]
+        every = [lease for lease in some if all(lease in part for part in meant)]
+        if some and not every:
+            raise RentedError(
+                "%s do not mean the same host, and nothing was forgotten: some of it is %s. Give one of them alone."
+                % (" and ".join("'%s'" % name for name in given), " or ".join(map(_named, some)))
+            )
+        return every[0] if every else None
 
     # --- present -------------------------------------------------------------------------------------------------
 
-    def _present(self, arguments, command, found, leases):
-        lease = self._lease(arguments, command, found, leases)
-        instance = adopted.instance(lease, PROVIDER)
-        host = default_name(instance)
-        ends = _values.moment(lease.ends_at)
-        if ends and ends < _now():
-            self.warnings.append("The time of %s ended at %s." % (host, ends))
-        login = "not tried"
-        if arguments["login"] and not self.check_mode:
-            login, warning = _first_login.attempt(Connection().variables(instance), host, arguments["login_timeout"])
-            self.warnings.extend([warning] if warning else [])
-        changed = found != lease
-        if changed and not self.check_mode:
-            _leases.save(lease)
+    def _present(self, arguments, command):
+        changes = self._changes(arguments, command)
+        with self._in_turn(command):
+            before, lease = self._planned(arguments, command, changes)
+            host = default_name(adopted.instance(lease, PROVIDER))
+            login = self._login(arguments, lease, host)
+            if not self.check_mode:
+                before, lease = self._save(arguments, command, changes, before, lease)
         next_command = "ansible-playbook -i rented.yml rented.gpu.bootstrap --limit %s" % host
-        verb = "would be adopted" if self.check_mode and found is None else "is adopted"
+        verb = "would be adopted" if self.check_mode and before is None else "is adopted"
         self._display.display("%s %s. Next: %s" % (host, verb, next_command))
         return {
-            "changed": changed,
+            "changed": before != lease,
             "host": host,
             "lease": lease.as_dict(),
             "path": _leases.path_of(lease),
             "login": login,
             "next": next_command,
-            "diff": _difference(found, lease),
+            "diff": _difference(before, lease),
         }
 
-    def _lease(self, arguments, command, found, leases):
-        """The lease as it shall be: what was known, changed by what is given."""
+    def _in_turn(self, command):
+        """Two who adopt one address at once do it one after the other: the id is chosen before the login, which pins a host key for it."""
+        if command is None or self.check_mode:
+            return contextlib.nullcontext()
+        return _state.locked("adopt", adopted.host_id(command.host, command.port, ()))
+
+    def _planned(self, arguments, command, changes):
+        """``(lease or None, lease as it shall be)``, as things are now."""
+        leases = _leases.read_all(PROVIDER)
+        found = self._find(arguments, command, leases)
+        return found, self._lease(command, changes, found, leases)
+
+    def _login(self, arguments, lease, host):
+        ends = _values.moment(lease.ends_at)
+        if ends and ends < _now():
+            self.warnings.append("The time of %s ended at %s." % (host, ends))
+        if not arguments["login"] or self.check_mode:
+            return "not tried"
+        variables = Connection().variables(adopted.instance(lease, PROVIDER))
+        login, warning = _first_login.attempt(variables, host, arguments["login_timeout"])
+        self.warnings.extend([warning] if warning else [])
+        return login
+
+    def _save(self, arguments, command, changes, before, tried):
+        """Make the changes on what is there now, which need not be what was there before the login."""
+        with _leases.locked():
+            if before is not None and before.id not in {lease.id for lease in _leases.read_all(PROVIDER)}:
+                raise RentedError(
+                    "%s was forgotten by somebody else during the login, and nothing was changed. Adopt it again if it is still yours."
+                    % default_name(adopted.instance(before, PROVIDER))
+                )
+            found, lease = self._planned(arguments, command, changes)
+            if lease.id != tried.id:
+                raise RentedError("Somebody else adopted another host as '%s' during the login. Run the same command again." % tried.id)
+            if found != lease:
+                _leases.save(lease)
+        return found, lease
+
+    def _changes(self, arguments, command):
+        """What is given, field by field, checked; said once what of it is not done."""
         changes = {name: arguments[name] for name in ("price_per_hour", "gpu", "note") if arguments[name] is not None}
         changes.update({name: _values.moment(arguments[name]) for name in ("started_at", "ends_at") if arguments[name]})
         if arguments["name"]:
-            adopted.check_label(arguments["name"], found, leases)
             changes["label"] = arguments["name"]
-        key = found and found.ssh_private_key_file
+        key = None
         if arguments["private_key_file"]:
             key = _accounts.private_key(arguments["private_key_file"], "private_key_file")
         elif command and command.private_key_file:
-            key = self._pasted_key(command.private_key_file) or key
-        changes["ssh_private_key_file"] = key
+            key = self._pasted_key(command.private_key_file)
+        if key:
+            changes["ssh_private_key_file"] = key
         if command:
             self.warnings.extend(command.warnings)
             if command.host.lower() == "ssh.runpod.io":
                 self.warnings.append(RUNPOD_PROXY)
-            changes.update(
-                ssh_host=command.host,
-                ssh_port=command.port,
-                ssh_user=command.user,
-                ssh_jump=command.jump,
-                ssh_forwards=[list(pair) for pair in command.forwards],
-            )
+            changes.update(ssh_host=command.host, ssh_jump=command.jump)
+            if command.user:
+                changes["ssh_user"] = command.user
+            if command.forwards:
+                changes["ssh_forwards"] = [list(pair) for pair in command.forwards]
+        return changes
+
+    @staticmethod
+    def _lease(command, changes, found, leases):
+        """The lease as it shall be: what was known, changed by what is given."""
+        if "label" in changes:
+            try:
+                adopted.check_label(changes["label"], found, leases)
+            except Ambiguous as error:
+                if found is not None:
+                    raise
+                raise Ambiguous(error.message + _MOVED)
+        # No port is port 22 or what ~/.ssh/config says: at another address that of the old one means nothing.
+        if command and (command.port is not None or found is None or not _is_at(found, command)):
+            changes = dict(changes, ssh_port=command.port)
         if found is not None:
             return dataclasses.replace(found, **changes)
         return Lease(
@@ -166,24 +240,42 @@ class ActionModule(RoleAction):
 
     # --- absent --------------------------------------------------------------------------------------------------
 
-    def _absent(self, arguments, found):
+    def _absent(self, arguments, command):
+        found = self._find_all(arguments, command, _leases.read_all(PROVIDER))
+        if found is not None and not self.check_mode:
+            found = self._forget(arguments, command)
         if found is None:
             return {"changed": False, "host": None, "lease": None, "path": None}
-        instance = adopted.instance(found, PROVIDER)
-        if not self.check_mode:
-            # The key first: without the lease nobody would know its name any more.
-            Connection().forget_host_key(instance)
-            _leases.remove(found)
-            self._display.display(
-                "%s is forgotten here. It goes on running, and costing, until it is ended at its owner's web page." % default_name(instance)
-            )
         return {
             "changed": True,
-            "host": default_name(instance),
+            "host": default_name(adopted.instance(found, PROVIDER)),
             "lease": None,
             "path": _leases.path_of(found),
             "diff": _difference(found, None),
         }
+
+    def _forget(self, arguments, command):
+        """What was forgotten; None where somebody else has done it."""
+        with _leases.locked():
+            found = self._find_all(arguments, command, _leases.read_all(PROVIDER))
+            if found is None:
+                return None
+            instance = adopted.instance(found, PROVIDER)
+            # The key first: without the lease nobody would know its name any more.
+            Connection().forget_host_key(instance)
+            _leases.remove(found)
+        self._display.display(
+            "%s is forgotten here. It goes on running, and costing, until it is ended at its owner's web page." % default_name(instance)
+        )
+        return found
+
+
+def _is_at(lease, command):
+    return adopted.same_address(lease, command.host, command.port, command.jump)
+
+
+def _named(lease):
+    return "%s (called '%s')" % (lease.id, lease.label) if lease.label else lease.id
 
 
 def _difference(before, after):

@@ -12,7 +12,7 @@ from ansible.utils.display import Display
 
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError, nearest
 from ansible_collections.rented.gpu.plugins.modules.offer_table import ARGUMENT_SPEC as SPEC
-from ansible_collections.rented.gpu.plugins.plugin_utils import _offer_table
+from ansible_collections.rented.gpu.plugins.plugin_utils import _offer_table, _terminal
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure, RoleAction
 
 OWN = ("format", "file", "prefix")  # not for offer_info
@@ -48,14 +48,16 @@ class ActionModule(RoleAction):
         if form == "table":
             lines = _offer_table.text(answer, _width())
         else:
-            lines = {"json": _offer_table.as_json, "csv": _offer_table.as_csv}[form](answer).splitlines()
+            lines = {"json": _offer_table.as_json, "csv": _offer_table.as_csv}[form](answer)[:-1].split("\n")
         if target is None:
-            return lines, False
+            return [_terminal.plain(line) for line in lines], False
         written = "\n".join(line.rstrip() for line in lines) + "\n" if form == "table" else "\n".join(lines) + "\n"
-        changed = not target.is_file() or target.read_text(encoding="utf-8") != written
+        # As bytes: a carriage return of somebody's place is no end of a line.
+        written = written.encode("utf-8")
+        changed = not target.is_file() or target.read_bytes() != written
         if changed and not self.check_mode:
             try:
-                target.write_text(written, encoding="utf-8")
+                target.write_bytes(written)
             except OSError as error:
                 raise Failure("The file %s cannot be written: %s." % (target, error.strerror))
         done = "Would be written" if self.check_mode else "Written"

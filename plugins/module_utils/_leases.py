@@ -5,7 +5,7 @@
 """Leases: what is known here about a rented machine and nowhere else, one file each in ``leases/`` below the state directory.
 
 A file that cannot be read, is not ours, or was written by a newer release is an error: it is neither passed over nor written
-over, because what it says may be known nowhere else.
+over, because what it says may be known nowhere else. Whoever changes a lease reads it and writes it inside of `locked`.
 """
 
 from __future__ import annotations
@@ -61,6 +61,11 @@ _TEXTS = tuple(name for name in FIELDS if name not in ("ssh_port", "ssh_forwards
 def folder() -> str:
     """Where the leases lie; not created."""
     return os.path.join(_state.home_path(), FOLDER)
+
+
+def locked():
+    """Around reading leases and writing what follows from them: nobody else does so meanwhile. Short, and never around a login."""
+    return _state.locked(FOLDER)
 
 
 def files(provider: str | None = None) -> list:

@@ -12,12 +12,13 @@ from __future__ import annotations
 import dataclasses
 import re
 
-from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names
+from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names, _regions
 from ansible_collections.rented.gpu.plugins.module_utils._models import OFFER_FIELDS, Offer, Wish
 from ansible_collections.rented.gpu.plugins.module_utils._providers._base import Provider
 
 IMAGE_GB = 6.0  # a container image with CUDA and torch has 4 to 10 GB on the wire
 VM_BOOT_HOURS = 5 / 60  # from the request to the first login; a figure of ours, VMs usually take two to five minutes
+LEAST_MBPS = 0.001  # a link said to be slower was not measured
 SECONDS_PER_GB = 8000.0  # at one Mbit/s: 10^9 bytes are 8000 Mbit
 DIGITS = 4
 
@@ -38,6 +39,7 @@ COUNTRIES = {
     "AU": "Australia",
     "BE": "Belgium",
     "BG": "Bulgaria",
+    "BH": "Bahrain",
     "BR": "Brazil",
     "CA": "Canada",
     "CH": "Switzerland",
@@ -55,6 +57,7 @@ COUNTRIES = {
     "HK": "Hong Kong",
     "HR": "Croatia",
     "HU": "Hungary",
+    "ID": "Indonesia",
     "IE": "Ireland",
     "IL": "Israel",
     "IN": "India",
@@ -71,8 +74,10 @@ COUNTRIES = {
     "NZ": "New Zealand",
     "PL": "Poland",
     "PT": "Portugal",
+    "QA": "Qatar",
     "RO": "Romania",
     "RS": "Serbia",
+    "SA": "Saudi Arabia",
     "SE": "Sweden",
     "SG": "Singapore",
     "SI": "Slovenia",
@@ -164,6 +169,7 @@ def is_in(region: str | None, place: str) -> bool:
     """Whether a region is in a place: a country's code or name, or a part of the region's own name; case does not matter.
 
     "US" is "California, US", "Texas, United States" and "us-east-1", but not "australia-southeast1"; "CA" is Canada, and never "us-ca-2".
+    Of regions of AWS and Google Cloud the country is known too: "IE" is "eu-west-1".
     """
     if not region:
         return False
@@ -171,6 +177,9 @@ def is_in(region: str | None, place: str) -> bool:
     code = {"uk": "gb"}.get(wanted, wanted if len(wanted) == 2 else CODES.get(wanted))
     if code is None:
         return wanted in here
+    known = _regions.country(here)
+    if known and code.upper() in COUNTRIES:
+        return code.upper() == known
     last = here.rpartition(",")[2].strip()
     words = re.split(r"[^a-z0-9]+", here)
     if "," in here and len(last) == 2:  # "San Jose, CA, US": the country is the last
@@ -223,7 +232,7 @@ def _boot_hours(offer: Offer, image_gb: float) -> float | None:
 def _transfer_hours(gigabytes: float, mbps: float | None) -> float | None:
     if not gigabytes:
         return 0.0
-    return gigabytes * SECONDS_PER_GB / mbps / 3600 if mbps and mbps > 0 else None
+    return gigabytes * SECONDS_PER_GB / mbps / 3600 if mbps and mbps >= LEAST_MBPS else None
 
 
 def _times(price: float | None, amount: float) -> float | None:

@@ -202,6 +202,9 @@ class Resource:
 
     def _absent(self, found: Instance | None) -> None:
         if found is None:
+            if not can(self.provider, CanLaunch):  # whoever misspelt a name would take it for ended
+                sentence = unsupported(self.provider, CanLaunch).message
+                self.outcome.warnings.append("There is no such instance, and nothing was ended. " + sentence)
             return
         self._need(CanLaunch)
         self.outcome.changed = True

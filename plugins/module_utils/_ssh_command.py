@@ -58,6 +58,7 @@ HARMLESS = (
 )
 
 _EXAMPLE = "ssh -p 12345 root@192.0.2.1"
+_QUOTED = ("``", "“”", "„“", "„”", "‘’", "«»")  # around the whole, where no shell would take them off
 _DASHES = "[\\u2010-\\u2015\\u2212]"
 _PROMPT = re.compile(r"^(?:[^\s'\"]*[$#%>❯➜][ \t]+)+(?=ssh\b)|^[$#%>❯➜][ \t]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
@@ -124,7 +125,7 @@ def _words(text) -> list:
     if len(lines) > 1:
         raise RentedError("There are %d lines where one ssh command is expected. Paste the command alone." % len(lines))
     line = lines[0] if lines else ""
-    if len(line) > 1 and line[0] == line[-1] == "`":
+    if len(line) > 1 and line[0] + line[-1] in _QUOTED:
         line = line[1:-1].strip()
     line = _PROMPT.sub("", line)
     if _CONTROL.search(line):
@@ -133,6 +134,8 @@ def _words(text) -> list:
         words = shlex.split(line)
     except ValueError:
         raise RentedError("A quotation mark in the ssh command has no partner. Copy it again, whole.") from None
+    if len(words) == 1 and words[0] != line and (" " in words[0] or not words[0]):  # all of it was in quotes
+        return _words(words[0])
     # Web pages and word processors make a long dash of the one before an option.
     words = [re.sub("^" + _DASHES, "-", word) for word in words]
     if not words:

@@ -13,7 +13,8 @@ description:
   - Makes a host of the inventory from the ssh command that a provider's page shows.
   - Writes a lease, one file below C(leases) in the state directory of the controller. From then on the provider V(adopted) lists the host
     beside those of all other providers, and every playbook works on it.
-  - A host is known by its address. The same address again changes the lease; what is not given stays as it was.
+  - A host is known by its address. The same address again changes the lease; what is not given stays as it was, the user and the forwardings of
+    O(ssh) too. O(id) beside O(ssh) moves a host to a new address.
   - The command is read, and never run; none of it reaches a shell.
   - Runs on the controller, without any connection to the host of the task. Use it with C(hosts) set to V(localhost).
 author:
@@ -25,21 +26,23 @@ options:
       - A Host of C(~/.ssh/config) stays what it is, and ssh goes on looking it up there.
       - What only matters to a terminal is dropped. Agent forwarding, and options that switch the check of host keys off, are dropped with a
         warning. An option that would change how the host is reached and cannot be honoured is an error.
-      - Left out, the host is found by O(name) or O(id).
+      - Left out, the host is found by O(id), else by O(name).
     type: str
   name:
     description:
-      - The host's name (label). With O(ssh), the host gets this name; without it, the adopted host of this name is meant.
+      - The host's name (label). With O(ssh) or O(id), the host gets this name; without them, the adopted host of this name is meant.
     type: str
   id:
     description:
       - The id of a host that was adopted before, as M(rented.gpu.instance_info) lists it.
+      - With O(ssh), that host has this address from now on, for example another port after a restart. Its id, its name in the inventory and the host
+        key that was pinned for it stay. An address that another adopted host has is refused.
     type: str
   state:
     description:
       - V(present) adopts the host, or changes what is known of it.
       - V(absent) forgets it, and the host key that was pinned for it. The machine itself goes on running, and costing; it is ended at its owner's web
-        page.
+        page. Of O(ssh), O(name) and O(id), all that are given must mean the same host.
     type: str
     choices: [present, absent]
     default: present
@@ -107,6 +110,11 @@ EXAMPLES = r"""
     gpu: RTX 4090
     price_per_hour: 0.34
     ends_at: "2026-12-01 18:00"
+
+- name: It has another port after a restart
+  rented.gpu.adopt:
+    id: 192.0.2.1-12345
+    ssh: ssh -p 23456 root@192.0.2.1
 
 - name: Forget it
   rented.gpu.adopt:

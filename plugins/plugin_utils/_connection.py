@@ -133,11 +133,12 @@ class Connection:
         """Take the pinned host key of an instance out of the collection's known_hosts; whether there was one."""
         alias = default_name(instance)
         try:
-            with open(self.known_hosts, encoding="utf-8") as handle:
-                lines = handle.read().splitlines(keepends=True)
-            kept = [text for text in lines if not _known_hosts.is_of(text, alias)]
-            if len(kept) < len(lines):
-                _stamps.write_private(self.known_hosts, "".join(kept))
+            with _state.locked("known_hosts"):
+                with open(self.known_hosts, encoding="utf-8") as handle:
+                    lines = handle.read().splitlines(keepends=True)
+                kept = [text for text in lines if not _known_hosts.is_of(text, alias)]
+                if len(kept) < len(lines):
+                    _stamps.write_private(self.known_hosts, "".join(kept))
         except FileNotFoundError:
             return False
         except (OSError, UnicodeDecodeError) as error:

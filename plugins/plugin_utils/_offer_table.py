@@ -157,9 +157,10 @@ def _wrapped(sentence: str, width: int) -> list:
 
 
 def as_json(answer: dict) -> str:
-    """Everything that the module answered, one document."""
+    """Everything that the module answered, one document. What some programs take for the end of a line, or a terminal obeys, is escaped."""
     names = ("asked_at", "disk_gb", "found", "offers", "result", "failures", "notes")
-    return json.dumps({name: answer[name] for name in names if name in answer}, indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps({name: answer[name] for name in names if name in answer}, indent=2, ensure_ascii=False) + "\n"
+    return _terminal.COMMANDS.sub(lambda found: "\\u%04x" % ord(found.group()), text)
 
 
 def as_csv(answer: dict) -> str:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 
 # What moves the cursor, colours, rings, or turns the direction of writing; tab and line feed stay.
-_COMMANDS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+COMMANDS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def plain(text) -> str:
     """The text with everything that a terminal would obey made visible."""
-    return _COMMANDS.sub(lambda found: ascii(found.group())[1:-1], str(text).replace("\r\n", "\n"))
+    return COMMANDS.sub(lambda found: ascii(found.group())[1:-1], str(text).replace("\r\n", "\n"))

@@ -193,6 +193,22 @@ def test_a_changed_host_key_is_refused_until_the_host_is_forgotten(adopt, user, 
     assert adopt(ssh=pasted).returncode == 0
 
 
+def test_a_host_that_moved_is_told_by_its_key(adopt, run, user, boxes, pasted, host):
+    """Another address of the same machine is one lease and one pinned key; another machine in its place is not taken for it."""
+    known = (user["state"] / "known_hosts").read_text()
+    moved = adopt(ssh=pasted.replace("127.0.0.1", "localhost"), id=host.removeprefix("adopted-"))
+    assert moved.returncode == 0 and "changed=1" in moved.stdout and "does not answer" not in moved.said, moved.said
+    assert run("ansible", "-i", "rented.yml", host, "-m", "ansible.builtin.raw", "-a", "hostname").returncode == 0
+    assert len(leases(user)) == 1 and (user["state"] / "known_hosts").read_text() == known
+    other = boxes.rent(name="another", image="debian-12-tools")
+    other.wait_for_ssh()
+    command = "ssh -p %d root@%s -i %s" % (other.instance.ssh_port, other.instance.ssh_host, other.key)
+    refused = adopt(ssh=command, id=host.removeprefix("adopted-"))
+    assert refused.returncode != 0 and "shows another host key than at the first login" in refused.said, refused.said
+    assert json.loads(leases(user)[0].read_text())["ssh_host"] == "localhost"
+    assert adopt(ssh=pasted, id=host.removeprefix("adopted-")).returncode == 0
+
+
 @pytest.fixture
 def agent(box, tmp_path):
     """An ssh agent with the key of the box: which key a jump host takes is ssh's own affair."""

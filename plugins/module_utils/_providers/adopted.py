@@ -30,7 +30,8 @@ class AdoptedProvider(Provider, CanLabel):
     CANNOT = {
         CanLaunch: "An adopted host is rented, and ended, at its owner's web page: end it there to stop paying, then forget it here with "
         "ansible-playbook rented.gpu.adopt -e adopt_state=absent -e adopt_name=NAME (or adopt_id=ID, or adopt_ssh='…').",
-        CanStop: "An adopted host is stopped and started at its owner's web page; when that gives it another address, adopt the new one.",
+        CanStop: "An adopted host is stopped and started at its owner's web page; when that gives it another address, "
+        "adopt the new one with the old id: -e adopt_id=ID -e 'adopt_ssh=\"…\"'.",
     }
 
     def __init__(self, account: str | None = None, endpoint: str | None = None, **options) -> None:
@@ -59,12 +60,13 @@ class AdoptedProvider(Provider, CanLabel):
         return [instance(lease, self.account) for lease in leases]
 
     def set_label(self, instance_id: str, label: str) -> None:
-        leases = _leases.read_all(self.NAME)
-        found = next((lease for lease in leases if lease.id == str(instance_id)), None)
-        if found is None:
-            raise NotFound("No adopted host has the id %s." % instance_id, self.NAME)
-        check_label(label, found, leases)
-        _leases.save(dataclasses.replace(found, label=label))
+        with _leases.locked():
+            leases = _leases.read_all(self.NAME)
+            found = next((lease for lease in leases if lease.id == str(instance_id)), None)
+            if found is None:
+                raise NotFound("No adopted host has the id %s." % instance_id, self.NAME)
+            check_label(label, found, leases)
+            _leases.save(dataclasses.replace(found, label=label))
 
 
 def instance(lease: Lease, account: str) -> Instance:

@@ -15,7 +15,7 @@ import logging
 import os
 import re
 
-from ansible_collections.rented.gpu.plugins.module_utils import _http
+from ansible_collections.rented.gpu.plugins.module_utils import _http, _offers
 from ansible_collections.rented.gpu.plugins.module_utils._aws import (
     credentials,
     images,
@@ -403,9 +403,7 @@ class AwsProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, CanLis
 
     def list_offers(self, wish: Wish) -> list:
         """Types with GPUs by region, on demand and as spot machines, as far as they may fit. AWS does not say how many are free."""
-        for name in wish.regions:
-            self._check_region(name)
-        regions = [name for name in self.regions() if not wish.regions or name in wish.regions]
+        regions = [name for name in self.regions() if not wish.regions or any(_offers.is_in(name, place) for place in wish.regions)]
         offered = dict(zip(regions, self._in_regions(regions, self._offered_types)))
         self._learn_types(offered)
         fitting = {

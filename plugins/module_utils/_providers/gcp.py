@@ -14,7 +14,7 @@ import logging
 import re
 import uuid
 
-from ansible_collections.rented.gpu.plugins.module_utils import _http, _launching, _values
+from ansible_collections.rented.gpu.plugins.module_utils import _http, _launching, _offers, _values
 from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     AuthenticationError,
     MissingCredentials,
@@ -403,7 +403,7 @@ class GcpProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanReadC
         for zone, machine, disk_gb in [*offers.fixed_machines(rows), *offers.attached_machines(attachable)]:
             if machine.count != wish.gpu_count or (self.zones and zone not in self.zones):
                 continue
-            if wish.regions and not any(launching.in_region(zone, place) for place in wish.regions):
+            if wish.regions and not any(_offers.is_in(zone, place) for place in wish.regions):
                 continue
             sold = [spot for spot in kinds if spot or machine.name not in machines.SPOT_ONLY]
             found += [offers.offer(zone, machine, disk_gb, spot, self.account) for spot in sold]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import pathlib
@@ -159,6 +160,20 @@ def test_a_file_is_written_and_read_back(play, tmp_path, form):
     assert [row["provider"] for row in rows] == ["vast", "rehearsal", "vast", "rehearsal", "vast"]
     totals = [float(row["total_usd"]) for row in rows]
     assert totals == sorted(totals) and totals[0] == pytest.approx(2.13, abs=0.01)
+
+
+@pytest.mark.parametrize("form", ["json", "csv"])
+def test_a_place_with_ends_of_lines_in_its_name_stays_one_value(play, fake, tmp_path, form):
+    place = "Somewhere\u2028odd\x85\x0b\x9b\rplace, NO"
+    fake.offers[1]["geolocation"] = place
+    settings = {"offers_format": form, "offers_providers": ["vast"], "offers_limit": 0}
+    assert play({**settings, "offers_file": "~/o"})[0] == 0
+    text = (tmp_path / "o").read_bytes().decode()
+    rows = json.loads(text)["offers"] if form == "json" else list(csv.DictReader(io.StringIO(text, newline="")))
+    assert place in [row["region"] for row in rows]
+    assert "changed=0" in play({**settings, "offers_file": "~/o"})[1] or form == "json"  # JSON says when it was asked
+    said = play(settings)[1]
+    assert "\x9b" not in said and "\u2028" not in said
 
 
 def test_json_on_the_terminal(play):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
+import threading
 
 import pytest
 
@@ -94,8 +95,16 @@ def test_what_it_cannot_do_says_where_it_is_done(state, name, message):
     assert _leases.read_all() == [LEASE]
 
 
-def test_destroying_what_is_not_there_is_success():
-    assert not Resource(AdoptedProvider(), name="homework").reach("absent").changed
+@pytest.mark.parametrize("given", [{"name": "another"}, {"instance_id": "192.0.2.9"}])
+def test_destroying_what_is_not_there_is_success_and_says_what_was_not_ended(given):
+    """Nobody knows better than the leases; a name with a typing error must not look like a machine that costs nothing any more."""
+    _leases.save(LEASE)
+    outcome = Resource(AdoptedProvider(), **given).reach("absent")
+    (warning,) = outcome.warnings
+    assert not outcome.changed
+    assert warning.startswith(
+        "There is no such instance, and nothing was ended. An adopted host is rented, and ended, at its owner's web page"
+    )
 
 
 def test_nothing_is_awaited_of_a_host_whose_port_ssh_knows():
@@ -114,6 +123,18 @@ def test_names():
             AdoptedProvider().set_label("other", wrong)
     with pytest.raises(NotFound, match="No adopted host has the id nobody"):
         AdoptedProvider().set_label("nobody", "x")
+
+
+def test_a_new_name_waits_for_who_is_writing_and_is_given_to_what_is_there_then():
+    _leases.save(LEASE)
+    with _leases.locked():
+        renaming = threading.Thread(target=AdoptedProvider().set_label, args=(LEASE.id, "new"))
+        renaming.start()
+        renaming.join(0.3)
+        assert renaming.is_alive()
+        _leases.save(dataclasses.replace(LEASE, note="x"))
+    renaming.join(10)
+    assert _leases.read_all() == [dataclasses.replace(LEASE, label="new", note="x")]
 
 
 @pytest.mark.parametrize(

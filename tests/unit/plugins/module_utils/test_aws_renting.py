@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import gzip
 import logging
 import random
@@ -14,6 +15,7 @@ import threading
 
 import pytest
 
+from ansible_collections.rented.gpu.plugins.module_utils import _offers
 from ansible_collections.rented.gpu.plugins.module_utils._aws import keys, prices, renting
 from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     AuthenticationError,
@@ -605,8 +607,28 @@ def test_wishes_narrow_the_search(fake, provider):
     assert asked == [{"volumeApiName", "productFamily"}]  # of the disks alone
     assert provider.list_offers(Wish(gpus=("RTX 4090",))) == []
     assert provider.list_offers(Wish(regions=("eu-west-1",))) == []  # the account is limited to another
-    with pytest.raises(RentedError, match="AWS has no region 'mars-1'"):
-        provider.list_offers(Wish(regions=("mars-1",)))
+
+
+@pytest.mark.parametrize(
+    ("places", "regions"),
+    [
+        (("US",), [REGION]),
+        (("United States", "jp"), [REGION]),
+        (("us-east",), [REGION]),
+        (("IE",), ["eu-west-1"]),
+        (("Ireland", "US"), ["eu-west-1", REGION]),
+        ((" EU-West ",), ["eu-west-1"]),
+        (("DE",), []),
+        (("mars-1",), []),
+    ],
+)
+def test_places_of_offers_are_those_of_every_provider(fake, places, regions):
+    """A country's code or name, or a part of a region's name; where AWS has nothing there are no offers, and no error."""
+    wish = Wish(regions=places)
+    found = provider_of(fake, regions=["eu-west-1", REGION]).list_offers(wish)
+    assert sorted({offer.region for offer in found}) == regions
+    assert all(_offers.fits(offer, dataclasses.replace(wish, gpu_count=offer.gpu_count)) for offer in found)
+    assert {call["region"] for call in fake.requests if call["operation"] == "DescribeInstanceTypeOfferings"} == set(regions)
 
 
 def test_offers_stay_without_prices_where_the_policy_has_none(fake, provider, caplog):

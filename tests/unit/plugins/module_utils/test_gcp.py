@@ -15,7 +15,7 @@ import time
 
 import pytest
 
-from ansible_collections.rented.gpu.plugins.module_utils import _http
+from ansible_collections.rented.gpu.plugins.module_utils import _http, _offers
 from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     AuthenticationError,
     MissingCredentials,
@@ -1216,6 +1216,17 @@ def test_a_wish_narrows_the_offers(provider):
     ]
     assert {offer.region for offer in provider.list_offers(Wish(regions=("us-central1",)))} == {"us-central1-a", "us-central1-b"}
     assert {offer.region for offer in provider.list_offers(Wish(regions=("asia-east1-a",), interruptible=True))} == {"asia-east1-a"}
+
+
+@pytest.mark.parametrize(
+    "places", [("US",), ("united states",), ("us-",), ("NL", "TW"), ("europe", "Taiwan"), (" us-east4 ",), ("FR",), ("mars",)]
+)
+def test_places_of_offers_are_those_of_every_provider(provider, places):
+    """What comes back is what the filter over all providers would keep, however the place is written."""
+    every, wish = provider.list_offers(Wish(gpus=("L4",))), Wish(gpus=("L4",), regions=places)
+    kept = [offer.id for offer in every if _offers.fits(offer, wish)]
+    assert [offer.id for offer in provider.list_offers(wish) if _offers.fits(offer, wish)] == kept
+    assert bool(kept) is (places not in (("FR",), ("mars",)))
 
 
 def test_what_is_rented_as_spot_only_is_not_offered_otherwise():

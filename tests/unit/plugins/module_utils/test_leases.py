@@ -10,6 +10,8 @@ import json
 import os
 import pathlib
 import stat
+import subprocess
+import sys
 
 import pytest
 
@@ -131,3 +133,35 @@ def test_a_write_that_fails_leaves_the_old_lease(monkeypatch):
     with pytest.raises(RentedError, match="cannot be written: No space left on device"):
         _leases.save(dataclasses.replace(LEASE, note="new"))
     assert _leases.read(path) == LEASE and _leases.files() == [path]
+
+
+ADOPT = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from ansible_collections.rented.gpu.plugins.module_utils import _leases
+from ansible_collections.rented.gpu.plugins.module_utils._providers import adopted
+
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range(20):
+    with _leases.locked():
+        taken = {lease.id for lease in _leases.read_all()}
+        _leases.save(_leases.Lease("adopted", "adopted", adopted.host_id("192.0.2.5", None, taken), note=sys.argv[2]))
+"""
+
+
+def test_two_who_write_at_once_lose_nothing():
+    """Two processes look for a free id and take it, twenty times each, and begin together."""
+    root = str(pathlib.Path(_leases.__file__).absolute().parents[5])
+    both = [
+        subprocess.Popen([sys.executable, "-c", ADOPT, root, who], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for who in ("a", "b")
+    ]
+    for process in both:
+        assert process.stdout.readline() == "ready\n"
+    for process in both:
+        process.stdin.write("\n")
+        process.stdin.flush()
+    assert [process.communicate(timeout=60) and process.returncode for process in both] == [0, 0]
+    found = _leases.read_all()
+    assert len(found) == 40 and [lease.note for lease in found].count("a") == 20

@@ -107,7 +107,17 @@ def test_fits(wish, fields, fits):
         ("us-central1-a", ["US", "us-central1"], ["CE"]),
         ("US-CA-2", ["US"], ["CA"]),
         ("EU-RO-1", ["RO", "EU", "eu-ro"], ["US"]),
-        ("eu-west-1", ["EU"], ["US", "IE"]),
+        ("eu-west-1", ["EU", "IE", "Ireland", "eu-west"], ["US", "GB", "DE"]),
+        ("ap-northeast-1", ["JP", "Japan", "northeast"], ["KR", "US"]),
+        ("sa-east-1", ["BR", "Brazil", "sa-east"], ["SA", "Saudi Arabia", "ZA"]),
+        ("ca-central-1", ["CA", "Canada"], ["US"]),
+        ("us-gov-west-1", ["US"], ["EU"]),
+        ("europe-west4-a", ["NL", "Netherlands", "Europe", "europe-west4"], ["EU", "GB", "BE"]),
+        ("europe-west2", ["UK", "GB", "United Kingdom"], ["NL"]),
+        ("europe-west12-b", ["IT"], ["BE", "US"]),
+        ("me-central2-c", ["SA", "Saudi Arabia"], ["AE", "QA"]),
+        ("me-central-1", ["AE"], ["QA"]),
+        ("northamerica-northeast1-b", ["CA"], ["US", "NO"]),
         ("australia-southeast1", ["AU", "Australia"], ["US"]),
         ("ny2", ["ny2", "ny2 "], ["US"]),
     ],
@@ -226,6 +236,12 @@ unhurried = settings(deadline=None)
 
 def totals(ranked):
     return [price.total_usd for _offer, price in ranked]
+
+
+def test_a_link_without_a_speed_is_not_known():
+    """A figure next to nothing would make hours without end, and of them times nothing no number at all."""
+    price = _offers.cost(offer(inet_down_mbps=2.3e-311, inet_up_mbps=0.0), Wish(data_gb=1.0, results_gb=1.0))
+    assert price.unknown[:3] == (_offers.NO_BOOT, _offers.NO_DATA_TIME, _offers.NO_RESULTS_TIME) and price.billed_hours == 1.0
 
 
 @unhurried

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import dataclasses
 import os
 import pathlib
@@ -199,3 +200,16 @@ def test_a_pinned_key_is_forgotten_and_no_other(tmp_path, monkeypatch, hashed):
     assert connection.forget_host_key(INSTANCE) and not connection.forget_host_key(INSTANCE)
     assert path.read_text().splitlines() == [line for number, line in enumerate(lines) if number != 1]
     assert os.stat(path).st_mode & 0o777 == 0o600
+
+
+def test_keys_that_are_forgotten_at_once_are_all_forgotten(tmp_path, monkeypatch):
+    """Each reads the whole file and writes it again."""
+    monkeypatch.setenv("RENTED_GPU_HOME", str(tmp_path / "a"))
+    connection = _connection.Connection()
+    key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGFkYQ=="
+    path = pathlib.Path(connection.known_hosts)
+    path.write_text("".join("vast-%d %s\n" % (number, key) for number in range(200)))
+    instances = [dataclasses.replace(INSTANCE, id=str(number)) for number in range(1, 200)]
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(connection.forget_host_key, instances))
+    assert path.read_text() == "vast-0 %s\n" % key

@@ -168,6 +168,15 @@ def test_csv_is_read_back():
     assert (by_id["7104"]["not_counted"], by_id["7101"]["options"]) == ("price", "{}")
 
 
+ODD = "a\u2028b\x85c\x0bd\x1ce\x9bf\rg\nh"  # each of these is the end of a line to str.splitlines, or a command to a terminal
+
+
+def test_json_has_nothing_that_ends_a_line_or_moves_a_cursor():
+    text = _offer_table.as_json(answer(offer(1, region=ODD)))
+    assert json.loads(text)["offers"][0]["region"] == ODD
+    assert text.splitlines() == text[:-1].split("\n") and "\x9b" not in text
+
+
 def test_csv_of_nothing_has_a_header():
     assert _offer_table.as_csv(answer()).splitlines() == [",".join(_offers.ROW_FIELDS)]
 
