@@ -142,6 +142,33 @@ def test_what_is_vaulted_never_gets_into_a_script(how, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("provision_index", "https://mirror.example.org/{{ token }}/simple/"),
+        ("provision_collection", "https://files.example.org/{{ token }}/gpu.tar.gz#sha256=" + "0" * 64),
+        ("provision_collection", "git+https://git.example.org/gpu.git@{{ token }}"),
+        ("provision_collection", "{{ token }}"),
+        ("provision_place", "/opt/{{ token }}"),
+        ("provision_place", "{{ token }}"),
+        ("provision_log", "~/{{ token }}.log"),
+        ("provision_wait_for", ["~/key", "~/{{ token }}"]),
+        ("provision_wait_for", ["{{ token }}"]),
+        ("provision_user", "{{ token }}"),
+    ],
+)
+def test_no_option_of_the_script_takes_what_is_vaulted(name, value, tmp_path):
+    (tmp_path / "password").write_text("pass")
+    vault = {"ANSIBLE_VAULT_PASSWORD_FILE": str(tmp_path / "password")}
+    token = ansible(tmp_path, "ansible-vault", "encrypt_string", "correct-horse", "--name", "token", **vault).stdout
+    (tmp_path / "mine.yml").write_text(token + "\n" + yaml.safe_dump({name: value, "provision_for": "aws"}))
+    done = ansible(tmp_path, "ansible-playbook", str(ROOT / "playbooks" / "provision_script.yml"), "-e", "@mine.yml", **vault)
+    said = name + " holds a vaulted value, and the provider keeps and shows this script: give one without"
+    assert done.returncode != 0 and said in done.stdout + done.stderr, done.stdout + done.stderr
+    assert "correct-horse" not in done.stdout + done.stderr
+    assert not (tmp_path / "provision-aws.sh").exists()
+
+
+@pytest.mark.parametrize(
     ("variables", "words"),
     [
         ({}, "Say for which place"),
@@ -152,7 +179,7 @@ def test_what_is_vaulted_never_gets_into_a_script(how, tmp_path):
         ),
         ({"provision_for": "vast", "git_keys_nmae": "Ada"}, "'git_keys_nmae' is not a setting. Did you mean 'git_keys_name'?"),
         ({"provision_for": "vast", "repos_list": ["~/homework"]}, "is a checkout on your computer, and nobody would send it: give a URL"),
-        ({"provision_for": "vast", "provision_index": "https://a:b@index.example"}, "provision_index is a URL with a password"),
+        ({"provision_for": "vast", "provision_index": "https://a:b@index.example"}, "provision_index holds a URL with a password"),
         ({"provision_for": "vast", "provision_place": "opt"}, "has to be a path on the instance"),
         ({"provision_for": "vast", "provision_file": "/nothing/of/this/x.sh"}, "cannot be written"),
     ],
