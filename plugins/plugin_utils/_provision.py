@@ -11,13 +11,13 @@ the settings are shell variables before it.
 from __future__ import annotations
 
 import base64
-import gzip
 import hashlib
 import json
 import os
 import re
 import shlex
 import urllib.parse
+import zlib
 from dataclasses import dataclass
 
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError, nearest
@@ -194,13 +194,14 @@ def _body(word: str) -> list:
     return lines
 
 
-# Where root is who logs in, or whoever runs it. cloud-init and some images set no HOME.
+# Where root is who logs in, or whoever runs it. cloud-init and some images set no HOME. The empty file marks the folder as ours.
 OUTER_ROOT = """\
 #!/bin/sh
-# Prepares this instance, made by rented.gpu %(version)s for %(title)s. State: ~/.rented/provision.json
+# rented.gpu %(version)s prepares this instance, for %(title)s. State: ~/.rented/provision.json
 export HOME="${HOME:-/root}"
 mkdir -p ~/.rented/provision
 chmod 700 ~/.rented
+: >~/.rented/provision/.rented-private
 cat >~/.rented/provision/run.sh <<'RENTED'
 %(run)sRENTED
 exec sh ~/.rented/provision/run.sh
@@ -208,7 +209,7 @@ exec sh ~/.rented/provision/run.sh
 
 OUTER = """\
 #!/bin/sh
-# Prepares this instance, made by rented.gpu %(version)s for %(title)s. State: ~/.rented/provision.json of user %(user)s.
+# rented.gpu %(version)s prepares this instance, for %(title)s. State: ~/.rented/provision.json of user %(user)s.
 u=%(user)s
 [ "$(id -u)" = 0 ] || u=$(id -un)
 i=0
@@ -218,7 +219,8 @@ sleep 2
 done
 [ "${HOME:-}" ] || HOME=$(eval echo "~$(id -un)")
 export HOME
-c='mkdir -p ~/.rented/provision && chmod 700 ~/.rented && cat >~/.rented/provision/run.sh && exec sh ~/.rented/provision/run.sh'
+c='mkdir -p ~/.rented/provision && cd ~/.rented && chmod 700 . && : >provision/.rented-private &&
+cat >provision/run.sh && cd && exec sh ~/.rented/provision/run.sh'
 if [ "$u" = "$(id -un)" ]; then s() { sh -c "$c"; }; else s() { su -s /bin/sh "$u" -c "$c"; }; fi
 s <<'RENTED'
 %(run)sRENTED
@@ -231,8 +233,18 @@ def _outer(run: str, user: str, form: Form) -> str:
 
 
 def _unpacker(plain: str) -> str:
-    code = base64.b64encode(gzip.compress(plain.encode(), 9, mtime=0)).decode()
+    """A command that runs a script. The lines that say what it is are left out: they stand before it, or nobody would see them."""
+    code = base64.b64encode(_gzip(plain.split("\n", 2)[2].encode())).decode()
     return "echo %s|base64 -d|gzip -dc|sh" % code
+
+
+def _gzip(content: bytes) -> bytes:
+    """As small as zlib makes it: how much it remembers decides where it cuts blocks, and more is not always better."""
+    found = []
+    for memory in range(4, 10):
+        packer = zlib.compressobj(9, zlib.DEFLATED, 16 + zlib.MAX_WBITS, memory)
+        found.append(packer.compress(content) + packer.flush())
+    return min(found, key=len)
 
 
 def _packed(plain: str) -> str:

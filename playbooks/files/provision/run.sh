@@ -106,8 +106,13 @@ own() {
 
 main() {
     mkdir -p "$rented" "$(dirname "$log")" 2>/dev/null
-    [ -d "$place" ] || { mkdir -p "$place" 2>/dev/null && chmod 700 "$place"; } || root install -d -m 700 -o "$(id -u)" "$place"
-    { : >"$place/.rented-private" && : >"$place/ansible.cfg"; } || fail "$place cannot be written"
+    [ -d "$place" ] || { mkdir -p "$place" 2>/dev/null && chmod 700 "$place"; } ||
+        { root test ! -e "$place" && root install -d -m 700 -o "$(id -u)" "$place"; }
+    # What lies in a folder without our mark is somebody's.
+    [ -e "$place/.rented-private" ] || [ -z "$(ls -A "$place")" ] ||
+        fail "$place has files that are not ours: name a folder of its own in provision_place, e.g. ${place%/}/.rented-provision"
+    # Not `:`, with which dash would end here.
+    { true >"$place/.rented-private" && true >"$place/ansible.cfg"; } || fail "$place cannot be written"
     has flock || fail "there is no flock"
     exec 9>"$place/lock"
     flock -n 9 || { say "another run is at work" && exit 0; }

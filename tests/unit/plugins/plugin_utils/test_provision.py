@@ -212,10 +212,92 @@ def test_the_state_is_json_whatever_the_error_says(shell, text, home):
     assert (home / ".rented" / "provision.log").read_text().endswith("rented: a step\n")
 
 
+UV = """\
+#!/bin/sh
+{ echo "uv $*"; env | grep -E "^(UV|PIP|ANSIBLE)_" | sort; } >>"$HOME/calls"
+for word; do
+    case $word in */env) mkdir -p "$word/bin" && for name in galaxy playbook; do cp "$HOME/ansible" "$word/bin/ansible-$name"; done ;; esac
+done
+"""
+ANSIBLE = """\
+#!/bin/sh
+[ "$1" = --version ] && exit
+{ echo "${0##*/} $*"; env | grep ^ANSIBLE_ | sort; } >>"$HOME/calls"
+to=${ANSIBLE_COLLECTIONS_PATH%/}/ansible_collections/rented/gpu/playbooks/files/provision
+[ "$1" = collection ] && mkdir -p "$to" && cp "$HOME/apply.sh" "$to"
+exit 0
+"""
+
+
+@pytest.fixture
+def equipped(home):
+    """A home in which uv lies already; it and Ansible's commands write down in `calls` how they were called."""
+    uv = home / ".rented" / "uv" / "0.13.8" / "uv"
+    uv.parent.mkdir(parents=True)
+    for path, text in ((uv, UV), (home / "ansible", ANSIBLE)):
+        path.write_text(text)
+        path.chmod(0o755)
+    shutil.copy(FILES / "apply.sh", home)
+    return home
+
+
+def whole(home, shell="dash", **more):
+    """The script as a place starts it; ``(the finished process, its state)``. Variables of the environment are in capitals."""
+    environment = {name: more.pop(name) for name in list(more) if name.isupper()}
+    text = _provision.build(wish(**more), "vast_provisioning_script").text.replace("exec sh ", "exec %s " % shlex.join(SHELLS[shell]))
+    done = run(shell, text, home, **environment)
+    return done, json.loads((home / ".rented" / "provision.json").read_text())
+
+
+def picture(folder) -> dict:
+    """All that lies in a folder, with rights, times and contents."""
+    files = [folder, *sorted(folder.rglob("*"))]
+    return {str(path): (path.stat().st_mode, path.stat().st_mtime_ns, path.read_bytes() if path.is_file() else None) for path in files}
+
+
+@pytest.mark.parametrize("shell", list(SHELLS))
+@pytest.mark.parametrize("there", ["env/mine.txt", "ansible.cfg", ".hidden", "run.sh"])
+def test_a_folder_with_somebodys_files_is_no_place(shell, there, equipped, tmp_path):
+    place = tmp_path / "work space"
+    (place / there).parent.mkdir(parents=True)
+    (place / there).write_text("mine")
+    before = picture(place)
+    done, state = whole(equipped, shell, place=str(place))
+    assert (done.returncode, state["state"], state["exit_code"]) == (1, "failed", 1), done.stderr
+    assert state["error"] == (
+        "{0} has files that are not ours: name a folder of its own in provision_place, e.g. {0}/.rented-provision".format(place)
+    )
+    assert picture(place) == before and not (equipped / "calls").exists()
+
+
+@pytest.mark.parametrize("shell", list(SHELLS))
+@pytest.mark.parametrize("place", ["new/deep", "empty", "~/.rented/provision", "~/.rented/provision/", "~/other"])
+def test_a_new_an_empty_and_our_own_folder_are_places(shell, place, equipped, tmp_path):
+    (tmp_path / "empty").mkdir()
+    place = place if place.startswith("~") else str(tmp_path / place)
+    folder = pathlib.Path(place.replace("~", str(equipped)))
+    for _time in range(2):
+        done, state = whole(equipped, shell, place=place)
+        assert (done.returncode, state["state"]) == (0, "ready"), (done.stdout, state)
+        assert (folder / _tools.PRIVATE).exists() and (folder / "env").is_dir()
+    calls = (equipped / "calls").read_text()
+    assert (calls.count("uv --no-cache venv"), calls.count("ansible-playbook -i")) == (1, 2)
+
+
+@pytest.mark.parametrize("shell", list(SHELLS))
+def test_a_place_that_cannot_be_is_said(shell, equipped, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    place = str(tmp_path / "file" / "x")
+    done, state = whole(equipped, shell, place=place)
+    assert (done.returncode, state["error"]) == (1, place + " cannot be written"), done.stderr
+    assert (tmp_path / "file").read_text() == "mine"
+
+
 @pytest.mark.parametrize("shell", list(SHELLS))
 def test_one_run_at_a_time(shell, home):
     place = home / ".rented" / "provision"
     place.mkdir()
+    (place / _tools.PRIVATE).touch()
     with open(place / "lock", "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         done = run(shell, inner(), home)
