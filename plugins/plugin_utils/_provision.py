@@ -11,8 +11,10 @@ the settings are shell variables before it.
 from __future__ import annotations
 
 import base64
+import datetime
 import hashlib
 import json
+import math
 import os
 import re
 import shlex
@@ -167,6 +169,9 @@ def _size(text: str, form: Form) -> int:
 
 def _inner(wish: Wish) -> str:
     """run.sh with its settings before it, without comments and indentation."""
+    words = {"provision_" + name: getattr(wish, name) for name in ("place", "log", "index", "wait_for")}
+    for name, value in {**wish.settings, **words, "provision_collection": wish.source.what + wish.source.ref}.items():
+        _check(name, value)
     settings = json.dumps(wish.settings, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     values = {
         "v_place": wish.place, "v_log": wish.log, "v_wait": "\n".join(wish.wait_for), "v_timeout": str(int(wish.wait_timeout)),
@@ -178,6 +183,27 @@ def _inner(wish: Wish) -> str:
     text = "\n".join(lines) + "\n"
     # So that the state on an instance says which script it was.
     return "v_script=%s\n%s" % (hashlib.sha256(text.encode()).hexdigest()[:12], text)
+
+
+def _check(name: str, value) -> None:
+    """Raises `RentedError` for what cannot be written as JSON: most often a date or a number that was meant as text."""
+    why = ""
+    if isinstance(value, (dict, list, tuple)):
+        for part in (*value.keys(), *value.values()) if isinstance(value, dict) else value:
+            _check(name, part)
+    elif isinstance(value, datetime.date):
+        why = "%s, which YAML reads as a date: quote it" % value
+    elif isinstance(value, float) and not math.isfinite(value):
+        why = "%s, which is no number in JSON: quote it" % value
+    elif isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            why = "%s, which is no Unicode text: write it otherwise" % ascii(value)
+    elif value is not None and not isinstance(value, (int, float)):
+        why = "%r, which is neither text, number nor list: quote it" % (value,)
+    if why:
+        raise RentedError("%s holds %s." % (name, why))
 
 
 def _body(word: str) -> list:

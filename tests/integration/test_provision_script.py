@@ -191,6 +191,22 @@ def test_what_cannot_be_is_said_and_nothing_written(variables, words, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("repos_list: [{src: 'https://git.example.org/x.git', version: 2026-01-01}]", "repos_list holds 2026-01-01, which YAML reads as a"),
+        ("repos_list: [{src: 'https://git.example.org/x.git', version: .inf}]", "repos_list holds inf, which is no number"),
+    ],
+)
+def test_a_value_without_quotes_is_named(text, words, tmp_path):
+    (tmp_path / "mine.yml").write_text(text)
+    playbook = str(ROOT / "playbooks" / "provision_script.yml")
+    done = ansible(tmp_path, "ansible-playbook", playbook, "-e", "provision_for=vast", "-e", "@mine.yml")
+    said = done.stdout + done.stderr
+    assert done.returncode != 0 and words in said and "quote it" in said and "Traceback" not in said, said
+    assert not (tmp_path / "provision-vast.sh").exists()
+
+
 def test_check_mode_and_a_second_run_write_nothing(tmp_path):
     playbook = str(ROOT / "playbooks" / "provision_script.yml")
     for words, changed in ((["--check", "--diff"], 1), ([], 1), ([], 0)):

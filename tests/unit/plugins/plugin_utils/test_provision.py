@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import datetime
 import fcntl
 import functools
 import gzip
@@ -291,6 +292,33 @@ def test_a_place_that_cannot_be_is_said(shell, equipped, tmp_path):
     done, state = whole(equipped, shell, place=place)
     assert (done.returncode, state["error"]) == (1, place + " cannot be written"), done.stderr
     assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (
+            [{"src": "https://git.example.org/x.git", "version": datetime.date(2026, 1, 1)}],
+            "2026-01-01, which YAML reads as a date: quote it",
+        ),
+        ({"a": datetime.datetime(2026, 1, 1, 10)}, "2026-01-01 10:00:00, which YAML reads as a date: quote it"),
+        ({datetime.date(2026, 1, 1): "a"}, "2026-01-01, which YAML reads as a date: quote it"),
+        ([float("-inf")], "-inf, which is no number in JSON: quote it"),
+        (float("nan"), "nan, which is no number in JSON: quote it"),
+        (["x\ud800"], r"'x\ud800', which is no Unicode text: write it otherwise"),
+        (b"bytes", "b'bytes', which is neither text, number nor list: quote it"),
+        ({"a"}, "{'a'}, which is neither text, number nor list: quote it"),
+    ],
+)
+def test_a_value_that_cannot_be_written_is_named(value, words):
+    with pytest.raises(RentedError) as caught:
+        _provision.build(wish(settings={"git_keys_name": "Ada", "repos_list": value}), "vast")
+    assert caught.value.message == "repos_list holds %s." % words
+
+
+def test_the_words_of_the_script_are_text():
+    with pytest.raises(RentedError, match=r"^provision_log holds '/x\\ud800', which is no Unicode text"):
+        _provision.build(wish(log="/x\ud800"), "vast")
 
 
 @pytest.mark.parametrize("shell", list(SHELLS))
