@@ -140,7 +140,7 @@ def build(wish: Wish, form_name: str, user: str = "") -> Script:
     if not LOGIN.match(user):
         raise RentedError("provision_user is '%s', which is no login name." % user)
     run = _inner(wish)
-    plain = _outer(run, user, form)
+    plain = _outer(run, user)
     if form.wrap == "command":
         text, packed = _command(plain), True
     else:
@@ -174,15 +174,20 @@ def _inner(wish: Wish) -> str:
         _check(name, value)
     settings = json.dumps(wish.settings, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     values = {
-        "v_place": wish.place, "v_log": wish.log, "v_wait": "\n".join(wish.wait_for), "v_timeout": str(int(wish.wait_timeout)),
-        "v_core": ANSIBLE_CORE, "v_python": PYTHON, "v_uv": wish.uv, "v_index": wish.index, "v_kind": wish.source.kind,
+        "place": wish.place, "log": wish.log, "v_wait": "\n".join(wish.wait_for), "v_timeout": str(int(wish.wait_timeout)),
+        "v_core": ANSIBLE_CORE, "v_python": PYTHON, "v_uv": wish.uv, "v_index": wish.index,
         "v_collection": wish.source.what, "v_ref": wish.source.ref, "v_settings": settings,
     }  # fmt: skip
-    lines = ["%s=%s" % (name, shlex.quote(value)) for name, value in values.items()]
+    lines = ["%s=%s" % (name, _path(value) if name in ("place", "log") else shlex.quote(value)) for name, value in values.items()]
     lines += _body(wish.source.kind)
     text = "\n".join(lines) + "\n"
     # So that the state on an instance says which script it was.
     return "v_script=%s\n%s" % (hashlib.sha256(text.encode()).hexdigest()[:12], text)
+
+
+def _path(path: str) -> str:
+    """A path for an assignment: the shell of the instance knows the home."""
+    return "~/" + shlex.quote(path[2:]) if path.startswith("~/") else shlex.quote(path)
 
 
 def _check(name: str, value) -> None:
@@ -223,7 +228,7 @@ def _body(word: str) -> list:
 # Where root is who logs in, or whoever runs it. cloud-init and some images set no HOME. The empty file marks the folder as ours.
 OUTER_ROOT = """\
 #!/bin/sh
-# rented.gpu %(version)s prepares this instance, for %(title)s. State: ~/.rented/provision.json
+# rented.gpu %(version)s prepares this instance. State: ~/.rented/provision.json
 export HOME="${HOME:-/root}"
 mkdir -p ~/.rented/provision
 chmod 700 ~/.rented
@@ -235,7 +240,7 @@ exec sh ~/.rented/provision/run.sh
 
 OUTER = """\
 #!/bin/sh
-# rented.gpu %(version)s prepares this instance, for %(title)s. State: ~/.rented/provision.json of user %(user)s.
+# rented.gpu %(version)s prepares this instance. State: ~/.rented/provision.json of user %(user)s.
 u=%(user)s
 [ "$(id -u)" = 0 ] || u=$(id -un)
 i=0
@@ -253,9 +258,9 @@ s <<'RENTED'
 """
 
 
-def _outer(run: str, user: str, form: Form) -> str:
+def _outer(run: str, user: str) -> str:
     """Root gives it to the login user, who prepares the instance for himself: nothing of root's is in his home."""
-    return (OUTER_ROOT if user == "root" else OUTER) % {"version": _collection.version(), "title": form.title, "user": user, "run": run}
+    return (OUTER_ROOT if user == "root" else OUTER) % {"version": _collection.version(), "user": user, "run": run}
 
 
 def _unpacker(plain: str) -> str:
