@@ -4,6 +4,7 @@
 # playbooks/provision_script.yml puts lines before this that set place, log and the v_* variables, leaves out the parts `# only WORD` to `# end`
 # whose word does not apply, and takes out comments and indentation, because some places take 4,048 characters. POSIX sh.
 # shellcheck disable=SC2154,SC2317,SC2329  # v_*: see above; functions that `again` calls
+# shellcheck disable=SC2030,SC2031  # UV_DEFAULT_INDEX is meant for uv alone
 set -u
 umask 22
 PATH=$PATH:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -91,7 +92,7 @@ get_uv() {
 get_ansible() (
     rm -rf "$place/env"
     # A Python that is not there is fetched by uv, and nobody else takes it for theirs.
-    export UV_PYTHON_INSTALL_DIR="$place/python"
+    export UV_PYTHON_INSTALL_DIR="$place/python" UV_DEFAULT_INDEX="$index"
     "$uv" --no-cache venv -q --python "$v_python" "$place/env" && "$uv" --no-cache pip install -q -p "$place/env" "ansible-core==$v_core"
 )
 
@@ -117,7 +118,9 @@ main() {
     made="$v_core $v_uv $v_collection $v_ref"
     if [ "$(cat "$place/made" 2>/dev/null)" != "$made" ] || ! "$place/env/bin/ansible-playbook" --version >/dev/null 2>&1; then
         rm -f "$place/made"
-        index=${UV_DEFAULT_INDEX:-${PIP_INDEX_URL:-$v_index}}
+        index=${UV_DEFAULT_INDEX:-${UV_INDEX_URL:-${PIP_INDEX_URL:-$v_index}}}
+        # uv takes NAME=URL, too.
+        index=http${index#*http}
         index=${index%/}
         want=
         has python3 || { { has curl || has wget; } && has unzip; } || want=python3

@@ -328,6 +328,26 @@ def test_a_place_that_cannot_be_is_said(shell, equipped, tmp_path):
     assert (tmp_path / "file").read_text() == "mine"
 
 
+INDEXES = {
+    "https://ours.example/simple": {},
+    "https://pip.example/simple": {"PIP_INDEX_URL": "https://pip.example/simple/"},
+    "https://old.example/simple": {"PIP_INDEX_URL": "https://pip.example/simple/", "UV_INDEX_URL": "https://old.example/simple"},
+    "https://a=b@new.example/simple": {
+        "PIP_INDEX_URL": "https://pip.example/simple/",
+        "UV_INDEX_URL": "https://old.example/simple",
+        "UV_DEFAULT_INDEX": "mirror-1=https://a=b@new.example/simple/",
+    },
+}
+
+
+@pytest.mark.parametrize("shell", list(SHELLS))
+@pytest.mark.parametrize("wanted", list(INDEXES))
+def test_ansible_core_comes_from_the_index_that_uv_comes_from(shell, wanted, equipped):
+    whole(equipped, shell, index="https://ours.example/simple/", **INDEXES[wanted])
+    installs = (equipped / "calls").read_text().partition("uv --no-cache pip install")[2].partition("ansible-galaxy")[0]
+    assert "UV_DEFAULT_INDEX=%s\n" % wanted in installs
+
+
 @pytest.mark.parametrize(
     ("value", "words"),
     [
