@@ -106,6 +106,7 @@ main() {
     # Not `:`, with which dash would end here.
     { true >"$place/.rented-private" && true >"$place/ansible.cfg"; } || fail "$place cannot be written"
     mkdir -p "$(dirname "$log")"
+    true >>"$log" || fail "$log cannot be written"
     has flock || fail "there is no flock"
     exec 9>"$place/lock"
     flock -n 9 || { say "another run is at work" && exit 0; }

@@ -328,6 +328,15 @@ def test_a_place_that_cannot_be_is_said(shell, equipped, tmp_path):
     assert (tmp_path / "file").read_text() == "mine"
 
 
+@pytest.mark.parametrize("shell", list(SHELLS))
+def test_a_log_that_cannot_be_written_is_said(shell, equipped, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    for log in (tmp_path, tmp_path / "file" / "x.log"):
+        done, state = whole(equipped, shell, log=str(log))
+        assert (done.returncode, state["state"], state["error"]) == (1, "failed", "%s cannot be written" % log), done.stderr
+    assert not (equipped / "calls").exists() and (tmp_path / "file").read_text() == "mine"
+
+
 INDEXES = {
     "https://ours.example/simple": {},
     "https://pip.example/simple": {"PIP_INDEX_URL": "https://pip.example/simple/"},
