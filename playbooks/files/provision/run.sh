@@ -9,7 +9,8 @@ set -u
 umask 22
 PATH=$PATH:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH LC_ALL=C.UTF-8
-unset VIRTUAL_ENV PYTHONPATH PYTHONHOME
+# shellcheck disable=SC2046  # words
+unset VIRTUAL_ENV PYTHONPATH PYTHONHOME $(env | sed -n 's/^\(ANSIBLE_[A-Z0-9_]*\)=.*/\1/p')
 rented=$HOME/.rented
 began=$(date -u +%Y-%m-%dT%H:%M:%SZ)
 step=begin
@@ -113,7 +114,7 @@ main() {
     trap 'fail "it was interrupted" 143' HUP INT TERM
 
     uv=$rented/uv/$v_uv/uv
-    # Ansible's commands see nothing of the user's own settings.
+    # Ansible's commands see nothing of the user's own settings: no file, and no variable is left.
     export ANSIBLE_CONFIG="$place/ansible.cfg" ANSIBLE_HOME="$place/ansible" ANSIBLE_COLLECTIONS_PATH="$place/collections" ANSIBLE_NOCOLOR=1 \
         RENTED_GPU_HOME="$place/state"
     made="$v_core $v_uv $v_collection $v_ref"

@@ -357,6 +357,22 @@ def test_ansible_core_comes_from_the_index_that_uv_comes_from(shell, wanted, equ
     assert "UV_DEFAULT_INDEX=%s\n" % wanted in installs
 
 
+@pytest.mark.parametrize("shell", list(SHELLS))
+def test_ansible_sees_no_settings_of_the_environment(shell, equipped):
+    ours = {"ANSIBLE_CONFIG", "ANSIBLE_HOME", "ANSIBLE_COLLECTIONS_PATH", "ANSIBLE_NOCOLOR"}
+    theirs = {
+        "ANSIBLE_STRATEGY": "x",
+        "ANSIBLE_VAULT_PASSWORD_FILE": "/x",
+        "ANSIBLE_INVENTORY": "a\nb",
+        "ANSIBLE_HOME": "/x",
+        "ANSIBLE_X": "",
+    }
+    done, state = whole(equipped, shell, **theirs)
+    assert state["state"] == "ready", done.stderr
+    seen = re.findall(r"^(ANSIBLE_\w+)=(.*)", (equipped / "calls").read_text().partition("ansible-galaxy")[2], re.M)
+    assert {name for name, _value in seen} == ours and ("ANSIBLE_HOME", str(equipped / ".rented/provision/ansible")) in seen
+
+
 @pytest.mark.parametrize(
     ("value", "words"),
     [
