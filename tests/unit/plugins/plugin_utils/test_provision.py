@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import datetime
 import fcntl
 import functools
@@ -19,9 +20,11 @@ import platform
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import threading
+import time
 import zipfile
 
 import pytest
@@ -180,18 +183,23 @@ HOMEWORK = {
 }
 
 
-@pytest.mark.parametrize(
-    "source",
-    [
-        "",
-        "git+https://git.example.com/ada/gpu@v1",
-        "https://git.example.com/ada/gpu/releases/download/v0.1.0/rented-gpu-0.1.0.tar.gz#sha256=" + DIGEST,
-    ],
-)
-def test_an_ordinary_homework_fits_into_vasts_limit(source):
-    """Two repositories, packages, a data set with its digest and a key that is waited for; with room for a package more."""
-    script = _provision.build(wish(settings=HOMEWORK, source=_provision.source(source), wait_for=("~/.ssh/id_ed25519",)), "vast")
+SOURCES = {
+    "a release": "",
+    "`git+https://…@tag`": "git+https://git.example.com/ada/gpu@v1",
+    "`https://…#sha256=…`": "https://git.example.com/ada/gpu/releases/download/v0.1.0/rented-gpu-0.1.0.tar.gz#sha256=" + DIGEST,
+}
+
+
+@pytest.mark.parametrize("name", list(SOURCES))
+def test_an_ordinary_homework_fits_into_vasts_limit(name):
+    """Two repositories, packages, a data set with its digest and a key that is waited for; with room for more. The page has the numbers."""
+    source = _provision.source(SOURCES[name])
+    script = _provision.build(wish(settings=HOMEWORK, source=source, wait_for=("~/.ssh/id_ed25519",)), "vast")
     assert script.packed and script.size <= 4048 - 50
+    packed = _provision._packed(_provision._outer(_provision._inner(wish(settings={}, source=source)), "root"))
+    page = (ROOT / "docs" / "places_without_ssh.md").read_text()
+    told = [int(cell.replace(",", "")) for cell in re.search(r"^\| %s \|([\d, |]+)\|$" % re.escape(name), page, re.M).group(1).split("|")]
+    assert told == [pytest.approx(len(packed), abs=40), pytest.approx(4048 - len(packed), abs=40), pytest.approx(script.size, abs=40)]
 
 
 def test_the_same_wish_gives_the_same_script():
@@ -410,6 +418,33 @@ def test_one_run_at_a_time(shell, home):
         done = run(shell, inner(), home)
     assert (done.returncode, done.stdout) == (0, "rented: another run is at work\n"), done.stderr
     assert not (home / ".rented" / "provision.json").exists()
+
+
+@pytest.mark.parametrize("shell", list(SHELLS))
+def test_whether_a_killed_run_is_at_work_its_lock_tells(shell, equipped):
+    """With the command that docs/places_without_ssh.md gives."""
+    page = (ROOT / "docs" / "places_without_ssh.md").read_text()
+    asked = re.search(r"^flock -n .*/lock true && echo .*$", page, re.M).group(0)
+    uv = equipped / ".rented" / "uv" / "0.13.8" / "uv"
+    uv.write_text("#!/bin/sh\n: >~/begun\nsleep 30\n")
+    surroundings = {"PATH": os.environ["PATH"], "HOME": str(equipped)}
+    with subprocess.Popen([*SHELLS[shell], "-c", inner()], env=surroundings, start_new_session=True, stdout=subprocess.DEVNULL) as process:
+        try:
+            end = time.monotonic() + 20
+            while not (equipped / "begun").exists() and time.monotonic() < end:
+                time.sleep(0.05)
+            ask = functools.partial(subprocess.run, ["sh", "-c", asked], env=surroundings, capture_output=True, text=True, check=False)
+            assert ask().stdout == ""
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            end = time.monotonic() + 10  # its children, orphans now, may need a moment
+            while not (said := ask().stdout) and time.monotonic() < end:
+                time.sleep(0.05)
+            assert said == "nobody is at work\n"
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    assert json.loads((equipped / ".rented" / "provision.json").read_text())["state"] == "running"
 
 
 @pytest.mark.parametrize("shell", list(SHELLS))
