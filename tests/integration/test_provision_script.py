@@ -380,6 +380,33 @@ def test_what_does_not_come_fails_with_what_to_do(write, boot):
     assert state(box)["state"] == "ready"
 
 
+@pytest.mark.parametrize(
+    ("variables", "error"),
+    [
+        (
+            {"provision_place": "/opt/ours"},
+            "provision_place /opt/ours is not empty: name a folder of its own, e.g. /opt/ours/.rented-provision",
+        ),
+        ({"provision_log": "/proc/provision.log"}, "/proc/provision.log cannot be written"),
+    ],
+)
+def test_what_is_somebodys_stays(write, boot, variables, error):
+    """The folder is filled before the script runs, by a line that stands before it."""
+    script = write("rehearsal", **variables).replace(
+        "\n", "\nmkdir -p /opt/ours/env && echo mine | tee /opt/ours/env/x >/opt/ours/ansible.cfg\n", 1
+    )
+    box = boot(script, image="debian-12-tools")
+    with pytest.raises(AssertionError, match="state': 'failed'"):
+        wait(box, "ready")
+    seen = state(box)
+    assert (seen["error"], seen["exit_code"]) == (error, 1)
+    assert box.ssh("find /opt/ours -type f | sort | xargs tail -n 9").split("\n\n") == [
+        "==> /opt/ours/ansible.cfg <==\nmine",
+        "==> /opt/ours/env/x <==\nmine\n",
+    ]
+    assert box.ssh("ls .rented/provision/env .rented/uv 2> /dev/null; true") == ""
+
+
 def test_a_wrong_digest_stops_before_anything_of_it_runs(write, boot, web):
     wrong = "%s/rented-gpu.tar.gz#sha256=%s" % (web, "0" * 64)
     box = boot(write("rehearsal", provision_collection=wrong), image="debian-12-tools")
