@@ -73,15 +73,17 @@ class ActionModule(RoleAction):
         return {name: self._templar.template(self._task_vars[name]) for name in sorted(options) if name in self._task_vars}, options
 
     def _refuse(self, arguments, settings, options):
+        known = {name: value for name, value in self._task_vars.items() if name not in ("hostvars", "vars", "groups")}
+        vaulted = _secrets.vaulted(dict(known, **{"": self._task.args}))
+        for name in ("collection", "index", "place", "log", "user", "wait_for"):
+            for text in _secrets.texts(arguments[name]):
+                _alone.check_word(PREFIX + name, text, vaulted)
         misspelt = _specs.misspelt(self._task_vars, arguments["roles"], options)
         wrong = ["'%s' is not a setting. Did you mean '%s'?" % pair for pair in misspelt]
         wrong += ArgumentSpecValidator(options).validate(settings, validate_role_argument_spec=True).error_messages
         if not wrong:
             no_log = {name for name, option in options.items() if option.get("no_log")}
-            known = {name: value for name, value in self._task_vars.items() if name not in ("hostvars", "vars", "groups")}
-            wrong = _alone.wrong(settings, no_log, _secrets.vaulted(known), arguments["wait_for"])
-        for name in ("collection", "index"):
-            _alone.check_url(PREFIX + name, arguments[name].partition("#")[0])
+            wrong = _alone.wrong(settings, no_log, vaulted, arguments["wait_for"])
         for name in ("place", "log"):
             if not _alone.PLAIN.match(arguments[name]):
                 wrong.append("%s%s is '%s'; it has to be a path on the instance, absolute or below ~/." % (PREFIX, name, arguments[name]))

@@ -13,8 +13,8 @@ description:
   - Writes a script that a provider runs when an instance boots. It fetches uv, ansible-core and this collection into a private place, and
     applies the same roles as the playbook C(rented.gpu.bootstrap), with those of their variables that are set here.
   - There is no controller then, so that any number of instances prepare themselves.
-  - No secret gets into the script, which the provider keeps and shows. A setting that holds one is refused; the instance can wait for a file
-    that somebody brings, see O(wait_for).
+  - No secret gets into the script, which the provider keeps and shows. A setting or an option that holds one is refused; the instance can wait
+    for a file that somebody brings, see O(wait_for).
   - The script needs C(sh), C(flock), and C(python3), or C(curl) or C(wget) together with C(unzip), or root and C(apt) or C(dnf). Where Python is
     too old for ansible-core, uv fetches one that nobody else uses.
   - On the instance, C(~/.rented/provision.json) tells how far it is, and why it failed. It may run at every boot; what is there is left alone.
@@ -54,15 +54,19 @@ options:
     type: int
     default: 3600
   place:
-    description: Folder for ansible-core and the collection on the instance, for example V(/opt/rented).
+    description:
+      - Folder for ansible-core and the collection on the instance, for example V(/opt/rented).
+      - It has to be one of its own. Where other files lie in it, the instance changes nothing and fails.
     type: str
     default: ~/.rented/provision
   log:
-    description: Where the instance writes its log.
+    description: Where the instance writes its log. The login user must be able to write there.
     type: str
     default: ~/.rented/provision.log
   index:
-    description: Package index that uv comes from, where the instance has none configured. Left out, the one that pip has built in.
+    description:
+      - Package index that uv and ansible-core come from, where the environment of the instance names none (E(UV_DEFAULT_INDEX), E(UV_INDEX_URL),
+        E(PIP_INDEX_URL)). Left out, the one that pip has built in.
     type: str
     default: ''
   roles:

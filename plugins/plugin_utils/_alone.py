@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import posixpath
 import re
-import urllib.parse
 
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
 from ansible_collections.rented.gpu.plugins.plugin_utils import _git_settings, _items, _secrets
@@ -104,9 +103,8 @@ def _known_hosts(settings: dict, wait_for: list) -> list:
     return []
 
 
-def check_url(name: str, address: str) -> None:
-    """The address of an index or a collection. Raises `RentedError` when it holds a secret."""
-    kind = _secrets.looks_like(address)
+def check_word(name: str, text: str, vaulted: set) -> None:
+    """A word of the script itself: an index, a path on the instance. Raises `RentedError`, without that word, when it holds a secret."""
+    kind = "a vaulted value" if any(secret in text for secret in vaulted) else _secrets.looks_like(text)
     if kind:
-        host = urllib.parse.urlsplit(address).hostname or "it"
-        raise RentedError("%s is %s (%s), and the provider keeps and shows this script: give one without." % (name, kind, host))
+        raise RentedError("%s holds %s, and the provider keeps and shows this script: give one without." % (name, kind))

@@ -11,13 +11,15 @@ the settings are shell variables before it.
 from __future__ import annotations
 
 import base64
-import gzip
+import datetime
 import hashlib
 import json
+import math
 import os
 import re
 import shlex
 import urllib.parse
+import zlib
 from dataclasses import dataclass
 
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError, nearest
@@ -138,7 +140,7 @@ def build(wish: Wish, form_name: str, user: str = "") -> Script:
     if not LOGIN.match(user):
         raise RentedError("provision_user is '%s', which is no login name." % user)
     run = _inner(wish)
-    plain = _outer(run, user, form)
+    plain = _outer(run, user)
     if form.wrap == "command":
         text, packed = _command(plain), True
     else:
@@ -167,17 +169,46 @@ def _size(text: str, form: Form) -> int:
 
 def _inner(wish: Wish) -> str:
     """run.sh with its settings before it, without comments and indentation."""
+    words = {"provision_" + name: getattr(wish, name) for name in ("place", "log", "index", "wait_for")}
+    for name, value in {**wish.settings, **words, "provision_collection": wish.source.what + wish.source.ref}.items():
+        _check(name, value)
     settings = json.dumps(wish.settings, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     values = {
-        "v_place": wish.place, "v_log": wish.log, "v_wait": "\n".join(wish.wait_for), "v_timeout": str(int(wish.wait_timeout)),
-        "v_core": ANSIBLE_CORE, "v_python": PYTHON, "v_uv": wish.uv, "v_index": wish.index, "v_kind": wish.source.kind,
+        "place": wish.place, "log": wish.log, "v_wait": "\n".join(wish.wait_for), "v_timeout": str(int(wish.wait_timeout)),
+        "v_core": ANSIBLE_CORE, "v_python": PYTHON, "v_uv": wish.uv, "v_index": wish.index,
         "v_collection": wish.source.what, "v_ref": wish.source.ref, "v_settings": settings,
     }  # fmt: skip
-    lines = ["%s=%s" % (name, shlex.quote(value)) for name, value in values.items()]
+    lines = ["%s=%s" % (name, _path(value) if name in ("place", "log") else shlex.quote(value)) for name, value in values.items()]
     lines += _body(wish.source.kind)
     text = "\n".join(lines) + "\n"
     # So that the state on an instance says which script it was.
     return "v_script=%s\n%s" % (hashlib.sha256(text.encode()).hexdigest()[:12], text)
+
+
+def _path(path: str) -> str:
+    """A path for an assignment: the shell of the instance knows the home."""
+    return "~/" + shlex.quote(path[2:]) if path.startswith("~/") else shlex.quote(path)
+
+
+def _check(name: str, value) -> None:
+    """Raises `RentedError` for what cannot be written as JSON: most often a date or a number that was meant as text."""
+    why = ""
+    if isinstance(value, (dict, list, tuple)):
+        for part in (*value.keys(), *value.values()) if isinstance(value, dict) else value:
+            _check(name, part)
+    elif isinstance(value, datetime.date):
+        why = "%s, which YAML reads as a date: quote it" % value
+    elif isinstance(value, float) and not math.isfinite(value):
+        why = "%s, which is no number in JSON: quote it" % value
+    elif isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            why = "%s, which is no Unicode text: write it otherwise" % ascii(value)
+    elif value is not None and not isinstance(value, (int, float)):
+        why = "%r, which is neither text, number nor list: quote it" % (value,)
+    if why:
+        raise RentedError("%s holds %s." % (name, why))
 
 
 def _body(word: str) -> list:
@@ -194,13 +225,14 @@ def _body(word: str) -> list:
     return lines
 
 
-# Where root is who logs in, or whoever runs it. cloud-init and some images set no HOME.
+# Where root is who logs in, or whoever runs it. cloud-init and some images set no HOME. The empty file marks the folder as ours.
 OUTER_ROOT = """\
 #!/bin/sh
-# Prepares this instance, made by rented.gpu %(version)s for %(title)s. State: ~/.rented/provision.json
+# rented.gpu %(version)s prepares this instance. State: ~/.rented/provision.json
 export HOME="${HOME:-/root}"
 mkdir -p ~/.rented/provision
 chmod 700 ~/.rented
+: >~/.rented/provision/.rented-private
 cat >~/.rented/provision/run.sh <<'RENTED'
 %(run)sRENTED
 exec sh ~/.rented/provision/run.sh
@@ -208,7 +240,7 @@ exec sh ~/.rented/provision/run.sh
 
 OUTER = """\
 #!/bin/sh
-# Prepares this instance, made by rented.gpu %(version)s for %(title)s. State: ~/.rented/provision.json of user %(user)s.
+# rented.gpu %(version)s prepares this instance. State: ~/.rented/provision.json of user %(user)s.
 u=%(user)s
 [ "$(id -u)" = 0 ] || u=$(id -un)
 i=0
@@ -218,21 +250,32 @@ sleep 2
 done
 [ "${HOME:-}" ] || HOME=$(eval echo "~$(id -un)")
 export HOME
-c='mkdir -p ~/.rented/provision && chmod 700 ~/.rented && cat >~/.rented/provision/run.sh && exec sh ~/.rented/provision/run.sh'
+c='mkdir -p ~/.rented/provision && cd ~/.rented && chmod 700 . && : >provision/.rented-private &&
+cat >provision/run.sh && cd && exec sh ~/.rented/provision/run.sh'
 if [ "$u" = "$(id -un)" ]; then s() { sh -c "$c"; }; else s() { su -s /bin/sh "$u" -c "$c"; }; fi
 s <<'RENTED'
 %(run)sRENTED
 """
 
 
-def _outer(run: str, user: str, form: Form) -> str:
+def _outer(run: str, user: str) -> str:
     """Root gives it to the login user, who prepares the instance for himself: nothing of root's is in his home."""
-    return (OUTER_ROOT if user == "root" else OUTER) % {"version": _collection.version(), "title": form.title, "user": user, "run": run}
+    return (OUTER_ROOT if user == "root" else OUTER) % {"version": _collection.version(), "user": user, "run": run}
 
 
 def _unpacker(plain: str) -> str:
-    code = base64.b64encode(gzip.compress(plain.encode(), 9, mtime=0)).decode()
+    """A command that runs a script. The lines that say what it is are left out: they stand before it, or nobody would see them."""
+    code = base64.b64encode(_gzip(plain.split("\n", 2)[2].encode())).decode()
     return "echo %s|base64 -d|gzip -dc|sh" % code
+
+
+def _gzip(content: bytes) -> bytes:
+    """As small as zlib makes it: how much it remembers decides where it cuts blocks, and more is not always better."""
+    found = []
+    for memory in range(4, 10):
+        packer = zlib.compressobj(9, zlib.DEFLATED, 16 + zlib.MAX_WBITS, memory)
+        found.append(packer.compress(content) + packer.flush())
+    return min(found, key=len)
 
 
 def _packed(plain: str) -> str:

@@ -142,6 +142,33 @@ def test_what_is_vaulted_never_gets_into_a_script(how, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("provision_index", "https://mirror.example.org/{{ token }}/simple/"),
+        ("provision_collection", "https://files.example.org/{{ token }}/gpu.tar.gz#sha256=" + "0" * 64),
+        ("provision_collection", "git+https://git.example.org/gpu.git@{{ token }}"),
+        ("provision_collection", "{{ token }}"),
+        ("provision_place", "/opt/{{ token }}"),
+        ("provision_place", "{{ token }}"),
+        ("provision_log", "~/{{ token }}.log"),
+        ("provision_wait_for", ["~/key", "~/{{ token }}"]),
+        ("provision_wait_for", ["{{ token }}"]),
+        ("provision_user", "{{ token }}"),
+    ],
+)
+def test_no_option_of_the_script_takes_what_is_vaulted(name, value, tmp_path):
+    (tmp_path / "password").write_text("pass")
+    vault = {"ANSIBLE_VAULT_PASSWORD_FILE": str(tmp_path / "password")}
+    token = ansible(tmp_path, "ansible-vault", "encrypt_string", "correct-horse", "--name", "token", **vault).stdout
+    (tmp_path / "mine.yml").write_text(token + "\n" + yaml.safe_dump({name: value, "provision_for": "aws"}))
+    done = ansible(tmp_path, "ansible-playbook", str(ROOT / "playbooks" / "provision_script.yml"), "-e", "@mine.yml", **vault)
+    said = name + " holds a vaulted value, and the provider keeps and shows this script: give one without"
+    assert done.returncode != 0 and said in done.stdout + done.stderr, done.stdout + done.stderr
+    assert "correct-horse" not in done.stdout + done.stderr
+    assert not (tmp_path / "provision-aws.sh").exists()
+
+
+@pytest.mark.parametrize(
     ("variables", "words"),
     [
         ({}, "Say for which place"),
@@ -152,7 +179,7 @@ def test_what_is_vaulted_never_gets_into_a_script(how, tmp_path):
         ),
         ({"provision_for": "vast", "git_keys_nmae": "Ada"}, "'git_keys_nmae' is not a setting. Did you mean 'git_keys_name'?"),
         ({"provision_for": "vast", "repos_list": ["~/homework"]}, "is a checkout on your computer, and nobody would send it: give a URL"),
-        ({"provision_for": "vast", "provision_index": "https://a:b@index.example"}, "provision_index is a URL with a password"),
+        ({"provision_for": "vast", "provision_index": "https://a:b@index.example"}, "provision_index holds a URL with a password"),
         ({"provision_for": "vast", "provision_place": "opt"}, "has to be a path on the instance"),
         ({"provision_for": "vast", "provision_file": "/nothing/of/this/x.sh"}, "cannot be written"),
     ],
@@ -162,6 +189,22 @@ def test_what_cannot_be_is_said_and_nothing_written(variables, words, tmp_path):
     done = ansible(tmp_path, "ansible-playbook", playbook, "-e", json.dumps(variables))
     assert done.returncode != 0 and words in done.stdout + done.stderr, done.stdout + done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("repos_list: [{src: 'https://git.example.org/x.git', version: 2026-01-01}]", "repos_list holds 2026-01-01, which YAML reads as a"),
+        ("repos_list: [{src: 'https://git.example.org/x.git', version: .inf}]", "repos_list holds inf, which is no number"),
+    ],
+)
+def test_a_value_without_quotes_is_named(text, words, tmp_path):
+    (tmp_path / "mine.yml").write_text(text)
+    playbook = str(ROOT / "playbooks" / "provision_script.yml")
+    done = ansible(tmp_path, "ansible-playbook", playbook, "-e", "provision_for=vast", "-e", "@mine.yml")
+    said = done.stdout + done.stderr
+    assert done.returncode != 0 and words in said and "quote it" in said and "Traceback" not in said, said
+    assert not (tmp_path / "provision-vast.sh").exists()
 
 
 def test_check_mode_and_a_second_run_write_nothing(tmp_path):
@@ -335,6 +378,33 @@ def test_what_does_not_come_fails_with_what_to_do(write, boot):
     # As it says: then it works.
     box.ssh("echo key > /workspace/key && sh ~/.rented/provision/run.sh")
     assert state(box)["state"] == "ready"
+
+
+@pytest.mark.parametrize(
+    ("variables", "error"),
+    [
+        (
+            {"provision_place": "/opt/ours"},
+            "provision_place /opt/ours is not empty: name a folder of its own, e.g. /opt/ours/.rented-provision",
+        ),
+        ({"provision_log": "/proc/provision.log"}, "/proc/provision.log cannot be written"),
+    ],
+)
+def test_what_is_somebodys_stays(write, boot, variables, error):
+    """The folder is filled before the script runs, by a line that stands before it."""
+    script = write("rehearsal", **variables).replace(
+        "\n", "\nmkdir -p /opt/ours/env && echo mine | tee /opt/ours/env/x >/opt/ours/ansible.cfg\n", 1
+    )
+    box = boot(script, image="debian-12-tools")
+    with pytest.raises(AssertionError, match="state': 'failed'"):
+        wait(box, "ready")
+    seen = state(box)
+    assert (seen["error"], seen["exit_code"]) == (error, 1)
+    assert box.ssh("find /opt/ours -type f | sort | xargs tail -n 9").split("\n\n") == [
+        "==> /opt/ours/ansible.cfg <==\nmine",
+        "==> /opt/ours/env/x <==\nmine\n",
+    ]
+    assert box.ssh("ls .rented/provision/env .rented/uv 2> /dev/null; true") == ""
 
 
 def test_a_wrong_digest_stops_before_anything_of_it_runs(write, boot, web):

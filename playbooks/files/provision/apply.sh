@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Second half of run.sh, read by it: waits for what somebody brings, then applies the roles. It may use all that run.sh has.
 # shellcheck disable=SC2154  # set by run.sh
+expand() { case $1 in [~]/*) echo "$HOME/${1#??}" ;; *) echo "$1" ;; esac; }
 missing() {
     printf '%s\n' "$v_wait" | while IFS= read -r path; do
         full=$(expand "$path")
@@ -22,7 +23,7 @@ begin "apply the roles"
 printf '%s\n' "$v_settings" >"$place/settings.json"
 cd "$HOME" || cd / || exit 1
 lines=$(wc -l <"$log")
-own "$place/env/bin/ansible-playbook" -i "$place/collections/ansible_collections/rented/gpu/inventory/here.yml" \
+"$place/env/bin/ansible-playbook" -i "$place/collections/ansible_collections/rented/gpu/inventory/here.yml" \
     rented.gpu.bootstrap -e "@$place/settings.json" >>"$log" 2>&1 9>&-
 code=$?
 if [ $code != 0 ]; then

@@ -109,8 +109,11 @@ def test_what_somebody_brings_is_no_secret():
     assert wrong({}, ["relative/path"]) == ["provision_wait_for: 'relative/path' has to be a path on the instance, absolute or below ~/."]
 
 
-def test_addresses_of_the_script_itself():
-    _alone.check_url("provision_index", "https://index.example/simple")
-    with pytest.raises(RentedError, match=r"provision_index is a URL with a password or a token in it \(index.example\)") as caught:
-        _alone.check_url("provision_index", "https://ada:pass@index.example/simple")
+def test_the_words_of_the_script_itself():
+    _alone.check_word("provision_index", "https://index.example/simple", {"correct horse"})
+    with pytest.raises(RentedError, match=r"provision_index holds a URL with a password or a token in it, and the provider") as caught:
+        _alone.check_word("provision_index", "https://ada:pass@index.example/simple", set())
     assert "pass@" not in caught.value.message
+    with pytest.raises(RentedError, match=r"^provision_place holds a vaulted value, and the provider keeps") as caught:
+        _alone.check_word("provision_place", "/opt/correct horse", {"correct horse"})
+    assert "horse" not in caught.value.message

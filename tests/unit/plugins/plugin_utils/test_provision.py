@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import datetime
 import fcntl
 import functools
 import gzip
@@ -18,9 +20,11 @@ import platform
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import threading
+import time
 import zipfile
 
 import pytest
@@ -34,7 +38,7 @@ from ansible_collections.rented.gpu.plugins.plugin_utils import _collection, _pr
 ROOT = pathlib.Path(_collection.ROOT)
 FILES = ROOT / "playbooks" / "files" / "provision"
 SHELLS = {"dash": ["dash"], "bash": ["bash", "--posix"], "busybox": ["busybox", "sh"]}
-DIGEST = "8d5e957f297893487bd98fa830fa6413" * 2
+DIGEST = "8d5e957f297893487bd98fa830fa64134ab1c6e0935f7d2286e19b04c75da3f8"
 SETTINGS = {
     "git_keys_name": "Ada Lovelace",
     "git_keys_email": "ada@example.org",
@@ -157,6 +161,47 @@ def test_vasts_limit_leaves_room_for_settings():
         assert _provision.build(wish(source=_provision.source(source), wait_for=("~/.ssh/id_ed25519",)), "vast").size <= 4048
 
 
+HOMEWORK = {
+    "git_keys_name": "Ada Lovelace",
+    "git_keys_email": "ada@example.org",
+    "git_keys_mode": "private_key",
+    "git_keys_private_key": "~/.ssh/id_ed25519",
+    "repos_list": [
+        {"src": "git@git.example.org:ada/homework.git", "dest": "homework", "version": "main"},
+        {"src": "https://git.example.net/charles/engine.git", "dest": "engine"},
+    ],
+    "python_env_packages": ["numpy", "pandas", "transformers>=4.40", "datasets"],
+    "python_env_requirements": ["requirements.txt"],
+    "data_sync_items": [
+        {
+            "url": "https://data.example.org/sets/cifar-10-python.tar.gz",
+            "checksum": "sha256:6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
+            "dest": "data/cifar",
+            "unpack": True,
+        }
+    ],
+}
+
+
+SOURCES = {
+    "a release": "",
+    "`git+https://…@tag`": "git+https://git.example.com/ada/gpu@v1",
+    "`https://…#sha256=…`": "https://git.example.com/ada/gpu/releases/download/v0.1.0/rented-gpu-0.1.0.tar.gz#sha256=" + DIGEST,
+}
+
+
+@pytest.mark.parametrize("name", list(SOURCES))
+def test_an_ordinary_homework_fits_into_vasts_limit(name):
+    """Two repositories, packages, a data set with its digest and a key that is waited for; with room for more. The page has the numbers."""
+    source = _provision.source(SOURCES[name])
+    script = _provision.build(wish(settings=HOMEWORK, source=source, wait_for=("~/.ssh/id_ed25519",)), "vast")
+    assert script.packed and script.size <= 4048 - 50
+    packed = _provision._packed(_provision._outer(_provision._inner(wish(settings={}, source=source)), "root"))
+    page = (ROOT / "docs" / "places_without_ssh.md").read_text()
+    told = [int(cell.replace(",", "")) for cell in re.search(r"^\| %s \|([\d, |]+)\|$" % re.escape(name), page, re.M).group(1).split("|")]
+    assert told == [pytest.approx(len(packed), abs=40), pytest.approx(4048 - len(packed), abs=40), pytest.approx(script.size, abs=40)]
+
+
 def test_the_same_wish_gives_the_same_script():
     assert _provision.build(wish(), "vast") == _provision.build(wish(), "vast")
 
@@ -212,15 +257,194 @@ def test_the_state_is_json_whatever_the_error_says(shell, text, home):
     assert (home / ".rented" / "provision.log").read_text().endswith("rented: a step\n")
 
 
+UV = """\
+#!/bin/sh
+{ echo "uv $*"; env | grep -E "^(UV|PIP|ANSIBLE)_" | sort; } >>"$HOME/calls"
+for word; do
+    case $word in */env) mkdir -p "$word/bin" && for name in galaxy playbook; do cp "$HOME/ansible" "$word/bin/ansible-$name"; done ;; esac
+done
+"""
+ANSIBLE = """\
+#!/bin/sh
+[ "$1" = --version ] && exit
+{ echo "${0##*/} $*"; env | grep ^ANSIBLE_ | sort; } >>"$HOME/calls"
+to=${ANSIBLE_COLLECTIONS_PATH%/}/ansible_collections/rented/gpu/playbooks/files/provision
+[ "$1" = collection ] && mkdir -p "$to" && cp "$HOME/apply.sh" "$to"
+exit 0
+"""
+
+
+@pytest.fixture
+def equipped(home):
+    """A home in which uv lies already; it and Ansible's commands write down in `calls` how they were called."""
+    uv = home / ".rented" / "uv" / "0.13.8" / "uv"
+    uv.parent.mkdir(parents=True)
+    for path, text in ((uv, UV), (home / "ansible", ANSIBLE)):
+        path.write_text(text)
+        path.chmod(0o755)
+    shutil.copy(FILES / "apply.sh", home)
+    return home
+
+
+def whole(home, shell="dash", **more):
+    """The script as a place starts it; ``(the finished process, its state)``. Variables of the environment are in capitals."""
+    environment = {name: more.pop(name) for name in list(more) if name.isupper()}
+    text = _provision.build(wish(**more), "vast_provisioning_script").text.replace("exec sh ", "exec %s " % shlex.join(SHELLS[shell]))
+    done = run(shell, text, home, **environment)
+    return done, json.loads((home / ".rented" / "provision.json").read_text())
+
+
+def picture(folder) -> dict:
+    """All that lies in a folder, with rights, times and contents."""
+    files = [folder, *sorted(folder.rglob("*"))]
+    return {str(path): (path.stat().st_mode, path.stat().st_mtime_ns, path.read_bytes() if path.is_file() else None) for path in files}
+
+
+@pytest.mark.parametrize("shell", list(SHELLS))
+@pytest.mark.parametrize("there", ["env/mine.txt", "ansible.cfg", ".hidden", "run.sh"])
+def test_a_folder_with_somebodys_files_is_no_place(shell, there, equipped, tmp_path):
+    place = tmp_path / "work space"
+    (place / there).parent.mkdir(parents=True)
+    (place / there).write_text("mine")
+    before = picture(place)
+    done, state = whole(equipped, shell, place=str(place))
+    assert (done.returncode, state["state"], state["exit_code"]) == (1, "failed", 1), done.stderr
+    assert state["error"] == ("provision_place {0} is not empty: name a folder of its own, e.g. {0}/.rented-provision".format(place))
+    assert picture(place) == before and not (equipped / "calls").exists()
+
+
+@pytest.mark.parametrize("shell", list(SHELLS))
+@pytest.mark.parametrize("place", ["new/deep", "empty", "~/.rented/provision", "~/.rented/provision/", "~/other"])
+def test_a_new_an_empty_and_our_own_folder_are_places(shell, place, equipped, tmp_path):
+    (tmp_path / "empty").mkdir()
+    place = place if place.startswith("~") else str(tmp_path / place)
+    folder = pathlib.Path(place.replace("~", str(equipped)))
+    for _time in range(2):
+        done, state = whole(equipped, shell, place=place)
+        assert (done.returncode, state["state"]) == (0, "ready"), (done.stdout, state)
+        assert (folder / _tools.PRIVATE).exists() and (folder / "env").is_dir()
+    calls = (equipped / "calls").read_text()
+    assert (calls.count("uv --no-cache venv"), calls.count("ansible-playbook -i")) == (1, 2)
+
+
+@pytest.mark.parametrize("shell", list(SHELLS))
+def test_a_place_that_cannot_be_is_said(shell, equipped, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    place = str(tmp_path / "file" / "x")
+    done, state = whole(equipped, shell, place=place)
+    assert (done.returncode, state["error"]) == (1, place + " cannot be written"), done.stderr
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.parametrize("shell", list(SHELLS))
+def test_a_log_that_cannot_be_written_is_said(shell, equipped, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    for log in (tmp_path, tmp_path / "file" / "x.log"):
+        done, state = whole(equipped, shell, log=str(log))
+        assert (done.returncode, state["state"], state["error"]) == (1, "failed", "%s cannot be written" % log), done.stderr
+    assert not (equipped / "calls").exists() and (tmp_path / "file").read_text() == "mine"
+
+
+INDEXES = {
+    "https://ours.example/simple": {},
+    "https://pip.example/simple": {"PIP_INDEX_URL": "https://pip.example/simple/"},
+    "https://old.example/simple": {"PIP_INDEX_URL": "https://pip.example/simple/", "UV_INDEX_URL": "https://old.example/simple"},
+    "https://a=b@new.example/simple": {
+        "PIP_INDEX_URL": "https://pip.example/simple/",
+        "UV_INDEX_URL": "https://old.example/simple",
+        "UV_DEFAULT_INDEX": "mirror-1=https://a=b@new.example/simple/",
+    },
+}
+
+
+@pytest.mark.parametrize("shell", list(SHELLS))
+@pytest.mark.parametrize("wanted", list(INDEXES))
+def test_ansible_core_comes_from_the_index_that_uv_comes_from(shell, wanted, equipped):
+    whole(equipped, shell, index="https://ours.example/simple/", **INDEXES[wanted])
+    installs = (equipped / "calls").read_text().partition("uv --no-cache pip install")[2].partition("ansible-galaxy")[0]
+    assert "UV_DEFAULT_INDEX=%s\n" % wanted in installs
+
+
+@pytest.mark.parametrize("shell", list(SHELLS))
+def test_ansible_sees_no_settings_of_the_environment(shell, equipped):
+    ours = {"ANSIBLE_CONFIG", "ANSIBLE_HOME", "ANSIBLE_COLLECTIONS_PATH", "ANSIBLE_NOCOLOR"}
+    theirs = {
+        "ANSIBLE_STRATEGY": "x",
+        "ANSIBLE_VAULT_PASSWORD_FILE": "/x",
+        "ANSIBLE_INVENTORY": "a\nb",
+        "ANSIBLE_HOME": "/x",
+        "ANSIBLE_X": "",
+    }
+    done, state = whole(equipped, shell, **theirs)
+    assert state["state"] == "ready", done.stderr
+    seen = re.findall(r"^(ANSIBLE_\w+)=(.*)", (equipped / "calls").read_text().partition("ansible-galaxy")[2], re.M)
+    assert {name for name, _value in seen} == ours and ("ANSIBLE_HOME", str(equipped / ".rented/provision/ansible")) in seen
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (
+            [{"src": "https://git.example.org/x.git", "version": datetime.date(2026, 1, 1)}],
+            "2026-01-01, which YAML reads as a date: quote it",
+        ),
+        ({"a": datetime.datetime(2026, 1, 1, 10)}, "2026-01-01 10:00:00, which YAML reads as a date: quote it"),
+        ({datetime.date(2026, 1, 1): "a"}, "2026-01-01, which YAML reads as a date: quote it"),
+        ([float("-inf")], "-inf, which is no number in JSON: quote it"),
+        (float("nan"), "nan, which is no number in JSON: quote it"),
+        (["x\ud800"], r"'x\ud800', which is no Unicode text: write it otherwise"),
+        (b"bytes", "b'bytes', which is neither text, number nor list: quote it"),
+        ({"a"}, "{'a'}, which is neither text, number nor list: quote it"),
+    ],
+)
+def test_a_value_that_cannot_be_written_is_named(value, words):
+    with pytest.raises(RentedError) as caught:
+        _provision.build(wish(settings={"git_keys_name": "Ada", "repos_list": value}), "vast")
+    assert caught.value.message == "repos_list holds %s." % words
+
+
+def test_the_words_of_the_script_are_text():
+    with pytest.raises(RentedError, match=r"^provision_log holds '/x\\ud800', which is no Unicode text"):
+        _provision.build(wish(log="/x\ud800"), "vast")
+
+
 @pytest.mark.parametrize("shell", list(SHELLS))
 def test_one_run_at_a_time(shell, home):
     place = home / ".rented" / "provision"
     place.mkdir()
+    (place / _tools.PRIVATE).touch()
     with open(place / "lock", "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         done = run(shell, inner(), home)
     assert (done.returncode, done.stdout) == (0, "rented: another run is at work\n"), done.stderr
     assert not (home / ".rented" / "provision.json").exists()
+
+
+@pytest.mark.parametrize("shell", list(SHELLS))
+def test_whether_a_killed_run_is_at_work_its_lock_tells(shell, equipped):
+    """With the command that docs/places_without_ssh.md gives."""
+    page = (ROOT / "docs" / "places_without_ssh.md").read_text()
+    asked = re.search(r"^flock -n .*/lock true && echo .*$", page, re.M).group(0)
+    uv = equipped / ".rented" / "uv" / "0.13.8" / "uv"
+    uv.write_text("#!/bin/sh\n: >~/begun\nsleep 30\n")
+    surroundings = {"PATH": os.environ["PATH"], "HOME": str(equipped)}
+    with subprocess.Popen([*SHELLS[shell], "-c", inner()], env=surroundings, start_new_session=True, stdout=subprocess.DEVNULL) as process:
+        try:
+            end = time.monotonic() + 20
+            while not (equipped / "begun").exists() and time.monotonic() < end:
+                time.sleep(0.05)
+            ask = functools.partial(subprocess.run, ["sh", "-c", asked], env=surroundings, capture_output=True, text=True, check=False)
+            assert ask().stdout == ""
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            end = time.monotonic() + 10  # its children, orphans now, may need a moment
+            while not (said := ask().stdout) and time.monotonic() < end:
+                time.sleep(0.05)
+            assert said == "nobody is at work\n"
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    assert json.loads((equipped / ".rented" / "provision.json").read_text())["state"] == "running"
 
 
 @pytest.mark.parametrize("shell", list(SHELLS))
