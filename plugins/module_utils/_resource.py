@@ -18,6 +18,7 @@ from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names
 from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     Ambiguous,
     NotFound,
+    PartlyCreated,
     ProviderUnavailable,
     RentedError,
     Unsupported,
@@ -96,8 +97,12 @@ class Resource:
         clock=time.monotonic,
         sleep=time.sleep,
     ) -> None:
+        # An empty text means "not given": a template that found nothing must not name an instance that does not exist.
+        name, instance_id = name or None, str(instance_id or "").strip() or None
         if name is not None and (not name.strip() or name != name.strip()):
             raise RentedError("A name has at least one character and no blanks at its ends.")
+        if name is None and instance_id is None:
+            raise RentedError("Say which instance is meant: by its 'name', or by its 'id'.")
         self.provider = provider
         self.name = name
         self.id = instance_id
@@ -109,6 +114,7 @@ class Resource:
         self._sleep = sleep
         self.outcome = Outcome()
         self._bids: tuple = ()  # before and after, where it is changed
+        self._alive: list = []  # what the last look found, of every name
 
     def reach(self, state: str) -> Outcome:
         """Make it so."""
@@ -129,10 +135,10 @@ class Resource:
     def find(self) -> Instance | None:
         """The one instance that is meant, or None. Raises `Ambiguous` when the name is not enough."""
         # What is listed as terminated is gone; some providers show it for hours.
-        alive = [instance for instance in self.provider.list_instances() if instance.state != "terminated"]
+        self._alive = [instance for instance in self.provider.list_instances() if instance.state != "terminated"]
         if self.id is not None:
-            return next((instance for instance in alive if instance.id == str(self.id)), None)
-        named = [instance for instance in alive if instance.label == self.name]
+            return next((instance for instance in self._alive if instance.id == self.id), None)
+        named = self._named()
         if len(named) > 1:
             raise Ambiguous(
                 "%d instances at %s are called '%s' (ids %s). Say which one with 'id'."
@@ -141,8 +147,11 @@ class Resource:
             )
         return named[0] if named else None
 
+    def _named(self) -> list:
+        return [instance for instance in self._alive if instance.label == self.name]
+
     def _called(self) -> str:
-        return "'%s'" % self.name if self.id is None else str(self.id)
+        return "'%s'" % self.name if self.id is None else self.id
 
     def _need(self, mixin) -> None:
         if not can(self.provider, mixin):
@@ -163,6 +172,7 @@ class Resource:
             return
         if self.id is not None and self.name is not None and found.label != self.name:
             self._need(CanLabel)
+            self._need_a_free_name()
             self._change(found, label=self.name)
             if not self.check:
                 self.provider.set_label(found.id, self.name)
@@ -170,8 +180,24 @@ class Resource:
                 self.outcome.instance = found = self.find() or found
         self.outcome.warnings.extend(mismatches(found, self.request))
         self._bid(found)
-        if found.state == "pending" and self.wait and not self.check:
+        # One that runs may still lack its address: a first run waits for it, so one that was broken off and is repeated does too.
+        under_way = found.state == "pending" or (found.state == "running" and not reachable(found) and self._will_be_reachable(found))
+        if under_way and self.wait and not self.check:
             self._await(found.id, reachable, "running", fails=("error", "terminated"))
+
+    def _will_be_reachable(self, found: Instance) -> bool:
+        """What is not rented from here says nothing that could be awaited, and some instances never have SSH."""
+        return can(self.provider, CanLaunch) and self.provider.is_host(found)
+
+    def _need_a_free_name(self) -> None:
+        """A name that two have finds neither of them any more."""
+        taken = self._named()
+        if taken:
+            raise RentedError(
+                "%s has another instance called '%s' already (%s), so %s was not renamed. Choose another name."
+                % (self.provider.TITLE, self.name, ", ".join(instance.id for instance in taken), self.id),
+                self.provider.NAME,
+            )
 
     def _started(self, found: Instance | None) -> None:
         found = self._existing(found)
@@ -273,10 +299,24 @@ class Resource:
         except ProviderUnavailable as error:
             instance_id = self._after_doubt(error)
         self.outcome.instance = dataclasses.replace(planned, id=instance_id, state="pending")
-        if self.wait:
-            self._await(instance_id, reachable, "running", fails=("error", "terminated"), new=True)
-        else:
-            self._look_again(instance_id)
+        try:
+            if self.wait:
+                self._await(instance_id, reachable, "running", fails=("error", "terminated"), new=True)
+            else:
+                self._look_again(instance_id)
+        except RentedError as error:
+            raise self._rented_but(error, instance_id) from error
+
+    def _rented_but(self, error: RentedError, instance_id: str) -> RentedError:
+        """The error of whatever went wrong after renting: it names what was rented, and says that this may be billed."""
+        if isinstance(error, PartlyCreated) or (isinstance(error, NotReached) and "billed" in error.message):
+            return error
+        seen = getattr(error, "instance", None) or self.outcome.instance
+        return NotReached(
+            "%s. The instance %s was rented, and may be billed: look at it before you rent again." % (error.message.rstrip("."), instance_id),
+            seen,
+            self.provider.NAME,
+        )
 
     def _after_doubt(self, error: RentedError) -> str:
         """Whether a request without an answer was done after all: the id, or the error again."""
@@ -287,7 +327,7 @@ class Resource:
                 found = self.find()
             except Ambiguous:
                 raise
-            except ProviderUnavailable as second:
+            except RentedError as second:
                 raise RentedError(
                     "%s Whether '%s' was rented is not known, because the list fails too (%s). Look before you try again: it may be billed."
                     % (error.message, self.name, second.message),

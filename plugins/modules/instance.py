@@ -24,11 +24,12 @@ options:
     required: true
   name:
     description:
-      - The name (label) of the instance. Together with O(id) and O(state=present), the instance with this id gets this name.
+      - The name (label) of the instance. Together with O(id) and O(state=present), the instance with this id gets this name, unless another one
+        has it already. An empty name means that none is given.
     type: str
   id:
     description:
-      - The provider's id of an instance that exists.
+      - The provider's id of an instance that exists. An empty one means that none is given.
     type: str
   state:
     description:
@@ -88,7 +89,7 @@ options:
     default: {}
   wait:
     description:
-      - Whether to wait until the state is reached. A new instance is awaited until it runs and has an address for SSH.
+      - Whether to wait until the state is reached. With V(present), an instance is awaited until it runs and has an address for SSH.
       - Without waiting, V(absent) says nothing about whether the instance is gone.
     type: bool
     default: true
@@ -151,7 +152,7 @@ instance:
 instance_id:
   description: The id of what was created before the failure, and may be billed.
   type: str
-  returned: when renting failed half way
+  returned: when something was rented, and then something failed
 """
 
 from ansible.module_utils.basic import AnsibleModule

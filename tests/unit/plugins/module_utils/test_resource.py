@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 import pytest
 
@@ -262,10 +263,39 @@ def test_a_list_that_fails_is_waited_out():
     assert resource(provider).reach("present").changed
 
 
-def test_a_key_that_is_refused_is_not_waited_out():
+@pytest.mark.parametrize("wait", [True, False])
+@pytest.mark.parametrize("error", [AuthenticationError("Acme refused the key."), NotFound("Acme has no such list.")])
+def test_what_fails_after_renting_names_what_was_rented(wait, error):
     provider = Renting()
-    provider.script = [None, AuthenticationError("no")]
-    with pytest.raises(AuthenticationError):
+    provider.script = [None, error]
+    with pytest.raises(NotReached, match="^%s The instance 9 was rented, and may be billed" % re.escape(str(error))) as caught:
+        resource(provider, wait=wait).reach("present")
+    assert caught.value.instance.id == "9"
+    assert provider.did == ["list", "launch", "list"]  # and such a thing is not waited out
+
+
+def test_a_list_that_fails_without_waiting_names_what_was_rented():
+    provider = Renting()
+    provider.script = [None, DOWN]
+    with pytest.raises(NotReached, match="Acme is down. The instance 9 was rented, and may be billed") as caught:
+        resource(provider, wait=False).reach("present")
+    assert caught.value.instance.id == "9"
+
+
+@pytest.mark.parametrize("steps", [[None] + [DOWN] * 99, [None, None, lambda: None, "clear"]], ids=["never listed", "vanished"])
+def test_whatever_ends_the_waiting_says_that_it_may_be_billed(steps):
+    provider = Renting()
+    provider.script = [provider.there.clear if step == "clear" else step for step in steps]
+    with pytest.raises(NotReached, match="may be billed") as caught:
+        resource(provider, wait_timeout=60).reach("present")
+    assert caught.value.instance.id == "9"
+
+
+def test_a_key_that_is_refused_in_doubt_is_doubt_that_stays():
+    provider = Renting()
+    provider.fails = ProviderUnavailable("No answer.")
+    provider.script = [None, AuthenticationError("The key was refused.")]
+    with pytest.raises(RentedError, match=r"Whether 'hw' was rented is not known.*The key was refused.*may be billed"):
         resource(provider).reach("present")
 
 
@@ -298,15 +328,72 @@ def test_a_new_name():
     assert provider.there["1"].label == "new"
 
 
+@pytest.mark.parametrize("check", [False, True])
+def test_a_new_name_that_another_has_is_refused(check):
+    provider = Stopping(box(1), box(2, label="other"), box(3, label="gone", state="terminated"))
+    with pytest.raises(RentedError, match=r"Acme has another instance called 'hw' already \(1\)") as caught:
+        resource(provider, instance_id="2", name="hw", check=check).reach("present")
+    assert "Choose another name" in str(caught.value) and provider.did == ["list"]
+    assert resource(provider, instance_id="2", name="gone", check=check).reach("present").changed
+
+
 def test_an_id_is_not_rented():
     with pytest.raises(NotFound, match=r"has no instance 5. To rent one, give a 'name'"):
         resource(Renting(), instance_id="5").reach("present")
 
 
-@pytest.mark.parametrize("name", ["", " ", "hw ", "\thw"])
+@pytest.mark.parametrize("name", [" ", "hw ", "\thw"])
 def test_names(name):
     with pytest.raises(RentedError, match="no blanks at its ends"):
         resource(Renting(), name=name)
+
+
+@pytest.mark.parametrize("empty", ["", " ", None])
+def test_an_empty_id_is_none(empty):
+    provider = Renting(box(1))
+    assert resource(provider, name="hw", instance_id=empty, wait=False).reach("absent").changed
+    assert provider.did == ["list", "destroy"]
+
+
+def test_an_empty_name_beside_an_id_is_none():
+    provider = Stopping(box(1))
+    assert not resource(provider, name="", instance_id="1").reach("present").changed
+    assert provider.there["1"].label == "hw"
+
+
+@pytest.mark.parametrize(("name", "instance_id"), [("", ""), (None, ""), ("", None), (None, None)])
+def test_neither_name_nor_id(name, instance_id):
+    with pytest.raises(RentedError, match="Say which instance is meant: by its 'name', or by its 'id'"):
+        Resource(Renting(box(1, label="")), name=name, instance_id=instance_id)
+
+
+def test_an_instance_without_a_name_is_not_found_by_none():
+    provider = Renting(box(1, label=None), box(2, label=""))
+    assert not resource(provider, name="hw", instance_id="3").reach("absent").changed
+    assert provider.did == ["list"]
+
+
+def test_one_that_runs_without_an_address_is_awaited():
+    provider = Renting(box(1, ssh_host=None, ssh_port=None))
+    provider.script = [None, None, run(provider, {"ssh_host": "h", "ssh_port": 22})]
+    outcome = resource(provider).reach("present")
+    assert not outcome.changed and outcome.instance.ssh_host == "h" and len(provider.did) == 3
+
+
+@pytest.mark.parametrize("arguments", [{"wait": False}, {"check": True}])
+def test_one_without_an_address_is_only_shown(arguments):
+    provider = Renting(box(1, ssh_host=None))
+    assert resource(provider, **arguments).reach("present").instance.id == "1" and provider.did == ["list"]
+
+
+def test_what_never_has_an_address_is_not_awaited():
+    class Windows(Renting):
+        def is_host(self, instance):
+            return False
+
+    listed = Listing(box(1, ssh_host=None))  # not rented from here: nothing of it could be awaited
+    for provider in (Windows(box(1, ssh_host=None)), listed):
+        assert not resource(provider).reach("present").changed and provider.did == ["list"]
 
 
 # --- stopped and started -----------------------------------------------------------------------------------------------

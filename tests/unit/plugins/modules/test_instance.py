@@ -102,6 +102,19 @@ def test_an_answer_that_is_lost_does_not_rent_twice(fake):
     assert len(fake.calls("create")) == 1 and len(fake.rows) == 2
 
 
+def test_what_is_rented_is_named_when_the_list_fails_afterwards(fake):
+    fake.fault("list", "500", skip=1, times=-1)
+    failed = call(fake, name="hw", gpu="RTX 4090", wait=False)
+    assert failed["failed"] and failed["instance_id"] == failed["instance"]["id"] == "3000001"
+    assert "500: Internal error" in failed["msg"] and "The instance 3000001 was rented, and may be billed" in failed["msg"]
+
+
+def test_empty_texts_are_not_given(fake):
+    neither, by_name = call_all(fake, [{"name": "", "id": "", "state": "absent"}, {"name": "other", "id": "", "state": "absent"}])
+    assert neither["failed"] and "Say which instance is meant" in neither["msg"]
+    assert by_name["changed"] and fake.rows == {}
+
+
 def test_absent_waits_until_it_is_listed_no_more(fake):
     fake.gone_lists = 2
     fake.fault("list", "500", skip=1)
