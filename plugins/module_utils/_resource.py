@@ -5,16 +5,19 @@
 """From what an instance is to what it shall be: present, started, stopped or absent. Knows no provider and nothing of Ansible.
 
 Two rules are above all others, because breaking them costs money. Nothing is rented before a whole list has shown that the name
-is free, and after a request with unknown outcome the list is read again before anything else. And an instance is gone when a
-whole list does not have it: a list that fails proves nothing.
+is free, and after a request with unknown outcome the list is read again before anything else; from that list until the new instance is
+listed, a lock keeps others of this machine from renting under the name. And an instance is gone when a whole list does not have it: a
+list that fails proves nothing.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import hashlib
 import time
 
-from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names
+from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names, _state
 from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     Ambiguous,
     NotFound,
@@ -115,20 +118,29 @@ class Resource:
         self.outcome = Outcome()
         self._bids: tuple = ()  # before and after, where it is changed
         self._alive: list = []  # what the last look found, of every name
+        self._held = contextlib.ExitStack()  # the lock on the name
 
     def reach(self, state: str) -> Outcome:
         """Make it so."""
         if state == "stopped":
             self._need(CanStop)
-        found = self.find()
-        self.outcome.instance = found
-        self.outcome.before, self.outcome.after = shown(found), shown(found)
-        getattr(self, "_" + state)(found)
+        with self._held:
+            if state in ("present", "started") and self.name is not None and not self.check and can(self.provider, CanLaunch):
+                self._held.enter_context(self._lock())
+            found = self.find()
+            self.outcome.instance = found
+            self.outcome.before, self.outcome.after = shown(found), shown(found)
+            getattr(self, "_" + state)(found)
         if self.outcome.changed and not self.check:
             self.outcome.after = shown(self.outcome.instance)
         for side, bid in zip((self.outcome.before, self.outcome.after), self._bids):
             side["bid_per_hour"] = bid
         return self.outcome
+
+    def _lock(self):
+        """One at a time rents under this name at this account. Names of files are for everybody, so the name is in a digest too."""
+        who = hashlib.sha256(repr((self.provider.owner(), self.name)).encode("ascii", "backslashreplace")).hexdigest()
+        return _state.locked("rent", self.provider.NAME, who[:32])
 
     # --- looking -----------------------------------------------------------------------------------------------------
 
@@ -313,7 +325,8 @@ class Resource:
             return error
         seen = getattr(error, "instance", None) or self.outcome.instance
         return NotReached(
-            "%s. The instance %s was rented, and may be billed: look at it before you rent again." % (error.message.rstrip("."), instance_id),
+            "%s. The instance %s was rented, and may be billed: look at it before you rent again."
+            % (error.message.rstrip("."), instance_id),
             seen,
             self.provider.NAME,
         )
@@ -382,6 +395,8 @@ class Resource:
                     )
                 if found is not None:
                     last, seen = found, True
+            if seen:
+                self._held.close()  # it is listed, so nobody rents it again: others need not wait with us
             if self._clock() >= end:
                 break
             self._sleep(min(pause, max(end - self._clock(), 0.1)))

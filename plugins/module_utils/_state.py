@@ -6,7 +6,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import hashlib
+import json
 import os
+import re
 import stat
 
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
@@ -51,3 +56,30 @@ def folder(name: str) -> str:
 def known_hosts_file() -> str:
     """The collection's own known_hosts file; ssh creates it on the first connection."""
     return os.path.join(home(), "known_hosts")
+
+
+@contextlib.contextmanager
+def locked(*names: str):
+    """Held by one at a time, of all processes and threads of this user; whoever else comes waits. ``names`` say of what, together.
+
+    The lock goes with its holder, however that ends; its file stays, and means nothing by itself. Not to be taken again while it is held.
+    Raises `RentedError` when there can be no lock.
+    """
+    digest = hashlib.sha256(json.dumps(names).encode("ascii")).hexdigest()[:16]
+    readable = re.sub(r"[^A-Za-z0-9._-]+", "-", "-".join(names)).strip("-.")[:80]
+    path = os.path.join(home(), "locks", "%s.%s.lock" % (readable, digest))
+    handle = None
+    try:
+        try:
+            folder("locks")
+            # A descriptor of its own each time: locks of flock(2) belong to descriptors, so threads exclude each other too.
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        except OSError as error:
+            raise RentedError(
+                "The lock %s cannot be taken (%s). Set %s to a directory that you own." % (path, error.strerror or error, ENV)
+            ) from None
+        yield
+    finally:
+        if handle is not None:
+            os.close(handle)

@@ -145,6 +145,10 @@ class Provider(abc.ABC):
         """A digest of who is asked, and where: part of the cache key. The key enters only as input of the hash."""
         return hashlib.sha256(repr((SCHEMA, self.account, self._asked())).encode()).hexdigest()
 
+    def owner(self) -> str:
+        """A digest of whose instances are listed, whatever the user calls the account."""
+        return hashlib.sha256(repr((self._asked(), self.account if self.NAMES_MATTER else None)).encode()).hexdigest()
+
     def same_account(self, other: Provider) -> bool:
         """Whether both would list the same instances, whatever the user calls them."""
         return self._asked() == other._asked() and not (self.NAMES_MATTER and self.account != other.account)

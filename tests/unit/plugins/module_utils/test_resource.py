@@ -5,8 +5,12 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import dataclasses
+import fcntl
 import re
+import threading
+import time
 
 import pytest
 
@@ -24,6 +28,13 @@ from ansible_collections.rented.gpu.plugins.module_utils._providers._base import
 from ansible_collections.rented.gpu.plugins.module_utils._resource import NotReached, Resource
 
 DOWN = ProviderUnavailable("Acme is down.")
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path, monkeypatch):
+    """The folder in which locks lie."""
+    monkeypatch.setenv("RENTED_GPU_HOME", str(tmp_path / "state"))
+    return tmp_path / "state"
 
 
 class Listing(Provider):
@@ -122,12 +133,12 @@ class Time:
 
 
 def resource(provider, **arguments):
-    time = Time()
+    moment = Time()
     request = LaunchRequest(name=arguments.get("name") or "", **arguments.pop("request", {}))
     if "instance_id" not in arguments:
         arguments.setdefault("name", "hw")
         request = dataclasses.replace(request, name=arguments["name"])
-    return Resource(provider, request=request, clock=lambda: time.now, sleep=time.sleep, **arguments)
+    return Resource(provider, request=request, clock=lambda: moment.now, sleep=moment.sleep, **arguments)
 
 
 def run(provider, when):
@@ -277,7 +288,7 @@ def test_what_fails_after_renting_names_what_was_rented(wait, error):
 def test_a_list_that_fails_without_waiting_names_what_was_rented():
     provider = Renting()
     provider.script = [None, DOWN]
-    with pytest.raises(NotReached, match="Acme is down. The instance 9 was rented, and may be billed") as caught:
+    with pytest.raises(NotReached, match=r"Acme is down\. The instance 9 was rented, and may be billed") as caught:
         resource(provider, wait=False).reach("present")
     assert caught.value.instance.id == "9"
 
@@ -394,6 +405,94 @@ def test_what_never_has_an_address_is_not_awaited():
     listed = Listing(box(1, ssh_host=None))  # not rented from here: nothing of it could be awaited
     for provider in (Windows(box(1, ssh_host=None)), listed):
         assert not resource(provider).reach("present").changed and provider.did == ["list"]
+
+
+# --- two at the same time ----------------------------------------------------------------------------------------------
+
+
+def held(home):
+    """Whether anybody holds a lock now."""
+    for path in (home / "locks").glob("*"):
+        with open(path, "rb") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+    return False
+
+
+def test_the_name_is_held_from_the_first_look_until_the_new_one_is_listed(state):
+    provider, seen = Renting(), []
+    look = lambda **changes: lambda: (seen.append(held(state)), changes and provider.put(9, **changes))  # noqa: E731
+    hide = lambda: (seen.append(held(state)), provider.there.clear())  # noqa: E731
+    provider.script = [look(), hide, look(state="pending"), look(), look(state="running", ssh_host="h")]
+    resource(provider).reach("present")
+    assert seen == [True, True, True, False, False]  # while it boots, others may look
+    assert provider.did.count("list") == len(seen) and not held(state)
+
+
+@pytest.mark.parametrize("error", [PartlyCreated("half", "9"), RentedError("no"), ProviderUnavailable("No answer."), KeyError("defect")])
+def test_nothing_is_held_after_an_error(state, error):
+    provider = Renting()
+    provider.fails = error
+    with pytest.raises(type(error) if isinstance(error, (PartlyCreated, KeyError)) else RentedError):
+        resource(provider).reach("present")
+    assert list((state / "locks").iterdir()) and not held(state)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "wanted"), [({"check": True}, "present"), ({}, "absent"), ({"name": None, "instance_id": "1"}, "present")]
+)
+def test_what_rents_nothing_holds_nothing(state, arguments, wanted):
+    provider = Stopping(box(1))
+    resource(provider, wait=False, **arguments).reach(wanted)
+    assert not (state / "locks").exists()
+
+
+def test_who_shares_a_lock(state):
+    class Named(Renting):
+        NAMES_MATTER = True
+
+    def locks(cls, *accounts, name="hw", endpoint="https://a.example"):
+        for account in accounts:
+            provider = cls(box(1, label=name))
+            provider.account, provider.endpoint = account, endpoint
+            resource(provider, name=name).reach("started")
+        return len(list((state / "locks").iterdir()))
+
+    assert locks(Renting, "one", "two") == 1  # the user's word for an account says nothing
+    assert locks(Renting, "one", name="other") == 2
+    assert locks(Renting, "one", endpoint="https://b.example") == 3
+    assert locks(Named, "one", "two") == 5
+    assert not [path.name for path in (state / "locks").iterdir() if "hw" in path.name or "one" in path.name]
+    assert {path.stat().st_mode & 0o777 for path in (state / "locks").iterdir()} == {0o600}
+
+
+def test_two_threads_rent_one():
+    provider, ready = Stopping(), threading.Barrier(2)
+
+    def slowly(request):
+        time.sleep(0.2)
+        provider.put(9, label=request.name)
+        return "9"
+
+    provider.launch = slowly
+
+    def one():
+        ready.wait()
+        return Resource(provider, name="hw", request=LaunchRequest(name="hw")).reach("present").changed
+
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        assert sorted(future.result(10) for future in [pool.submit(one), pool.submit(one)]) == [False, True]
+
+
+def test_a_state_directory_that_cannot_be_used_rents_nothing(tmp_path, monkeypatch):
+    (tmp_path / "taken").write_text("")
+    monkeypatch.setenv("RENTED_GPU_HOME", str(tmp_path / "taken"))
+    provider = Renting()
+    with pytest.raises(RentedError, match=r"The state directory .*taken cannot be used"):
+        resource(provider).reach("present")
+    assert provider.did == []
 
 
 # --- stopped and started -----------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -47,7 +48,8 @@ def call_all(fake, several, module="instance", home=None, env=None):
     account = {"provider": "vast", "endpoint": fake.url, "api_key": fake.key}
     given = [{name: value for name, value in {**account, **arguments}.items() if value is not None} for arguments in several]
     path = os.pathsep.join(filter(None, [COLLECTIONS, os.environ.get("PYTHONPATH")]))
-    environment = {"PATH": "/usr/bin:/bin", "HOME": str(home or "/nonexistent"), "PYTHONPATH": path, **(env or {})}
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(home or "/nonexistent"), "PYTHONPATH": path}
+    environment.update({"RENTED_GPU_HOME": os.environ["RENTED_GPU_HOME"], **(env or {})})
     done = subprocess.run(
         [sys.executable, "-c", CODE, module],
         input=json.dumps(given),
@@ -113,6 +115,17 @@ def test_empty_texts_are_not_given(fake):
     neither, by_name = call_all(fake, [{"name": "", "id": "", "state": "absent"}, {"name": "other", "id": "", "state": "absent"}])
     assert neither["failed"] and "Say which instance is meant" in neither["msg"]
     assert by_name["changed"] and fake.rows == {}
+
+
+def test_two_at_the_same_time_rent_one(fake, tmp_path):
+    """Two forks of one play: each sees the list before either has rented, if nothing keeps them apart."""
+    fake.offers, fake.boot_lists = {number: offer(number) for number in (501, 502)}, 1
+    fake.fault("list", "slow", seconds=3)  # the other one's list stands behind it
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        both = [pool.submit(call, fake, name="hw", gpu="RTX 4090", env={"RENTED_GPU_HOME": str(tmp_path)}) for _number in range(2)]
+        answers = [future.result(60) for future in both]
+    assert sorted(answer["changed"] for answer in answers) == [False, True]
+    assert {answer["instance"]["id"] for answer in answers} == {"3000001"} and len(fake.calls("create")) == 1
 
 
 def test_absent_waits_until_it_is_listed_no_more(fake):
