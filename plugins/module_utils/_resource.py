@@ -288,6 +288,7 @@ class Resource:
     # --- renting -----------------------------------------------------------------------------------------------------
 
     def _rent(self) -> None:
+        self.provider.check_request(self.request)  # in check mode nobody else does
         self.outcome.changed = True
         planned = Instance(
             provider=self.provider.NAME,

@@ -196,6 +196,10 @@ class CanLaunch(abc.ABC):
         """
 
     @abc.abstractmethod
+    def check_request(self, request: LaunchRequest) -> None:
+        """Raise what `launch` raises before it asks anything: a launch option that does not exist, what the API cannot do. Asks nobody."""
+
+    @abc.abstractmethod
     def destroy(self, instance_id: str) -> None:
         """Destroy; an instance that is already gone is success."""
 

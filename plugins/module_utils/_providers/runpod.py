@@ -128,6 +128,9 @@ class RunpodProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, Can
 
     # --- rent and destroy --------------------------------------------------------------------------------------------
 
+    def check_request(self, request: LaunchRequest) -> None:
+        launching.body(request, launching.check(request))
+
     def launch(self, request: LaunchRequest) -> str:
         """Rent the cheapest GPU of the catalogue that fits; where that is full, the next GPU or data centre that fits.
 

@@ -101,6 +101,9 @@ class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanRead
 
     # --- rent and destroy --------------------------------------------------------------------------------------------
 
+    def check_request(self, request: LaunchRequest) -> None:
+        launching.check(request)
+
     def launch(self, request: LaunchRequest) -> str:
         """Find the cheapest offer that fits and rent it. An offer that was taken meanwhile is passed over.
 

@@ -70,6 +70,10 @@ class Renting(Listing, CanLaunch):
     fails = None  # raised by launch, after (`done`) or instead of renting
     done = False
 
+    def check_request(self, request):
+        if request.options:
+            raise RentedError("Acme takes no launch option.")
+
     def launch(self, request):
         self.did.append("launch")
         if self.fails is None or self.done:
@@ -192,6 +196,14 @@ def test_check_mode_rents_nothing():
     outcome = resource(provider, check=True, request={"gpu": "rtx_4090"}).reach("present")
     assert outcome.changed and outcome.instance.label == "hw" and outcome.instance.gpu_model == "RTX 4090"
     assert outcome.after["gpu_model"] == "RTX 4090" and provider.did == ["list"]
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_what_cannot_be_rented_is_said_in_check_mode_too(check):
+    provider = Renting()
+    with pytest.raises(RentedError, match="takes no launch option"):
+        resource(provider, check=check, request={"options": {"x": 1}}).reach("present")
+    assert provider.did == ["list"]
 
 
 def test_an_answer_that_was_lost_is_looked_for_in_the_list():

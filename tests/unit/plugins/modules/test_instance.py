@@ -195,6 +195,13 @@ def test_one_sentence_for_each_mistake(fake):
     assert fake.calls("create") == []
 
 
+def test_check_mode_finds_the_mistakes_that_need_no_question(fake):
+    wrong = [{"options": {"imag": "x"}}, {"bid_per_hour": 0.2}, {"options": {"env": "A=1"}}, {"gpu": None}]
+    answers = call_all(fake, [{"name": "hw", "gpu": "RTX 4090", "_ansible_check_mode": True, **arguments} for arguments in wrong])
+    for answer, words in zip(answers, ["no launch option 'imag'", "interruptible: true", "'env' of Vast.ai", "Name the GPU"]):
+        assert answer["failed"] and words in answer["msg"]
+
+
 def test_no_key_at_all(fake, tmp_path):
     failed = call(fake, name="hw", api_key=None, home=tmp_path)
     assert failed["msg"].startswith("No API key for Vast.ai. Looked at $VAST_API_KEY, ")
