@@ -307,12 +307,15 @@ class Resource:
         if self.check:
             self.outcome.instance = planned
             return
+        in_doubt = False
         try:
             instance_id = self.provider.launch(self.request)
         except ProviderUnavailable as error:
-            instance_id = self._after_doubt(error)
+            instance_id, in_doubt = self._after_doubt(error), True
         self.outcome.instance = dataclasses.replace(planned, id=instance_id, state="pending")
         try:
+            if in_doubt:
+                self.provider.settle(instance_id, self.request)
             if self.wait:
                 self._await(instance_id, reachable, "running", fails=("error", "terminated"), new=True)
             else:

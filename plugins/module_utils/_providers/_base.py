@@ -190,10 +190,16 @@ class CanLaunch(abc.ABC):
 
     @abc.abstractmethod
     def launch(self, request: LaunchRequest) -> str:
-        """Rent once and return the id. Never repeats a request whose outcome is unknown.
+        """Rent once, settle it, and return the id. Never repeats a request whose outcome is unknown.
 
         Raises `PartlyCreated` with the id when renting failed after something had been created.
         """
+
+    def settle(self, instance_id: str, request: LaunchRequest) -> None:
+        """What is left to do when something is rented; by default nothing. ``launch`` does it itself; for what is found by its name after
+        an answer that was lost, the caller does. Raises `PartlyCreated` for what is not what was asked for, once that is destroyed again.
+        """
+        return
 
     @abc.abstractmethod
     def check_request(self, request: LaunchRequest) -> None:

@@ -123,16 +123,19 @@ class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanRead
                 if instance_id is None:
                     refused.add(offer["id"])
                     continue
-                if request.ssh_public_key:
-                    # A key of the account is said to reach only later instances, so it is attached to this one.
-                    try:
-                        self.attach_key(instance_id, request.ssh_public_key)
-                    except RentedError as error:
-                        raise self._undo(instance_id, "the SSH key could not be attached: %s" % error.message)
+                self.settle(instance_id, request)
                 return instance_id
             if options.get("offer_id"):
                 break
         raise NotFound("Every offer of %s for %s was taken by others first. Try again." % (self.TITLE, wanted), self.NAME)
+
+    def settle(self, instance_id: str, request: LaunchRequest) -> None:
+        """A key of the account is said to reach only later instances, so the key is attached to this one."""
+        if request.ssh_public_key:
+            try:
+                self.attach_key(instance_id, request.ssh_public_key)
+            except RentedError as error:
+                raise self._undo(instance_id, "the SSH key could not be attached: %s" % error.message)
 
     def _offers(self, request: LaunchRequest, options: dict) -> list:
         """Offers that fit, cheapest first."""

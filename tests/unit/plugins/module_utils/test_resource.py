@@ -221,6 +221,40 @@ def test_one_that_shows_up_late_is_found():
     assert resource(provider, wait=False).reach("present").instance.id == "9"
 
 
+class Settling(Renting):
+    wrong = None
+
+    def settle(self, instance_id, request):
+        self.did.append(("settle", instance_id, request.name))
+        if self.wrong:
+            raise self.wrong
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "words"),
+    [
+        (None, None, None),
+        (PartlyCreated("The key could not be attached.", "9"), PartlyCreated, "The key could not be attached"),
+        (DOWN, NotReached, r"Acme is down\. The instance 9 was rented, and may be billed"),
+    ],
+)
+def test_what_was_rented_in_doubt_is_settled_as_any_other(wrong, error, words):
+    provider = Settling()
+    provider.fails, provider.done, provider.wrong = ProviderUnavailable("No answer."), True, wrong
+    if error is None:
+        assert resource(provider, wait=False).reach("present").changed
+    else:
+        with pytest.raises(error, match=words):
+            resource(provider, wait=False).reach("present")
+    assert provider.did[:4] == ["list", "launch", "list", ("settle", "9", "hw")]
+
+
+def test_launch_settles_by_itself():
+    provider = Settling()
+    resource(provider, wait=False).reach("present")
+    assert provider.did == ["list", "launch", "list"]
+
+
 def test_a_request_that_came_to_nothing_says_so():
     provider = Renting()
     provider.fails = ProviderUnavailable("No answer.")

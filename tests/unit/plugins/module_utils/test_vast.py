@@ -29,6 +29,7 @@ from ansible_collections.rented.gpu.plugins.module_utils._errors import (
 from ansible_collections.rented.gpu.plugins.module_utils._models import LaunchRequest, Wish
 from ansible_collections.rented.gpu.plugins.module_utils._providers import vast
 from ansible_collections.rented.gpu.plugins.module_utils._providers.vast import VastProvider
+from ansible_collections.rented.gpu.plugins.module_utils._resource import Resource
 from ansible_collections.rented.gpu.plugins.module_utils._vast import launching, offers
 from ansible_collections.rented.gpu.tests.fakes.vast import KEY, FakeVast, offer, row
 from ansible_collections.rented.gpu.tests.unit.plugins.module_utils._time import Time, with_time
@@ -376,6 +377,26 @@ def test_an_instance_whose_key_cannot_be_attached_is_not_kept(fake, provider):
     fake.fault("attach", "500", times=-1)
     with pytest.raises(PartlyCreated, match="SSH key could not be attached"):
         provider.launch(LaunchRequest(name="hw", gpu="RTX 4090", ssh_public_key="ssh-ed25519 AAAA me"))
+    assert max(fake.rows) == 60
+
+
+def rent_in_doubt(fake, provider):
+    """The server rents, and its answer gets lost."""
+    fake.fault("create", "answer", status=504, body="", done=True)
+    wanted = LaunchRequest(name="hw", gpu="RTX 4090", ssh_public_key="ssh-ed25519 AAAA me")
+    return Resource(provider, name="hw", request=wanted, wait=False, clock=provider.clock, sleep=provider.sleep).reach("present")
+
+
+def test_one_that_was_rented_in_doubt_gets_its_key_too(fake, provider):
+    outcome = rent_in_doubt(fake, provider)
+    assert outcome.changed and "rented nevertheless" in outcome.warnings[0]
+    assert fake.attached == {int(outcome.instance.id): ["ssh-ed25519 AAAA me"]} and len(fake.calls("create")) == 1
+
+
+def test_one_that_was_rented_in_doubt_and_gets_no_key_is_not_kept(fake, provider):
+    fake.fault("attach", "500", times=-1)
+    with pytest.raises(PartlyCreated, match="SSH key could not be attached"):
+        rent_in_doubt(fake, provider)
     assert max(fake.rows) == 60
 
 
