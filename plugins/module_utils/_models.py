@@ -166,5 +166,5 @@ class LaunchRequest:
     interruptible: bool = False
     bid_per_hour: float | None = None  # USD for the whole instance; only where the provider takes bids
     ssh_public_key: str | None = None
-    startup_script: str | None = None  # runs once, as root, when the instance boots; never holds a secret
+    startup_script: str | None = None  # runs as root when the instance boots, once where the API can; never holds a secret
     options: dict = dataclasses.field(default_factory=dict)

@@ -5,19 +5,23 @@
 """From what an instance is to what it shall be: present, started, stopped or absent. Knows no provider and nothing of Ansible.
 
 Two rules are above all others, because breaking them costs money. Nothing is rented before a whole list has shown that the name
-is free, and after a request with unknown outcome the list is read again before anything else. And an instance is gone when a
-whole list does not have it: a list that fails proves nothing.
+is free, and after a request with unknown outcome the list is read again before anything else; from that list until the new instance is
+listed, a lock keeps others of this machine from renting under the name. And an instance is gone when a whole list does not have it: a
+list that fails proves nothing.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import hashlib
 import time
 
-from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names
+from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names, _state
 from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     Ambiguous,
     NotFound,
+    PartlyCreated,
     ProviderUnavailable,
     RentedError,
     Unsupported,
@@ -96,8 +100,12 @@ class Resource:
         clock=time.monotonic,
         sleep=time.sleep,
     ) -> None:
+        # An empty text means "not given": a template that found nothing must not name an instance that does not exist.
+        name, instance_id = name or None, str(instance_id or "").strip() or None
         if name is not None and (not name.strip() or name != name.strip()):
             raise RentedError("A name has at least one character and no blanks at its ends.")
+        if name is None and instance_id is None:
+            raise RentedError("Say which instance is meant: by its 'name', or by its 'id'.")
         self.provider = provider
         self.name = name
         self.id = instance_id
@@ -109,30 +117,40 @@ class Resource:
         self._sleep = sleep
         self.outcome = Outcome()
         self._bids: tuple = ()  # before and after, where it is changed
+        self._alive: list = []  # what the last look found, of every name
+        self._held = contextlib.ExitStack()  # the lock on the name
 
     def reach(self, state: str) -> Outcome:
         """Make it so."""
         if state == "stopped":
             self._need(CanStop)
-        found = self.find()
-        self.outcome.instance = found
-        self.outcome.before, self.outcome.after = shown(found), shown(found)
-        getattr(self, "_" + state)(found)
+        with self._held:
+            if state in ("present", "started") and self.name is not None and not self.check and can(self.provider, CanLaunch):
+                self._held.enter_context(self._lock())
+            found = self.find()
+            self.outcome.instance = found
+            self.outcome.before, self.outcome.after = shown(found), shown(found)
+            getattr(self, "_" + state)(found)
         if self.outcome.changed and not self.check:
             self.outcome.after = shown(self.outcome.instance)
         for side, bid in zip((self.outcome.before, self.outcome.after), self._bids):
             side["bid_per_hour"] = bid
         return self.outcome
 
+    def _lock(self):
+        """One at a time rents under this name at this account. Names of files are for everybody, so the name is in a digest too."""
+        who = hashlib.sha256(repr((self.provider.owner(), self.name)).encode("ascii", "backslashreplace")).hexdigest()
+        return _state.locked("rent", self.provider.NAME, who[:32])
+
     # --- looking -----------------------------------------------------------------------------------------------------
 
     def find(self) -> Instance | None:
         """The one instance that is meant, or None. Raises `Ambiguous` when the name is not enough."""
         # What is listed as terminated is gone; some providers show it for hours.
-        alive = [instance for instance in self.provider.list_instances() if instance.state != "terminated"]
+        self._alive = [instance for instance in self.provider.list_instances() if instance.state != "terminated"]
         if self.id is not None:
-            return next((instance for instance in alive if instance.id == str(self.id)), None)
-        named = [instance for instance in alive if instance.label == self.name]
+            return next((instance for instance in self._alive if instance.id == self.id), None)
+        named = self._named()
         if len(named) > 1:
             raise Ambiguous(
                 "%d instances at %s are called '%s' (ids %s). Say which one with 'id'."
@@ -141,8 +159,11 @@ class Resource:
             )
         return named[0] if named else None
 
+    def _named(self) -> list:
+        return [instance for instance in self._alive if instance.label == self.name]
+
     def _called(self) -> str:
-        return "'%s'" % self.name if self.id is None else str(self.id)
+        return "'%s'" % self.name if self.id is None else self.id
 
     def _need(self, mixin) -> None:
         if not can(self.provider, mixin):
@@ -163,6 +184,7 @@ class Resource:
             return
         if self.id is not None and self.name is not None and found.label != self.name:
             self._need(CanLabel)
+            self._need_a_free_name()
             self._change(found, label=self.name)
             if not self.check:
                 self.provider.set_label(found.id, self.name)
@@ -170,8 +192,24 @@ class Resource:
                 self.outcome.instance = found = self.find() or found
         self.outcome.warnings.extend(mismatches(found, self.request))
         self._bid(found)
-        if found.state == "pending" and self.wait and not self.check:
+        # One that runs may still lack its address: a first run waits for it, so one that was broken off and is repeated does too.
+        under_way = found.state == "pending" or (found.state == "running" and not reachable(found) and self._will_be_reachable(found))
+        if under_way and self.wait and not self.check:
             self._await(found.id, reachable, "running", fails=("error", "terminated"))
+
+    def _will_be_reachable(self, found: Instance) -> bool:
+        """What is not rented from here says nothing that could be awaited, and some instances never have SSH."""
+        return can(self.provider, CanLaunch) and self.provider.is_host(found)
+
+    def _need_a_free_name(self) -> None:
+        """A name that two have finds neither of them any more."""
+        taken = self._named()
+        if taken:
+            raise RentedError(
+                "%s has another instance called '%s' already (%s), so %s was not renamed. Choose another name."
+                % (self.provider.TITLE, self.name, ", ".join(instance.id for instance in taken), self.id),
+                self.provider.NAME,
+            )
 
     def _started(self, found: Instance | None) -> None:
         found = self._existing(found)
@@ -253,6 +291,7 @@ class Resource:
     # --- renting -----------------------------------------------------------------------------------------------------
 
     def _rent(self) -> None:
+        self.provider.check_request(self.request)  # in check mode nobody else does
         self.outcome.changed = True
         planned = Instance(
             provider=self.provider.NAME,
@@ -271,15 +310,33 @@ class Resource:
         if self.check:
             self.outcome.instance = planned
             return
+        in_doubt = False
         try:
             instance_id = self.provider.launch(self.request)
         except ProviderUnavailable as error:
-            instance_id = self._after_doubt(error)
+            instance_id, in_doubt = self._after_doubt(error), True
         self.outcome.instance = dataclasses.replace(planned, id=instance_id, state="pending")
-        if self.wait:
-            self._await(instance_id, reachable, "running", fails=("error", "terminated"), new=True)
-        else:
-            self._look_again(instance_id)
+        try:
+            if in_doubt:
+                self.provider.settle(instance_id, self.request)
+            if self.wait:
+                self._await(instance_id, reachable, "running", fails=("error", "terminated"), new=True)
+            else:
+                self._look_again(instance_id)
+        except RentedError as error:
+            raise self._rented_but(error, instance_id) from error
+
+    def _rented_but(self, error: RentedError, instance_id: str) -> RentedError:
+        """The error of whatever went wrong after renting: it names what was rented, and says that this may be billed."""
+        if isinstance(error, PartlyCreated) or (isinstance(error, NotReached) and "billed" in error.message):
+            return error
+        seen = getattr(error, "instance", None) or self.outcome.instance
+        return NotReached(
+            "%s. The instance %s was rented, and may be billed: look at it before you rent again."
+            % (error.message.rstrip("."), instance_id),
+            seen,
+            self.provider.NAME,
+        )
 
     def _after_doubt(self, error: RentedError) -> str:
         """Whether a request without an answer was done after all: the id, or the error again."""
@@ -290,7 +347,7 @@ class Resource:
                 found = self.find()
             except Ambiguous:
                 raise
-            except ProviderUnavailable as second:
+            except RentedError as second:
                 raise RentedError(
                     "%s Whether '%s' was rented is not known, because the list fails too (%s). Look before you try again: it may be billed."
                     % (error.message, self.name, second.message),
@@ -345,6 +402,8 @@ class Resource:
                     )
                 if found is not None:
                     last, seen = found, True
+            if seen:
+                self._held.close()  # it is listed, so nobody rents it again: others need not wait with us
             if self._clock() >= end:
                 break
             self._sleep(min(pause, max(end - self._clock(), 0.1)))

@@ -14,6 +14,8 @@ description:
   - The name decides. A name that is listed is never rented a second time, whatever the instance's GPU or state is; where it differs from what
     is asked for, a warning says so.
   - After a request to rent whose outcome is unknown, the list is read again before anything else is done.
+  - Of several that ask for one name at the same time, one rents and the others find what it has rented. They are kept apart by a lock in the
+    state directory (E(RENTED_GPU_HOME)), so this holds for one user on one controller.
   - Runs on the controller. Use it with C(hosts) set to V(localhost), or delegate it there.
 author:
   - The rented.gpu contributors (@rented-gpu)
@@ -24,11 +26,12 @@ options:
     required: true
   name:
     description:
-      - The name (label) of the instance. Together with O(id) and O(state=present), the instance with this id gets this name.
+      - The name (label) of the instance. Together with O(id) and O(state=present), the instance with this id gets this name, unless another one
+        has it already. An empty name means that none is given.
     type: str
   id:
     description:
-      - The provider's id of an instance that exists.
+      - The provider's id of an instance that exists. An empty one means that none is given.
     type: str
   state:
     description:
@@ -74,7 +77,9 @@ options:
     type: float
   startup_script:
     description:
-      - A script that runs once, as root, when a new instance boots, by whatever way the provider has for it.
+      - A script that runs as root when a new instance boots, by whatever way the provider has for it. It runs once, but at Vast.ai and in
+        rehearsals at each start of the instance, and at RunPod once for each disk of the container, which a stop wipes. So write it in such a
+        way that a second run does no harm.
       - The provider, and whoever can read its web page, can read it, so it must not hold a secret.
     type: str
   ssh_public_key:
@@ -88,7 +93,7 @@ options:
     default: {}
   wait:
     description:
-      - Whether to wait until the state is reached. A new instance is awaited until it runs and has an address for SSH.
+      - Whether to wait until the state is reached. With V(present), an instance is awaited until it runs and has an address for SSH.
       - Without waiting, V(absent) says nothing about whether the instance is gone.
     type: bool
     default: true
@@ -100,7 +105,7 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Asks the provider what is there, and changes nothing.
+    description: Asks the provider what is there, and changes nothing. What is wrong with the options for renting is said here too.
   diff_mode:
     support: full
     description: Shows the instance before and after.
@@ -151,7 +156,7 @@ instance:
 instance_id:
   description: The id of what was created before the failure, and may be billed.
   type: str
-  returned: when renting failed half way
+  returned: when something was rented, and then something failed
 """
 
 from ansible.module_utils.basic import AnsibleModule

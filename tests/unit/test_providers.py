@@ -17,7 +17,7 @@ from ansible_collections.rented.gpu.plugins.doc_fragments.account import ModuleD
 from ansible_collections.rented.gpu.plugins.inventory import instances
 from ansible_collections.rented.gpu.plugins.module_utils import _arguments
 from ansible_collections.rented.gpu.plugins.module_utils._errors import MissingCredentials, RentedError
-from ansible_collections.rented.gpu.plugins.module_utils._models import FIELDS, STATES
+from ansible_collections.rented.gpu.plugins.module_utils._models import FIELDS, STATES, LaunchRequest
 from ansible_collections.rented.gpu.plugins.module_utils._providers import PROVIDERS, _base, provider_class
 from ansible_collections.rented.gpu.plugins.module_utils._providers._base import MIXINS, Provider, can
 from ansible_collections.rented.gpu.plugins.modules import instance, instance_info, offer_info, ssh_key
@@ -198,6 +198,20 @@ def test_its_page_lists_its_launch_options_and_no_others(name):
     tables = re.findall(r"^\| option \|.*?(?=^[^|]|\Z)", section(name, "Renting"), re.M | re.S)
     listed = [option for table in tables for cell in rows(table) for option in re.findall(r"`(\w+)`", cell)]
     assert sorted(listed) == sorted(launch_options(name)), "the options under Renting in docs/providers/%s.md" % name
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if can(PROVIDERS[name], _base.CanLaunch)])
+def test_what_cannot_be_rented_is_refused_before_anything_is_asked(name, monkeypatch, tmp_path):
+    """For check mode: nobody is there who could answer."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "login.json").write_text('{"type": "authorized_user", "client_id": "1", "client_secret": "2", "refresh_token": "3"}')
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "login.json"))
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "homework-1234")
+    for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", *PROVIDERS[name].API_KEY_ENV):
+        monkeypatch.setenv(variable, "not-a-key")
+    provider = PROVIDERS[name](endpoint="http://127.0.0.1:9" if PROVIDERS[name].ENDPOINT else None)
+    with pytest.raises(RentedError, match="'no_such_option'"):
+        provider.check_request(LaunchRequest(name="hw", gpu="T4", options={"no_such_option": 1}))
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if can(PROVIDERS[name], _base.CanLaunch)])

@@ -122,6 +122,10 @@ class Provider(abc.ABC):
         """A digest of who is asked, and where: part of the cache key. The key enters only as input of the hash."""
         return hashlib.sha256(repr((SCHEMA, self.account, self._asked())).encode()).hexdigest()
 
+    def owner(self) -> str:
+        """A digest of whose instances are listed, whatever the user calls the account."""
+        return hashlib.sha256(repr((self._asked(), self.account if self.NAMES_MATTER else None)).encode()).hexdigest()
+
     def same_account(self, other: Provider) -> bool:
         """Whether both would list the same instances, whatever the user calls them."""
         return self._asked() == other._asked() and not (self.NAMES_MATTER and self.account != other.account)
@@ -163,10 +167,20 @@ class CanLaunch(abc.ABC):
 
     @abc.abstractmethod
     def launch(self, request: LaunchRequest) -> str:
-        """Rent once and return the id. Never repeats a request whose outcome is unknown.
+        """Rent once, settle it, and return the id. Never repeats a request whose outcome is unknown.
 
         Raises `PartlyCreated` with the id when renting failed after something had been created.
         """
+
+    def settle(self, instance_id: str, request: LaunchRequest) -> None:
+        """What is left to do when something is rented; by default nothing. ``launch`` does it itself; for what is found by its name after
+        an answer that was lost, the caller does. Raises `PartlyCreated` for what is not what was asked for, once that is destroyed again.
+        """
+        return
+
+    @abc.abstractmethod
+    def check_request(self, request: LaunchRequest) -> None:
+        """Raise what `launch` raises before it asks anything: a launch option that does not exist, what the API cannot do. Asks nobody."""
 
     @abc.abstractmethod
     def destroy(self, instance_id: str) -> None:

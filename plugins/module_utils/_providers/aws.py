@@ -281,6 +281,10 @@ class AwsProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, CanLis
 
     # --- rent and destroy --------------------------------------------------------------------------------------------
 
+    def check_request(self, request: LaunchRequest) -> None:
+        renting.check(request)
+        renting.user_data(request.startup_script)
+
     def launch(self, request: LaunchRequest) -> str:
         """Rent one instance. All that can be checked is checked before anything is made; making a key pair or a security group is free.
 

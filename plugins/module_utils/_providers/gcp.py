@@ -197,6 +197,9 @@ class GcpProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanReadC
 
     # --- rent and destroy --------------------------------------------------------------------------------------------
 
+    def check_request(self, request: LaunchRequest) -> None:
+        launching.check(request, self.user or self.SSH_USER)
+
     def launch(self, request: LaunchRequest) -> str:
         """Rent in the first zone that has such a machine free. Waits for Google's word that it has begun, or why not.
 

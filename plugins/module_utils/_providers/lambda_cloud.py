@@ -75,6 +75,9 @@ class LambdaProvider(Provider, CanLaunch, CanLabel, CanListOffers, CanRegisterKe
 
     # --- rent and destroy --------------------------------------------------------------------------------------------
 
+    def check_request(self, request: LaunchRequest) -> None:
+        launching.check(request)
+
     def launch(self, request: LaunchRequest) -> str:
         """Rent the cheapest type that fits, in a region that has one. Where there is none left, the next region and type are tried.
 

@@ -129,6 +129,9 @@ class PaperspaceProvider(Provider, CanLaunch, CanStop, CanLabel, CanListOffers):
 
     # --- rent and destroy --------------------------------------------------------------------------------------------
 
+    def check_request(self, request: LaunchRequest) -> None:
+        launching.check(request, self._private)
+
     def launch(self, request: LaunchRequest) -> str:
         """Rent a machine: the smallest free type that fits, in the region asked for or the first of `offers.REGIONS` that has one.
 

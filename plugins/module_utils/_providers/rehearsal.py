@@ -93,6 +93,9 @@ class RehearsalProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, Ca
 
     # --- rent and destroy --------------------------------------------------------------------------------------------
 
+    def check_request(self, request: LaunchRequest) -> None:
+        launching.plan(request)
+
     def launch(self, request: LaunchRequest) -> str:
         """Start a box; returns when the container runs, which may be before its sshd answers.
 

@@ -121,6 +121,9 @@ class RunpodProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, Can
 
     # --- rent and destroy --------------------------------------------------------------------------------------------
 
+    def check_request(self, request: LaunchRequest) -> None:
+        launching.body(request, launching.check(request))
+
     def launch(self, request: LaunchRequest) -> str:
         """Rent the cheapest GPU of the catalogue that fits; where that is full, the next GPU or data centre that fits.
 
@@ -170,13 +173,24 @@ class RunpodProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, Can
             raise ProviderUnavailable(
                 "%s answered the request to rent without an id. Look into its web page before trying again." % self.TITLE, self.NAME
             )
+        self._hold_against(pod_id, pod, request, (lambda centre: centre == place) if place else None, place)
+        return pod_id
+
+    def settle(self, instance_id: str, request: LaunchRequest) -> None:
+        """Look at a pod whose answer was lost as `launch` looks at its answers."""
+        options = launching.check(request)
+        pod = self._api().get("/pods/" + connection.quoted(instance_id), what="look at pod %s" % instance_id)
+        wanted = request.region or ", ".join(options.get("data_center_ids", ())) or options.get("network_volume_id")
+        self._hold_against(instance_id, _values.mapping(pod), request, self._places(request, options), wanted)
+
+    def _hold_against(self, pod_id: str, pod: dict, request: LaunchRequest, is_wanted, place: str | None) -> None:
+        """Destroy a pod that costs more than it may, or is elsewhere. ``is_wanted`` tests a data centre's id (None: any)."""
         cost, limit = _values.number(pod.get("cost")), request.max_price_per_hour
         if limit is not None and cost is not None and cost > limit + 0.0005:  # the API rounds to 32 bits
             raise self._undo(pod_id, "it costs %.4f USD/h, above the limit of %.4f" % (cost, limit))
         got = _values.text(pod.get("dataCenterId"))
-        if place and got and got != place:
+        if is_wanted and got and not is_wanted(got):
             raise self._undo(pod_id, "it was placed in %s instead of %s" % (got, place))
-        return pod_id
 
     def _undo(self, pod_id: str, why: str) -> PartlyCreated:
         return _launching.given_back(self.TITLE, self.NAME, why, [pod_id], self.destroy)

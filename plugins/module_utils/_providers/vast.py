@@ -99,17 +99,20 @@ class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanRead
 
     # --- rent and destroy --------------------------------------------------------------------------------------------
 
+    def check_request(self, request: LaunchRequest) -> None:
+        launching.check(request)
+
     def launch(self, request: LaunchRequest) -> str:
         """Find the cheapest offer that fits and rent it. An offer that was taken meanwhile is passed over.
 
-        Options: ``offer_id`` (no search), ``verified`` (default true), ``datacenter``, ``query`` (further filters in Vast's own form),
-        ``template_hash_id``, ``runtype``, ``env`` (dict), ``args``, ``image_login``, ``target_state``.
+        Options: ``offer_id`` (this one, where it is what is asked for), ``verified`` (default true), ``datacenter``, ``query`` (further
+        filters in Vast's own form), ``template_hash_id``, ``runtype``, ``env`` (dict), ``args``, ``image_login``, ``target_state``.
         """
         options = launching.check(request)
         wanted = _launching.words(request)
         refused = set()
         for _number in range(SEARCHES):
-            found = [{"id": options["offer_id"]}] if options.get("offer_id") else self._offers(request, options)
+            found = [self._chosen(request, options, wanted)] if options.get("offer_id") else self._offers(request, options)
             found = [offer for offer in found if offer["id"] not in refused]
             if not found:
                 raise NotFound("%s has no offer for %s. Ask for less, or pay more." % (self.TITLE, wanted), self.NAME)
@@ -118,22 +121,43 @@ class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanRead
                 if instance_id is None:
                     refused.add(offer["id"])
                     continue
-                if request.ssh_public_key:
-                    # A key of the account is said to reach only later instances, so it is attached to this one.
-                    try:
-                        self.attach_key(instance_id, request.ssh_public_key)
-                    except RentedError as error:
-                        raise self._undo(instance_id, "the SSH key could not be attached: %s" % error.message)
+                self.settle(instance_id, request)
                 return instance_id
             if options.get("offer_id"):
                 break
         raise NotFound("Every offer of %s for %s was taken by others first. Try again." % (self.TITLE, wanted), self.NAME)
 
+    def settle(self, instance_id: str, request: LaunchRequest) -> None:
+        """A key of the account is said to reach only later instances, so the key is attached to this one."""
+        if request.ssh_public_key:
+            try:
+                self.attach_key(instance_id, request.ssh_public_key)
+            except RentedError as error:
+                raise self._undo(instance_id, "the SSH key could not be attached: %s" % error.message)
+
     def _offers(self, request: LaunchRequest, options: dict) -> list:
         """Offers that fit, cheapest first."""
-        storage = max(float(request.disk_gb or offers.DEFAULT_DISK_GB), offers.LEAST_DISK_GB)
-        found = self._search(offers.search_query(request, options), request.interruptible, storage, OFFERS_PER_SEARCH)
-        return [offer for offer in found if offers.fits(offer, request)]
+        found = self._search(offers.search_query(request, options), request.interruptible, offers.disk_gb(request), OFFERS_PER_SEARCH)
+        return [offer for offer in found if offers.fits(offer, request, options)]
+
+    def _chosen(self, request: LaunchRequest, options: dict, wanted: str) -> dict:
+        """The offer that was named. Raises `NotFound` when it is gone, or not what is asked for: nothing dearer, smaller or elsewhere."""
+        number = connection.number(options["offer_id"])
+        found = self._search(offers.id_query(number, options), request.interruptible, offers.disk_gb(request), OFFERS_PER_SEARCH)
+        offer = next((offer for offer in found if str(offer["id"]) == str(number)), None)
+        if offer is None:
+            raise NotFound(
+                "%s has no offer %s any more: somebody else has it, or it was taken back. Ask for offers again." % (self.TITLE, number),
+                self.NAME,
+            )
+        wrong = offers.misfit(offer, request, options, chosen=True)
+        if wrong:
+            raise NotFound(
+                "The offer %s of %s is not what was asked for (%s): %s. Ask for offers again, or ask for less."
+                % (number, self.TITLE, wanted, wrong),
+                self.NAME,
+            )
+        return offer
 
     def _search(self, query: dict, interruptible: bool, storage: float, limit: int) -> list:
         """One search, cheapest first. ``storage`` is GB of disk, which ``dph_total`` includes."""

@@ -45,6 +45,8 @@ def check(request: LaunchRequest) -> dict:
             raise RentedError("The launch option '%s' of %s is a mapping." % (name, TITLE), NAME)
     if "offer_id" in options:
         number(options["offer_id"])
+    if request.gpu_count is not None and request.gpu_count < 1:
+        raise RentedError("An instance at %s has at least one GPU; gpu_count is %s." % (TITLE, request.gpu_count), NAME)
     if len(request.name) > 256:
         raise RentedError("%s takes names of up to 256 characters; this one has %d." % (TITLE, len(request.name)), NAME)
     if request.bid_per_hour is not None:
@@ -61,7 +63,7 @@ def arguments(offer: dict, request: LaunchRequest, options: dict) -> dict:
     """What the client makes the request to rent from."""
     return {
         "image": None if options.get("template_hash_id") and not request.image else request.image or DEFAULT_IMAGE,
-        "disk": max(float(request.disk_gb or offers.DEFAULT_DISK_GB), offers.LEAST_DISK_GB),
+        "disk": offers.disk_gb(request),
         "label": request.name,
         "env": options.get("env") or {},
         "onstart_cmd": onstart(request.startup_script),

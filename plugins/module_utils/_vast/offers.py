@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names, _values
+from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names, _offers, _values
 from ansible_collections.rented.gpu.plugins.module_utils._models import LaunchRequest, Offer, Wish
 from ansible_collections.rented.gpu.plugins.module_utils._vast import machines
 from ansible_collections.rented.gpu.plugins.module_utils._vast.connection import NAME
@@ -87,13 +87,24 @@ def vast_names(asked: str) -> list:
     return list(dict.fromkeys(names))
 
 
+def _code(region: str | None) -> str | None:
+    """The code of a country as the search takes it; None for another place."""
+    code = (region or "").upper()
+    return {"UK": "GB"}.get(code, code) if re.match(r"^[A-Z]{2}$", code) else None
+
+
+def disk_gb(request: LaunchRequest) -> float:
+    """GB of disk that are rented."""
+    return max(float(request.disk_gb or DEFAULT_DISK_GB), LEAST_DISK_GB)
+
+
 def search_query(request: LaunchRequest, options: dict) -> dict:
     """The filters of the search, in Vast's form. The price of what is rented includes the disk asked for."""
     query: dict = {
         "rentable": {"eq": True},
         "rented": {"eq": False},
         "num_gpus": {"eq": int(request.gpu_count or 1)},
-        "disk_space": {"gte": max(float(request.disk_gb or DEFAULT_DISK_GB), LEAST_DISK_GB)},
+        "disk_space": {"gte": disk_gb(request)},
         "direct_port_count": {"gte": 1},
     }
     if options.get("verified", True):
@@ -105,8 +116,8 @@ def search_query(request: LaunchRequest, options: dict) -> dict:
         size = _gpu_names.normalise(request.gpu).vram_mb
         if size:
             query["gpu_ram"] = {"gte": int(size * (1 - _gpu_names.TOLERANCE)), "lte": int(size * (1 + _gpu_names.TOLERANCE))}
-    if request.region and re.match(r"^[A-Za-z]{2}$", request.region):
-        query["geolocation"] = {"in": [request.region.upper()]}
+    if _code(request.region):
+        query["geolocation"] = {"in": [_code(request.region)]}
     if request.max_price_per_hour is not None and not request.interruptible:
         query["dph_total"] = {"lte": float(request.max_price_per_hour)}
     query.update(options.get("query") or {})
@@ -127,22 +138,63 @@ def wish_query(wish: Wish) -> dict:
         query["gpu_name"] = {"in": list(dict.fromkeys(name for asked in wish.gpus for name in vast_names(asked)))}
     if wish.gpu_vram_mb:
         query["gpu_ram"] = {"gte": int(wish.gpu_vram_mb * (1 - _gpu_names.TOLERANCE))}
-    if wish.regions and all(re.match(r"^[A-Za-z]{2}$", place) for place in wish.regions):
-        query["geolocation"] = {"in": [{"UK": "GB"}.get(place.upper(), place.upper()) for place in wish.regions]}
+    if wish.regions and all(_code(place) for place in wish.regions):
+        query["geolocation"] = {"in": [_code(place) for place in wish.regions]}
     return query
 
 
-def fits(offer: dict, request: LaunchRequest) -> bool:
-    """What the search cannot be trusted with is looked at again: model, board, price and place."""
+def id_query(number: int, options: dict) -> dict:
+    """The filters of a search for one offer that somebody else has not taken yet."""
+    return {"rentable": {"eq": True}, "rented": {"eq": False}, **(options.get("query") or {}), "id": {"eq": number}}
+
+
+def fits(offer: dict, request: LaunchRequest, options: dict | None = None) -> bool:
+    """Whether an offer of a search is what is asked for."""
+    return misfit(offer, request, options or {}) is None
+
+
+def misfit(offer: dict, request: LaunchRequest, options: dict, chosen: bool = False) -> str | None:
+    """What speaks against an offer, as a clause; None when nothing does. Filters of a search are not always honoured.
+
+    What an offer does not say speaks against nothing, but for the GPU, the price under a limit, and a place that no filter knows. A filter
+    of the user's own takes the place of ours. Of one that is ``chosen`` by its id only that counts which was asked for.
+    """
+    own = options.get("query") or {}
+    return next((reason for field, reason in _reasons(offer, request, options, chosen) if field not in own), None)
+
+
+def _reasons(offer: dict, request: LaunchRequest, options: dict, chosen: bool):
+    """``(filter, clause)`` of all that speaks against an offer; no filter where it counts whatever the user's own are."""
     if request.gpu:
-        # The search has looked at the size.
-        asked = _gpu_names.normalise(request.gpu)._replace(vram_mb=None)
-        if not _gpu_names.is_meant(asked, _gpu_names.normalise(_values.text(offer.get("gpu_name")))):
-            return False
+        asked = _gpu_names.normalise(request.gpu)
+        got = _gpu_names.normalise(_values.text(offer.get("gpu_name")), _values.number(offer.get("gpu_ram")))
+        # The size has a filter of its own, which the user may replace.
+        if not _gpu_names.is_meant(asked._replace(vram_mb=None), got._replace(vram_mb=None)):
+            yield None, "its GPU is %s and not %s" % (offer.get("gpu_name") or "not known", request.gpu)
+        elif asked.vram_mb and got.vram_mb and not _gpu_names.same_size(asked.vram_mb, got.vram_mb):
+            sizes = tuple(_gpu_names.sold_gb(size) or round(size / 1024) for size in (got.vram_mb, asked.vram_mb))
+            yield "gpu_ram", "its GPUs have %d GB each and not %d" % sizes
     limit = request.max_price_per_hour
     price = _values.number(offer.get("min_bid" if request.interruptible else "dph_total"))
-    if limit is not None and (price is None or price > limit):
-        return False
-    if request.region and not re.match(r"^[A-Za-z]{2}$", request.region):
-        return request.region.lower() in str(offer.get("geolocation") or "").lower()
-    return True
+    if limit is not None and price is None:
+        yield None, "its price is not known"
+    elif limit is not None and price > limit:
+        yield None, ("its least bid is %.3f USD/h" if request.interruptible else "it costs %.3f USD/h with its disk") % price
+    count, wanted = _values.whole(offer.get("num_gpus")), request.gpu_count or (None if chosen else 1)
+    if count is not None and wanted is not None and count != wanted:
+        yield "num_gpus", "it has %d GPUs and not %d" % (count, wanted)
+    place = str(offer.get("geolocation") or "").strip()
+    if request.region and not (_offers.is_in(place, request.region) or (not place and _code(request.region))):
+        yield "geolocation", "it is in %s" % (place or "an unknown place")
+    trust = offer.get("verification")
+    if options.get("verified", not chosen) and isinstance(trust, str) and trust != "verified":
+        yield "verified", "its machine is '%s'" % trust
+    if options.get("datacenter") and offer.get("hosting_type") not in (None, 1):
+        yield "datacenter", "it is in no data centre"
+    room = _values.number(offer.get("disk_space"))
+    if room is not None and room < disk_gb(request):
+        yield "disk_space", "it has room for %.0f GB of disk" % room
+    if not chosen and _values.number(offer.get("direct_port_count")) == 0:
+        yield "direct_port_count", "it has no port for direct SSH"
+    if offer.get("rentable") is False or offer.get("rented") is True:
+        yield "rented", "somebody else has it"

@@ -5,7 +5,12 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import dataclasses
+import fcntl
+import re
+import threading
+import time
 
 import pytest
 
@@ -23,6 +28,13 @@ from ansible_collections.rented.gpu.plugins.module_utils._providers._base import
 from ansible_collections.rented.gpu.plugins.module_utils._resource import NotReached, Resource
 
 DOWN = ProviderUnavailable("Acme is down.")
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path, monkeypatch):
+    """The folder in which locks lie."""
+    monkeypatch.setenv("RENTED_GPU_HOME", str(tmp_path / "state"))
+    return tmp_path / "state"
 
 
 class Listing(Provider):
@@ -57,6 +69,10 @@ class Listing(Provider):
 class Renting(Listing, CanLaunch):
     fails = None  # raised by launch, after (`done`) or instead of renting
     done = False
+
+    def check_request(self, request):
+        if request.options:
+            raise RentedError("Acme takes no launch option.")
 
     def launch(self, request):
         self.did.append("launch")
@@ -121,12 +137,12 @@ class Time:
 
 
 def resource(provider, **arguments):
-    time = Time()
+    moment = Time()
     request = LaunchRequest(name=arguments.get("name") or "", **arguments.pop("request", {}))
     if "instance_id" not in arguments:
         arguments.setdefault("name", "hw")
         request = dataclasses.replace(request, name=arguments["name"])
-    return Resource(provider, request=request, clock=lambda: time.now, sleep=time.sleep, **arguments)
+    return Resource(provider, request=request, clock=lambda: moment.now, sleep=moment.sleep, **arguments)
 
 
 def run(provider, when):
@@ -182,6 +198,14 @@ def test_check_mode_rents_nothing():
     assert outcome.after["gpu_model"] == "RTX 4090" and provider.did == ["list"]
 
 
+@pytest.mark.parametrize("check", [False, True])
+def test_what_cannot_be_rented_is_said_in_check_mode_too(check):
+    provider = Renting()
+    with pytest.raises(RentedError, match="takes no launch option"):
+        resource(provider, check=check, request={"options": {"x": 1}}).reach("present")
+    assert provider.did == ["list"]
+
+
 def test_an_answer_that_was_lost_is_looked_for_in_the_list():
     provider = Renting()
     provider.fails, provider.done = ProviderUnavailable("No answer."), True
@@ -195,6 +219,40 @@ def test_one_that_shows_up_late_is_found():
     provider.fails = ProviderUnavailable("No answer.")
     provider.script = [None, None, lambda: provider.put(9, state="pending")]
     assert resource(provider, wait=False).reach("present").instance.id == "9"
+
+
+class Settling(Renting):
+    wrong = None
+
+    def settle(self, instance_id, request):
+        self.did.append(("settle", instance_id, request.name))
+        if self.wrong:
+            raise self.wrong
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "words"),
+    [
+        (None, None, None),
+        (PartlyCreated("The key could not be attached.", "9"), PartlyCreated, "The key could not be attached"),
+        (DOWN, NotReached, r"Acme is down\. The instance 9 was rented, and may be billed"),
+    ],
+)
+def test_what_was_rented_in_doubt_is_settled_as_any_other(wrong, error, words):
+    provider = Settling()
+    provider.fails, provider.done, provider.wrong = ProviderUnavailable("No answer."), True, wrong
+    if error is None:
+        assert resource(provider, wait=False).reach("present").changed
+    else:
+        with pytest.raises(error, match=words):
+            resource(provider, wait=False).reach("present")
+    assert provider.did[:4] == ["list", "launch", "list", ("settle", "9", "hw")]
+
+
+def test_launch_settles_by_itself():
+    provider = Settling()
+    resource(provider, wait=False).reach("present")
+    assert provider.did == ["list", "launch", "list"]
 
 
 def test_a_request_that_came_to_nothing_says_so():
@@ -262,10 +320,39 @@ def test_a_list_that_fails_is_waited_out():
     assert resource(provider).reach("present").changed
 
 
-def test_a_key_that_is_refused_is_not_waited_out():
+@pytest.mark.parametrize("wait", [True, False])
+@pytest.mark.parametrize("error", [AuthenticationError("Acme refused the key."), NotFound("Acme has no such list.")])
+def test_what_fails_after_renting_names_what_was_rented(wait, error):
     provider = Renting()
-    provider.script = [None, AuthenticationError("no")]
-    with pytest.raises(AuthenticationError):
+    provider.script = [None, error]
+    with pytest.raises(NotReached, match="^%s The instance 9 was rented, and may be billed" % re.escape(str(error))) as caught:
+        resource(provider, wait=wait).reach("present")
+    assert caught.value.instance.id == "9"
+    assert provider.did == ["list", "launch", "list"]  # and such a thing is not waited out
+
+
+def test_a_list_that_fails_without_waiting_names_what_was_rented():
+    provider = Renting()
+    provider.script = [None, DOWN]
+    with pytest.raises(NotReached, match=r"Acme is down\. The instance 9 was rented, and may be billed") as caught:
+        resource(provider, wait=False).reach("present")
+    assert caught.value.instance.id == "9"
+
+
+@pytest.mark.parametrize("steps", [[None] + [DOWN] * 99, [None, None, lambda: None, "clear"]], ids=["never listed", "vanished"])
+def test_whatever_ends_the_waiting_says_that_it_may_be_billed(steps):
+    provider = Renting()
+    provider.script = [provider.there.clear if step == "clear" else step for step in steps]
+    with pytest.raises(NotReached, match="may be billed") as caught:
+        resource(provider, wait_timeout=60).reach("present")
+    assert caught.value.instance.id == "9"
+
+
+def test_a_key_that_is_refused_in_doubt_is_doubt_that_stays():
+    provider = Renting()
+    provider.fails = ProviderUnavailable("No answer.")
+    provider.script = [None, AuthenticationError("The key was refused.")]
+    with pytest.raises(RentedError, match=r"Whether 'hw' was rented is not known.*The key was refused.*may be billed"):
         resource(provider).reach("present")
 
 
@@ -298,15 +385,160 @@ def test_a_new_name():
     assert provider.there["1"].label == "new"
 
 
+@pytest.mark.parametrize("check", [False, True])
+def test_a_new_name_that_another_has_is_refused(check):
+    provider = Stopping(box(1), box(2, label="other"), box(3, label="gone", state="terminated"))
+    with pytest.raises(RentedError, match=r"Acme has another instance called 'hw' already \(1\)") as caught:
+        resource(provider, instance_id="2", name="hw", check=check).reach("present")
+    assert "Choose another name" in str(caught.value) and provider.did == ["list"]
+    assert resource(provider, instance_id="2", name="gone", check=check).reach("present").changed
+
+
 def test_an_id_is_not_rented():
     with pytest.raises(NotFound, match=r"has no instance 5. To rent one, give a 'name'"):
         resource(Renting(), instance_id="5").reach("present")
 
 
-@pytest.mark.parametrize("name", ["", " ", "hw ", "\thw"])
+@pytest.mark.parametrize("name", [" ", "hw ", "\thw"])
 def test_names(name):
     with pytest.raises(RentedError, match="no blanks at its ends"):
         resource(Renting(), name=name)
+
+
+@pytest.mark.parametrize("empty", ["", " ", None])
+def test_an_empty_id_is_none(empty):
+    provider = Renting(box(1))
+    assert resource(provider, name="hw", instance_id=empty, wait=False).reach("absent").changed
+    assert provider.did == ["list", "destroy"]
+
+
+def test_an_empty_name_beside_an_id_is_none():
+    provider = Stopping(box(1))
+    assert not resource(provider, name="", instance_id="1").reach("present").changed
+    assert provider.there["1"].label == "hw"
+
+
+@pytest.mark.parametrize(("name", "instance_id"), [("", ""), (None, ""), ("", None), (None, None)])
+def test_neither_name_nor_id(name, instance_id):
+    with pytest.raises(RentedError, match="Say which instance is meant: by its 'name', or by its 'id'"):
+        Resource(Renting(box(1, label="")), name=name, instance_id=instance_id)
+
+
+def test_an_instance_without_a_name_is_not_found_by_none():
+    provider = Renting(box(1, label=None), box(2, label=""))
+    assert not resource(provider, name="hw", instance_id="3").reach("absent").changed
+    assert provider.did == ["list"]
+
+
+def test_one_that_runs_without_an_address_is_awaited():
+    provider = Renting(box(1, ssh_host=None, ssh_port=None))
+    provider.script = [None, None, run(provider, {"ssh_host": "h", "ssh_port": 22})]
+    outcome = resource(provider).reach("present")
+    assert not outcome.changed and outcome.instance.ssh_host == "h" and len(provider.did) == 3
+
+
+@pytest.mark.parametrize("arguments", [{"wait": False}, {"check": True}])
+def test_one_without_an_address_is_only_shown(arguments):
+    provider = Renting(box(1, ssh_host=None))
+    assert resource(provider, **arguments).reach("present").instance.id == "1" and provider.did == ["list"]
+
+
+def test_what_never_has_an_address_is_not_awaited():
+    class Windows(Renting):
+        def is_host(self, instance):
+            return False
+
+    listed = Listing(box(1, ssh_host=None))  # not rented from here: nothing of it could be awaited
+    for provider in (Windows(box(1, ssh_host=None)), listed):
+        assert not resource(provider).reach("present").changed and provider.did == ["list"]
+
+
+# --- two at the same time ----------------------------------------------------------------------------------------------
+
+
+def held(home):
+    """Whether anybody holds a lock now."""
+    for path in (home / "locks").glob("*"):
+        with open(path, "rb") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+    return False
+
+
+def test_the_name_is_held_from_the_first_look_until_the_new_one_is_listed(state):
+    provider, seen = Renting(), []
+    look = lambda **changes: lambda: (seen.append(held(state)), changes and provider.put(9, **changes))  # noqa: E731
+    hide = lambda: (seen.append(held(state)), provider.there.clear())  # noqa: E731
+    provider.script = [look(), hide, look(state="pending"), look(), look(state="running", ssh_host="h")]
+    resource(provider).reach("present")
+    assert seen == [True, True, True, False, False]  # while it boots, others may look
+    assert provider.did.count("list") == len(seen) and not held(state)
+
+
+@pytest.mark.parametrize("error", [PartlyCreated("half", "9"), RentedError("no"), ProviderUnavailable("No answer."), KeyError("defect")])
+def test_nothing_is_held_after_an_error(state, error):
+    provider = Renting()
+    provider.fails = error
+    with pytest.raises(type(error) if isinstance(error, (PartlyCreated, KeyError)) else RentedError):
+        resource(provider).reach("present")
+    assert list((state / "locks").iterdir()) and not held(state)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "wanted"), [({"check": True}, "present"), ({}, "absent"), ({"name": None, "instance_id": "1"}, "present")]
+)
+def test_what_rents_nothing_holds_nothing(state, arguments, wanted):
+    provider = Stopping(box(1))
+    resource(provider, wait=False, **arguments).reach(wanted)
+    assert not (state / "locks").exists()
+
+
+def test_who_shares_a_lock(state):
+    class Named(Renting):
+        NAMES_MATTER = True
+
+    def locks(cls, *accounts, name="hw", endpoint="https://a.example"):
+        for account in accounts:
+            provider = cls(box(1, label=name))
+            provider.account, provider.endpoint = account, endpoint
+            resource(provider, name=name).reach("started")
+        return len(list((state / "locks").iterdir()))
+
+    assert locks(Renting, "one", "two") == 1  # the user's word for an account says nothing
+    assert locks(Renting, "one", name="other") == 2
+    assert locks(Renting, "one", endpoint="https://b.example") == 3
+    assert locks(Named, "one", "two") == 5
+    assert not [path.name for path in (state / "locks").iterdir() if "hw" in path.name or "one" in path.name]
+    assert {path.stat().st_mode & 0o777 for path in (state / "locks").iterdir()} == {0o600}
+
+
+def test_two_threads_rent_one():
+    provider, ready = Stopping(), threading.Barrier(2)
+
+    def slowly(request):
+        time.sleep(0.2)
+        provider.put(9, label=request.name)
+        return "9"
+
+    provider.launch = slowly
+
+    def one():
+        ready.wait()
+        return Resource(provider, name="hw", request=LaunchRequest(name="hw")).reach("present").changed
+
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        assert sorted(future.result(10) for future in [pool.submit(one), pool.submit(one)]) == [False, True]
+
+
+def test_a_state_directory_that_cannot_be_used_rents_nothing(tmp_path, monkeypatch):
+    (tmp_path / "taken").write_text("")
+    monkeypatch.setenv("RENTED_GPU_HOME", str(tmp_path / "taken"))
+    provider = Renting()
+    with pytest.raises(RentedError, match=r"The state directory .*taken cannot be used"):
+        resource(provider).reach("present")
+    assert provider.did == []
 
 
 # --- stopped and started -----------------------------------------------------------------------------------------------

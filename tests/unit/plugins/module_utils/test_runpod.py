@@ -705,6 +705,41 @@ def test_a_pod_in_the_wrong_place_is_destroyed_again_and_one_that_cannot_be_is_n
     assert caught.value.instance_id == "new00002" and "new00002" in fake.rows
 
 
+def rent_in_doubt(fake, provider, **arguments):
+    """The server rents, and its answer gets lost."""
+    fake.fault("create", "answer", status=504, body="", done=True)
+    wanted = LaunchRequest(name="hw", gpu="RTX 4090", **arguments)
+    return Resource(provider, name="hw", request=wanted, wait=False, clock=provider.clock, sleep=provider.sleep).reach("present")
+
+
+def test_a_pod_that_was_rented_in_doubt_is_looked_at_as_any_other(fake, provider):
+    outcome = rent_in_doubt(fake, provider, region="US", max_price_per_hour=0.7)
+    assert outcome.changed and outcome.instance.id == "new00001"
+    assert operations(fake).count("destroy") == 0 and operations(fake).count("get") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"max_price_per_hour": 0.7}, r"costs 0.8850 USD/h, above the limit of 0.7000"),
+        ({"region": "US"}, r"placed in AP-JP-1 instead of US"),
+        ({"options": {"data_center_ids": ["us-ks-2", "eu-ro-1"]}}, r"placed in AP-JP-1 instead of US-KS-2, EU-RO-1"),
+    ],
+)
+def test_what_was_rented_in_doubt_and_is_not_what_was_asked_for_is_destroyed(fake, provider, arguments, words):
+    fake.discount, fake.elsewhere = 1.5, "AP-JP-1"
+    with pytest.raises(PartlyCreated, match=words) as caught:
+        rent_in_doubt(fake, provider, **arguments)
+    assert caught.value.instance_id == "new00001" and len(fake.rows) == 7 and len(fake.calls("create")) == 1
+
+
+def test_what_was_rented_in_doubt_and_cannot_be_looked_at_is_named(fake, provider):
+    fake.fault("get", "500", times=-1)
+    with pytest.raises(NotReached, match="The instance new00001 was rented, and may be billed"):
+        rent_in_doubt(fake, provider)
+    assert "new00001" in fake.rows
+
+
 @pytest.mark.parametrize("fault", ["cut", "502", "503", "429", "500", "html-200", "text-200"])
 def test_a_request_that_rents_is_sent_once(fake, provider, fault):
     fake.fault("create", fault)

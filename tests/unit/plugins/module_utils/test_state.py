@@ -6,7 +6,11 @@
 from __future__ import annotations
 
 import os
+import pathlib
 import stat
+import subprocess
+import sys
+import threading
 
 import pytest
 
@@ -61,3 +65,36 @@ def test_a_file_in_its_place(tmp_path, monkeypatch):
     monkeypatch.setenv("RENTED_GPU_HOME", str(tmp_path / "taken"))
     with pytest.raises(RentedError, match=r"taken cannot be used \(File exists\). Set RENTED_GPU_HOME"):
         _state.home()
+
+
+def test_a_lock_is_for_one_at_a_time_and_outlives_its_holder(tmp_path, monkeypatch):
+    monkeypatch.setenv("RENTED_GPU_HOME", str(tmp_path / "state"))
+    code = "import sys; sys.path.insert(0, sys.argv[1]); from ansible_collections.rented.gpu.plugins.module_utils import _state\n"
+    code += "with _state.locked('a', 'b'):\n    print('held', flush=True)\n    sys.stdin.read()\n"
+    root = str(pathlib.Path(_state.__file__).absolute().parents[5])
+    with subprocess.Popen([sys.executable, "-c", code, root], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout.readline() == "held\n"
+        with _state.locked("a", "c"):  # somebody else's
+            pass
+        done = []
+
+        def wait():
+            with _state.locked("a", "b"):
+                done.append(holder.poll() is not None or "too early")
+
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        waiting.join(0.5)
+        assert done == []
+        holder.kill()  # what is left of a process that died stands in nobody's way
+        waiting.join(10)
+        assert len(done) == 1
+    assert mode(_state.folder("locks")) == 0o700 and len(os.listdir(_state.folder("locks"))) == 2
+
+
+def test_a_lock_that_cannot_be_made(tmp_path, monkeypatch):
+    monkeypatch.setenv("RENTED_GPU_HOME", str(tmp_path / "state"))
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "locks").write_text("")
+    with pytest.raises(RentedError, match=r"The lock .*locks.* cannot be taken \(.*Set RENTED_GPU_HOME"), _state.locked("a"):
+        pass

@@ -29,6 +29,7 @@ from ansible_collections.rented.gpu.plugins.module_utils._errors import (
 from ansible_collections.rented.gpu.plugins.module_utils._models import LaunchRequest, Wish
 from ansible_collections.rented.gpu.plugins.module_utils._providers import vast
 from ansible_collections.rented.gpu.plugins.module_utils._providers.vast import VastProvider
+from ansible_collections.rented.gpu.plugins.module_utils._resource import Resource
 from ansible_collections.rented.gpu.plugins.module_utils._vast import launching, offers
 from ansible_collections.rented.gpu.tests.fakes.vast import KEY, FakeVast, offer, row
 from ansible_collections.rented.gpu.tests.unit.plugins.module_utils._time import Time, with_time
@@ -379,6 +380,26 @@ def test_an_instance_whose_key_cannot_be_attached_is_not_kept(fake, provider):
     assert max(fake.rows) == 60
 
 
+def rent_in_doubt(fake, provider):
+    """The server rents, and its answer gets lost."""
+    fake.fault("create", "answer", status=504, body="", done=True)
+    wanted = LaunchRequest(name="hw", gpu="RTX 4090", ssh_public_key="ssh-ed25519 AAAA me")
+    return Resource(provider, name="hw", request=wanted, wait=False, clock=provider.clock, sleep=provider.sleep).reach("present")
+
+
+def test_one_that_was_rented_in_doubt_gets_its_key_too(fake, provider):
+    outcome = rent_in_doubt(fake, provider)
+    assert outcome.changed and "rented nevertheless" in outcome.warnings[0]
+    assert fake.attached == {int(outcome.instance.id): ["ssh-ed25519 AAAA me"]} and len(fake.calls("create")) == 1
+
+
+def test_one_that_was_rented_in_doubt_and_gets_no_key_is_not_kept(fake, provider):
+    fake.fault("attach", "500", times=-1)
+    with pytest.raises(PartlyCreated, match="SSH key could not be attached"):
+        rent_in_doubt(fake, provider)
+    assert max(fake.rows) == 60
+
+
 @pytest.mark.parametrize(
     ("arguments", "price"),
     [({"max_price_per_hour": 0.5}, 0.21), ({}, 0.21), ({"max_price_per_hour": 0.205}, 0.205), ({"bid_per_hour": 0.3}, 0.3)],
@@ -395,6 +416,159 @@ def test_the_price_limit_holds_even_when_the_search_ignores_it(fake, provider):
     with pytest.raises(NotFound, match=r"no offer for 1× RTX 4090 for up to 0.500 USD/h"):
         provider.launch(LaunchRequest(name="hw", gpu="RTX 4090", max_price_per_hour=0.5))
     assert fake.calls("create") == []
+
+
+# --- an offer by its id ---
+
+
+def test_an_offer_by_its_id_is_looked_up_and_rented(fake, provider):
+    fake.offers = {1: offer(1, dph_total=0.1), 2: offer(2, gpu_name="H100 SXM", gpu_ram=81559, num_gpus=8, verification="unverified")}
+    provider.launch(LaunchRequest(name="hw", disk_gb=40, options={"offer_id": 2}))
+    (asked,) = fake.calls("search")
+    assert (asked["id"], asked["type"], asked["allocated_storage"]) == ({"eq": 2}, "on-demand", 40.0)
+    assert "verified" not in asked  # who names an offer has chosen it
+    assert fake.requests[-1][:2] == ("create", 2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ({"gpu": "RTX 4090"}, "its GPU is H100 SXM and not RTX 4090"),
+        ({"gpu": "H100 PCIe"}, "its GPU is H100 SXM and not H100 PCIe"),
+        ({"gpu": "H100 94GB"}, "its GPUs have 80 GB each and not 94"),
+        ({"gpu_count": 1}, "it has 2 GPUs and not 1"),
+        ({"max_price_per_hour": 4.99}, "it costs 5.000 USD/h with its disk"),
+        ({"max_price_per_hour": 1.5, "interruptible": True}, "its least bid is 2.000 USD/h"),
+        ({"region": "DE"}, "it is in Oslo, NO"),
+        ({"region": "Bergen"}, "it is in Oslo, NO"),
+        ({"disk_gb": 501}, "it has room for 500 GB of disk"),
+        ({"options": {"verified": True}}, "its machine is 'unverified'"),
+        ({"options": {"datacenter": True}}, "it is in no data centre"),
+    ],
+)
+def test_an_offer_by_its_id_that_is_not_what_is_asked_for_is_refused(fake, provider, arguments, reason):
+    wrong = {"gpu_name": "H100 SXM", "gpu_ram": 81559, "num_gpus": 2, "verification": "unverified"}
+    fake.offers = {501: offer(501, dph_total=5.0, min_bid=2.0, **wrong)}
+    options = {"offer_id": "501", **arguments.pop("options", {})}
+    with pytest.raises(NotFound, match=r"The offer 501 of Vast.ai is not what was asked for \(.*\): %s\. Ask for offers again" % reason):
+        provider.launch(LaunchRequest(name="hw", options=options, **arguments))
+    assert fake.calls("create") == []
+
+
+@pytest.mark.parametrize("answer", [None, [offer(501)], [{"id": 502}]], ids=["gone", "another", "another without fields"])
+def test_an_offer_that_is_gone_is_said_to_be(fake, provider, answer):
+    fake.offers = {501: offer(501)}
+    if answer is not None:  # a server that does not honour the filter
+        fake.fault("search", "answer", status=200, body={"offers": answer})
+    with pytest.raises(
+        NotFound, match=r"Vast.ai has no offer 77 any more: somebody else has it, or it was taken back. Ask for offers again"
+    ):
+        provider.launch(LaunchRequest(name="hw", options={"offer_id": 77}))
+    assert fake.calls("create") == []
+
+
+def test_a_size_that_is_not_sold_is_named_too():
+    part = offer(1, gpu_name="H100 SXM", gpu_ram=54000)
+    assert offers.misfit(part, LaunchRequest(name="x", gpu="H100 80GB"), {}) == "its GPUs have 53 GB each and not 80"
+
+
+def test_an_offer_that_is_taken_between_look_up_and_renting(fake, provider):
+    fake.fault("create", "answer", status=410, body={"success": False, "error": "no_such_ask", "msg": "no_such_ask"})
+    with pytest.raises(NotFound, match="taken by others first"):
+        provider.launch(LaunchRequest(name="hw", options={"offer_id": 501}))
+    assert len(fake.calls("create")) == 1
+
+
+@pytest.mark.parametrize("interruptible", [False, True])
+def test_the_recipe_of_the_page_about_offers_rents_every_offer(fake, provider, interruptible):
+    """The GPU as the offer writes it, its options, and a limit: whatever Vast calls its GPUs."""
+    names = sorted({name for names in offers.VAST_NAMES.values() for name in names} | {"RTX 4090", "RTX 4080S", "RTX 6000Ada", "GTX 1080"})
+    fake.offers = {number: offer(number, gpu_name=name, num_gpus=1 + number % 2) for number, name in enumerate(names, 1)}
+    ways = {"interruptible": True, "bid_per_hour": 0.3} if interruptible else {}
+    for best in provider.list_offers(Wish(interruptible=interruptible, gpu_count=1)) + provider.list_offers(Wish(gpu_count=2)):
+        wanted = LaunchRequest(name="hw", gpu=best.gpu_name_raw, disk_gb=20, options=best.options, max_price_per_hour=0.6, **ways)
+        assert provider.launch(wanted) and fake.requests[-1][:2] == ("create", int(best.id))
+    assert fake.offers == {}
+
+
+def test_the_least_bid_of_an_offer_is_known_by_its_id_too(fake, provider):
+    fake.offers = {501: offer(501, min_bid=0.2)}
+    provider.launch(LaunchRequest(name="hw", interruptible=True, max_price_per_hour=0.5, options={"offer_id": 501}))
+    assert fake.calls("create")[0]["price"] == pytest.approx(0.21)
+
+
+# --- filters that the search does not honour ---
+
+
+@pytest.mark.parametrize(
+    ("changes", "arguments"),
+    [
+        ({"num_gpus": 8}, {}),
+        ({"num_gpus": 1}, {"gpu_count": 2}),
+        ({"gpu_ram": 12288}, {"gpu": "RTX 4090 24GB"}),
+        ({"geolocation": "Texas, US"}, {"region": "DE"}),
+        ({"geolocation": "Texas, US"}, {"region": "Oslo"}),
+        ({"geolocation": None}, {"region": "Oslo"}),  # nothing but the look at it keeps this promise
+        ({"verification": "unverified"}, {}),
+        ({"verification": "deverified"}, {}),
+        ({"hosting_type": 0}, {"options": {"datacenter": True}}),
+        ({"disk_space": 10.0}, {}),
+        ({"direct_port_count": 0}, {}),
+        ({"rentable": False}, {}),
+        ({"rented": True}, {}),
+        ({"dph_total": 0.7}, {"max_price_per_hour": 0.6}),
+        ({"dph_total": None}, {"max_price_per_hour": 0.6}),
+        ({"min_bid": None}, {"max_price_per_hour": 0.6, "interruptible": True}),
+    ],
+)
+def test_what_the_search_should_not_have_given_is_not_rented(fake, provider, changes, arguments):
+    fake.fault("search", "answer", times=-1, status=200, body={"offers": [{**offer(1), **changes}]})
+    with pytest.raises(NotFound, match="has no offer for"):
+        provider.launch(LaunchRequest(**{"name": "hw", "gpu": "RTX 4090", **arguments}))
+    assert fake.calls("create") == []
+
+
+@pytest.mark.parametrize(
+    "missing",
+    ["num_gpus", "gpu_ram", "geolocation", "verification", "hosting_type", "disk_space", "direct_port_count", "rentable", "rented"],
+)
+def test_what_an_offer_does_not_say_speaks_against_nothing(fake, provider, missing):
+    options = {"datacenter": True}
+    row_ = {name: value for name, value in offer(1, hosting_type=1).items() if name != missing}
+    for given in (row_, {**row_, missing: None}):
+        assert offers.fits(given, LaunchRequest(name="hw", gpu="RTX 4090 24GB", gpu_count=1, region="NO", options=options), options)
+
+
+@pytest.mark.parametrize(
+    ("query", "changes"),
+    [
+        ({"num_gpus": {"gte": 2}}, {"num_gpus": 4}),
+        ({"verified": {"eq": False}}, {"verification": "unverified"}),
+        ({"geolocation": {"in": ["SE"]}}, {"geolocation": "Luleå, SE"}),
+        ({"gpu_ram": {"gte": 40000}}, {"gpu_ram": 49140}),
+    ],
+)
+def test_a_filter_of_the_users_own_takes_the_place_of_ours(fake, provider, query, changes):
+    fake.fault("search", "answer", status=200, body={"offers": [offer(501, **changes)]})
+    assert provider.launch(LaunchRequest(name="hw", gpu="RTX 4090 24GB", region="NO", options={"query": query}))
+
+
+def test_all_machines_are_those_that_nobody_tested_too(fake, provider):
+    fake.offers = {1: offer(1, verification="unverified")}
+    assert provider.launch(LaunchRequest(name="hw", gpu="RTX 4090", options={"verified": False}))
+
+
+@pytest.mark.parametrize("region", ["no", "NO", "Norway", "oslo", "Oslo, NO"])
+def test_places(fake, provider, region):
+    fake.offers = {1: offer(1, dph_total=0.1, geolocation="Austin, US"), 2: offer(2)}
+    provider.launch(LaunchRequest(name="hw", gpu="RTX 4090", region=region))
+    assert fake.requests[-1][:2] == ("create", 2)
+
+
+def test_britain_has_two_codes(fake, provider):
+    fake.offers = {1: offer(1, geolocation="London, GB")}
+    assert provider.launch(LaunchRequest(name="hw", gpu="RTX 4090", region="uk"))
+    assert fake.calls("search")[0]["geolocation"] == {"in": ["GB"]}
 
 
 @pytest.mark.parametrize(
@@ -421,6 +595,8 @@ def test_gpus_are_compared_by_what_they_are(asked, offered, memory, fits):
         ({"options": {"offerid": 1}, "gpu": "T4"}, "Did you mean 'offer_id'"),
         ({"options": {"env": "A=1"}, "gpu": "T4"}, "'env' of Vast.ai is a mapping"),
         ({}, "Name the GPU to rent"),
+        ({"gpu": "T4", "gpu_count": 0}, "at least one GPU; gpu_count is 0"),
+        ({"gpu": "T4", "gpu_count": -1}, "at least one GPU; gpu_count is -1"),
         ({"options": {"offer_id": 9}, "interruptible": True}, "give bid_per_hour or max_price_per_hour"),
         ({"gpu": "T4", "bid_per_hour": 0.2}, "say 'interruptible: true' too"),
         ({"gpu": "T4", "bid_per_hour": 0, "interruptible": True}, "between 0.001 and 128 USD per hour, not 0"),

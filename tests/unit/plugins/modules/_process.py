@@ -36,7 +36,14 @@ def answers(module, several, env=None, secrets=()):
         input=json.dumps(given),
         capture_output=True,
         text=True,
-        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", "PYTHONPATH": path, "RENTED_GPU_REHEARSAL": "0", **(env or {})},
+        env={
+            "PATH": os.environ["PATH"],
+            "HOME": "/nonexistent",
+            "PYTHONPATH": path,
+            "RENTED_GPU_HOME": os.environ["RENTED_GPU_HOME"],
+            "RENTED_GPU_REHEARSAL": "0",
+            **(env or {}),
+        },
         timeout=120,
         check=False,
     )

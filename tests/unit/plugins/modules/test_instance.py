@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -47,7 +48,8 @@ def call_all(fake, several, module="instance", home=None, env=None):
     account = {"provider": "vast", "endpoint": fake.url, "api_key": fake.key}
     given = [{name: value for name, value in {**account, **arguments}.items() if value is not None} for arguments in several]
     path = os.pathsep.join(filter(None, [COLLECTIONS, os.environ.get("PYTHONPATH")]))
-    environment = {"PATH": "/usr/bin:/bin", "HOME": str(home or "/nonexistent"), "PYTHONPATH": path, **(env or {})}
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(home or "/nonexistent"), "PYTHONPATH": path}
+    environment.update({"RENTED_GPU_HOME": os.environ["RENTED_GPU_HOME"], **(env or {})})
     done = subprocess.run(
         [sys.executable, "-c", CODE, module],
         input=json.dumps(given),
@@ -100,6 +102,30 @@ def test_an_answer_that_is_lost_does_not_rent_twice(fake):
     assert rented["changed"] and rented["instance"]["label"] == "hw" and "rented nevertheless" in json.dumps(rented["warnings"])
     assert not call(fake, name="hw", gpu="RTX 4090")["changed"]
     assert len(fake.calls("create")) == 1 and len(fake.rows) == 2
+
+
+def test_what_is_rented_is_named_when_the_list_fails_afterwards(fake):
+    fake.fault("list", "500", skip=1, times=-1)
+    failed = call(fake, name="hw", gpu="RTX 4090", wait=False)
+    assert failed["failed"] and failed["instance_id"] == failed["instance"]["id"] == "3000001"
+    assert "500: Internal error" in failed["msg"] and "The instance 3000001 was rented, and may be billed" in failed["msg"]
+
+
+def test_empty_texts_are_not_given(fake):
+    neither, by_name = call_all(fake, [{"name": "", "id": "", "state": "absent"}, {"name": "other", "id": "", "state": "absent"}])
+    assert neither["failed"] and "Say which instance is meant" in neither["msg"]
+    assert by_name["changed"] and fake.rows == {}
+
+
+def test_two_at_the_same_time_rent_one(fake, tmp_path):
+    """Two forks of one play: each sees the list before either has rented, if nothing keeps them apart."""
+    fake.offers, fake.boot_lists = {number: offer(number) for number in (501, 502)}, 1
+    fake.fault("list", "slow", seconds=3)  # the other one's list stands behind it
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        both = [pool.submit(call, fake, name="hw", gpu="RTX 4090", env={"RENTED_GPU_HOME": str(tmp_path)}) for _number in range(2)]
+        answers = [future.result(60) for future in both]
+    assert sorted(answer["changed"] for answer in answers) == [False, True]
+    assert {answer["instance"]["id"] for answer in answers} == {"3000001"} and len(fake.calls("create")) == 1
 
 
 def test_absent_waits_until_it_is_listed_no_more(fake):
@@ -167,6 +193,13 @@ def test_one_sentence_for_each_mistake(fake):
     for answer, sentence in zip(answers, [sentence for _given, sentence in MISTAKES]):
         assert answer["failed"] and answer["msg"].startswith(sentence)
     assert fake.calls("create") == []
+
+
+def test_check_mode_finds_the_mistakes_that_need_no_question(fake):
+    wrong = [{"options": {"imag": "x"}}, {"bid_per_hour": 0.2}, {"options": {"env": "A=1"}}, {"gpu": None}]
+    answers = call_all(fake, [{"name": "hw", "gpu": "RTX 4090", "_ansible_check_mode": True, **arguments} for arguments in wrong])
+    for answer, words in zip(answers, ["no launch option 'imag'", "interruptible: true", "'env' of Vast.ai", "Name the GPU"]):
+        assert answer["failed"] and words in answer["msg"]
 
 
 def test_no_key_at_all(fake, tmp_path):

@@ -41,6 +41,7 @@ def answers(fake, *several):
     """What the module answers to each set of arguments, all in one process."""
     path = os.pathsep.join(filter(None, [COLLECTIONS, os.environ.get("PYTHONPATH")]))
     environment = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "PYTHONPATH": path, **fake.environment()}
+    environment["RENTED_GPU_HOME"] = os.environ["RENTED_GPU_HOME"]
     done = subprocess.run(
         [sys.executable, "-c", CODE],
         input=json.dumps([{"provider": "lambda", **arguments} for arguments in several]),
