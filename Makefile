@@ -33,8 +33,8 @@ lint: .venv/.ready ## style, option docs, changelog
 	antsibull-changelog lint
 
 .PHONY: units
-units: .venv/.ready ## unit tests, on both supported ansible-core where both Pythons exist
-	python -m pytest -n 2 tests/unit
+units: .venv/.ready ## unit tests, on both supported ansible-core where both Pythons exist; the benches' own
+	python -m pytest -n 2 tests/unit tests/bench
 ifneq ($(OTHER_PYTHON),)
 	@requirements/python.sh .venv-other $(OTHER_PYTHON) requirements/dev.txt
 	PATH="$(CURDIR)/.venv-other/bin:$$PATH" python -m pytest -n 2 tests/unit
@@ -57,7 +57,7 @@ package: .venv/.ready ## build the collection and check it as Galaxy does
 	tests/package.sh
 
 .PHONY: bench
-bench: engine ## the same work done four ways; ratios
+bench: engine ## how fast, how much memory, how many requests; as ratios, into docs/
 	python tests/bench/inventory/run.py --write
 	python tests/bench/inventory/scale.py --write
 	python tests/bench/inventory/rivals.py --write

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the rented.gpu contributors
 # GNU General Public License v3.0 or later (see LICENSE)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The bench's own tools measure what they say: ``python -m pytest tests/bench``. Not a part of make test."""
+"""The bench's own tools measure what they say: ``python -m pytest tests/bench``, a part of ``make units``."""
 
 from __future__ import annotations
 

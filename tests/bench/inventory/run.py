@@ -57,9 +57,10 @@ def measure(way: str, pace: bool) -> dict:
 
     init_plugin_loader([str(ROOT / ".collections")])
     from ansible_collections.rented.gpu.plugins.module_utils._providers.vast import VastProvider
+    from ansible_collections.rented.gpu.plugins.module_utils._vast.connection import Connection
 
     inventory_loader.get("rented.gpu.instances")
-    VastProvider()._vast()  # the client takes a second and its memory to load, whoever asks
+    Connection("", "", 1)._loaded()  # the client takes a second and its memory to load, whoever asks
     if not pace:
         VastProvider.sleep = staticmethod(lambda seconds: None)
     source = "hosts.sh" if way == "script" else "rented.yml"
@@ -131,8 +132,9 @@ def report(results: dict, instances: int, pages: int) -> str:
         base = results[("fetch", pace)]
         base_seconds, base_mib = (statistics.median(one[field] for one in base) for field in ("seconds", "mib"))
         title = WAYS[way][0] + (", a second between pages" if pace else "")
-        numbers = (title, seconds, seconds / base_seconds, cpu, mib, mib / base_mib, whole)
-        lines.append("| %s | %.2f | %.2f | %.2f | %.1f | %.2f | %.0f |" % numbers)
+        ratio = "%.2f" % (mib / base_mib) if base_mib else "–"  # a handful of instances may take no page of memory
+        numbers = (title, seconds, seconds / base_seconds, cpu, mib, ratio, whole)
+        lines.append("| %s | %.2f | %.2f | %.2f | %.1f | %s | %.0f |" % numbers)
     return "\n".join(lines) + "\n"
 
 
