@@ -58,7 +58,14 @@ HARMLESS = (
 )
 
 _EXAMPLE = "ssh -p 12345 root@192.0.2.1"
-_QUOTED = ("``", "“”", "„“", "„”", "‘’", "«»")  # around the whole, where no shell would take them off
+_QUOTED = (
+    "``",
+    "\u201c\u201d",
+    "\u201e\u201c",
+    "\u201e\u201d",
+    "\u2018\u2019",
+    "\xab\xbb",
+)  # around the whole, where no shell would take them off
 _DASHES = "[\\u2010-\\u2015\\u2212]"
 _PROMPT = re.compile(r"^(?:[^\s'\"]*[$#%>❯➜][ \t]+)+(?=ssh\b)|^[$#%>❯➜][ \t]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")

@@ -159,7 +159,7 @@ def launch_options(name) -> list:
     """LAUNCH_OPTIONS of a provider, in its file or in the package of its parts. One that rents has them."""
     stem = PROVIDERS[name].__module__.rsplit(".", 1)[1]
     paths = [FOLDER / (stem + ".py")]
-    for word in {stem, stem.split("_")[0], name}:
+    for word in sorted({stem, stem.split("_")[0], name}):
         paths += (FOLDER.parent / ("_" + word)).glob("*.py")
     for path in paths:
         if re.search(r"^LAUNCH_OPTIONS = [({]", path.read_text(), re.M):

@@ -469,8 +469,14 @@ def held(home):
 
 def test_the_name_is_held_from_the_first_look_until_the_new_one_is_listed(state):
     provider, seen = Renting(), []
-    look = lambda **changes: lambda: (seen.append(held(state)), changes and provider.put(9, **changes))  # noqa: E731
-    hide = lambda: (seen.append(held(state)), provider.there.clear())  # noqa: E731
+
+    def look(**changes):
+        return lambda: (seen.append(held(state)), changes and provider.put(9, **changes))
+
+    def hide():
+        seen.append(held(state))
+        provider.there.clear()
+
     provider.script = [look(), hide, look(state="pending"), look(), look(state="running", ssh_host="h")]
     resource(provider).reach("present")
     assert seen == [True, True, True, False, False]  # while it boots, others may look
