@@ -49,6 +49,7 @@ exec /usr/bin/git "$@"
 
 @pytest.fixture(scope="module")
 def outcome(crowd, play, settings):
+    crowd["gone"].wait_for_ssh()
     crowd["gone"].ssh("cat > /usr/local/bin/git && chmod 755 /usr/local/bin/git", input=SLOW_GIT)
 
     def vanish():
