@@ -231,7 +231,8 @@ class Player:
             suppress_env_files=True,
         )
         events = list(run.events)
-        stdout = pathlib.Path(run.config.artifact_dir, "stdout").read_text()
+        # Not from ansible-runner's file "stdout": lines of warnings that came together were missing there, and are events all the same.
+        stdout = "\n".join(event["stdout"].replace("\r\n", "\n") for event in events if event.get("stdout")) + "\n"
         return Outcome(run.rc, run.status, events, stdout)
 
 
