@@ -17,21 +17,11 @@ import pytest
 
 from ansible_collections.rented.gpu.tests.fakes import check_schemas, schema
 from ansible_collections.rented.gpu.tests.fakes.gcp import FAMILY, JWT_GRANT, PROJECT, SCOPES, FakeGcp, key_pair, row
+from ansible_collections.rented.gpu.tests.unit.plugins.module_utils._ask import ask
 
 FAKES = pathlib.Path(schema.__file__).resolve().parent
 PLACE = "/projects/%s/zones/us-central1-a/instances" % PROJECT
 ID = "00000000-1111-2222-3333-444444444444"
-
-
-def ask(fake, method, path, body=None, key=None):
-    request = urllib.request.Request(fake.url + path, method=method, data=None if body is None else json.dumps(body).encode())
-    request.add_header("Authorization", "Bearer " + (key or fake.key))
-    try:
-        with urllib.request.urlopen(request, timeout=5) as answer:
-            return answer.status, json.load(answer)
-    except urllib.error.HTTPError as error:
-        text = error.read().decode()
-        return error.code, json.loads(text) if text.startswith("{") else text
 
 
 def new(**changes):

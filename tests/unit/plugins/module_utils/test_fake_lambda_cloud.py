@@ -9,27 +9,15 @@ import json
 import pathlib
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 
 import pytest
 
 from ansible_collections.rented.gpu.tests.fakes import schema
 from ansible_collections.rented.gpu.tests.fakes.lambda_cloud import KINDS, FakeLambda, file_system, identity, image, row
+from ansible_collections.rented.gpu.tests.unit.plugins.module_utils._ask import ask
 
 FAKES = pathlib.Path(schema.__file__).resolve().parent
 LAUNCH = {"region_name": "us-west-1", "instance_type_name": "gpu_1x_a10", "ssh_key_names": ["laptop"]}
-
-
-def ask(fake, method, path, body=None, key=None):
-    request = urllib.request.Request(fake.url + path, method=method, data=None if body is None else json.dumps(body).encode())
-    request.add_header("Authorization", "Bearer " + (key or fake.key))
-    try:
-        with urllib.request.urlopen(request, timeout=5) as answer:
-            return answer.status, json.load(answer)
-    except urllib.error.HTTPError as error:
-        text = error.read().decode()
-        return error.code, json.loads(text) if text.startswith("{") else text
 
 
 @pytest.fixture

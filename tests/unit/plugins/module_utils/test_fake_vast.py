@@ -9,26 +9,14 @@ import json
 import pathlib
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 
 import pytest
 
 from ansible_collections.rented.gpu.tests.fakes import schema
 from ansible_collections.rented.gpu.tests.fakes.vast import FakeVast, offer, row
+from ansible_collections.rented.gpu.tests.unit.plugins.module_utils._ask import ask
 
 FAKES = pathlib.Path(schema.__file__).resolve().parent
-
-
-def ask(fake, method, path, body=None, key=None):
-    request = urllib.request.Request(fake.url + path, method=method, data=None if body is None else json.dumps(body).encode())
-    request.add_header("Authorization", "Bearer " + (key or fake.key))
-    try:
-        with urllib.request.urlopen(request, timeout=5) as answer:
-            return answer.status, json.load(answer)
-    except urllib.error.HTTPError as error:
-        text = error.read().decode()
-        return error.code, json.loads(text) if text.startswith("{") else text
 
 
 @pytest.fixture

@@ -27,26 +27,24 @@ for arguments in json.loads(sys.stdin.read()):
 """
 
 
-def answers(module, several, env=None, secrets=()):
-    """The answers to several calls in one process, because a client's import takes a second. None of the secrets is in them."""
+def run(module, several, env, timeout=60):
+    """The process after it has called the module once for each set of arguments; a line of its output is an answer."""
     path = os.pathsep.join(filter(None, [COLLECTIONS, os.environ.get("PYTHONPATH")]))
-    given = [{name: value for name, value in arguments.items() if value is not None} for arguments in several]
-    done = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-c", CODE, module],
-        input=json.dumps(given),
+        input=json.dumps(several),
         capture_output=True,
         text=True,
-        env={
-            "PATH": os.environ["PATH"],
-            "HOME": "/nonexistent",
-            "PYTHONPATH": path,
-            "RENTED_GPU_HOME": os.environ["RENTED_GPU_HOME"],
-            "RENTED_GPU_REHEARSAL": "0",
-            **(env or {}),
-        },
-        timeout=120,
+        env={"HOME": "/nonexistent", "RENTED_GPU_HOME": os.environ["RENTED_GPU_HOME"], "PYTHONPATH": path, **env},
+        timeout=timeout,
         check=False,
     )
+
+
+def answers(module, several, env=None, secrets=()):
+    """The answers to several calls in one process, because a client's import takes a second. None of the secrets is in them."""
+    given = [{name: value for name, value in arguments.items() if value is not None} for arguments in several]
+    done = run(module, given, {"PATH": os.environ["PATH"], "RENTED_GPU_REHEARSAL": "0", **(env or {})}, timeout=120)
     assert done.stdout.strip(), done.stderr
     assert not [secret for secret in (*secrets, "SECRET-") if secret in done.stdout + done.stderr]
     assert "Traceback" not in done.stderr

@@ -7,28 +7,11 @@ from __future__ import annotations
 
 import concurrent.futures
 import json
-import os
-import pathlib
-import subprocess
-import sys
 
 import pytest
 
-from ansible_collections.rented.gpu.plugins.module_utils import _arguments
 from ansible_collections.rented.gpu.tests.fakes.vast import FakeVast, offer, row
-
-COLLECTIONS = str(pathlib.Path(_arguments.__file__).absolute().parents[5])  # the folder that holds ansible_collections
-CODE = """
-import importlib, json, sys
-from ansible.module_utils.testing import patch_module_args
-module = importlib.import_module("ansible_collections.rented.gpu.plugins.modules." + sys.argv[1])
-for arguments in json.loads(sys.stdin.read()):
-    with patch_module_args(arguments):
-        try:
-            module.main()
-        except SystemExit:
-            pass
-"""
+from ansible_collections.rented.gpu.tests.unit.plugins.modules._process import run
 
 
 @pytest.fixture
@@ -47,18 +30,7 @@ def call_all(fake, several, module="instance", home=None, env=None):
     """The answers to several calls in one process, because the client's import takes a second."""
     account = {"provider": "vast", "endpoint": fake.url, "api_key": fake.key}
     given = [{name: value for name, value in {**account, **arguments}.items() if value is not None} for arguments in several]
-    path = os.pathsep.join(filter(None, [COLLECTIONS, os.environ.get("PYTHONPATH")]))
-    environment = {"PATH": "/usr/bin:/bin", "HOME": str(home or "/nonexistent"), "PYTHONPATH": path}
-    environment.update({"RENTED_GPU_HOME": os.environ["RENTED_GPU_HOME"], **(env or {})})
-    done = subprocess.run(
-        [sys.executable, "-c", CODE, module],
-        input=json.dumps(given),
-        capture_output=True,
-        text=True,
-        env=environment,
-        timeout=60,
-        check=False,
-    )
+    done = run(module, given, {"PATH": "/usr/bin:/bin", "HOME": str(home or "/nonexistent"), **(env or {})})
     assert done.stdout.strip(), done.stderr
     assert fake.key not in done.stdout and fake.key not in done.stderr
     assert "SECRET" not in done.stdout and "Traceback" not in done.stderr

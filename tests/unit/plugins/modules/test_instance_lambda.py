@@ -6,28 +6,11 @@
 from __future__ import annotations
 
 import json
-import os
-import pathlib
-import subprocess
-import sys
 
 import pytest
 
-from ansible_collections.rented.gpu.plugins.module_utils import _arguments
 from ansible_collections.rented.gpu.tests.fakes.lambda_cloud import FakeLambda, row
-
-COLLECTIONS = str(pathlib.Path(_arguments.__file__).absolute().parents[5])  # the folder that holds ansible_collections
-CODE = """
-import json, sys
-from ansible.module_utils.testing import patch_module_args
-from ansible_collections.rented.gpu.plugins.modules import instance
-for arguments in json.loads(sys.stdin.read()):
-    with patch_module_args(arguments):
-        try:
-            instance.main()
-        except SystemExit:
-            pass
-"""
+from ansible_collections.rented.gpu.tests.unit.plugins.modules._process import run
 
 
 @pytest.fixture
@@ -39,18 +22,8 @@ def fake():
 
 def answers(fake, *several):
     """What the module answers to each set of arguments, all in one process."""
-    path = os.pathsep.join(filter(None, [COLLECTIONS, os.environ.get("PYTHONPATH")]))
-    environment = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "PYTHONPATH": path, **fake.environment()}
-    environment["RENTED_GPU_HOME"] = os.environ["RENTED_GPU_HOME"]
-    done = subprocess.run(
-        [sys.executable, "-c", CODE],
-        input=json.dumps([{"provider": "lambda", **arguments} for arguments in several]),
-        capture_output=True,
-        text=True,
-        env=environment,
-        timeout=60,
-        check=False,
-    )
+    given = [{"provider": "lambda", **arguments} for arguments in several]
+    done = run("instance", given, {"PATH": "/usr/bin:/bin", **fake.environment()})
     assert fake.key not in done.stdout + done.stderr and "SECRET" not in done.stdout and "Traceback" not in done.stderr
     made = [json.loads(line) for line in done.stdout.splitlines() if line.strip()]
     assert len(made) == len(several), done.stdout + done.stderr
