@@ -9,7 +9,9 @@ import datetime
 
 from ansible.release import __version__ as ansible_version
 
-from ansible_collections.rented.gpu.plugins.module_utils import _proof
+from ansible_collections.rented.gpu.plugins.module_utils import _ours, _proof
+from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
+from ansible_collections.rented.gpu.plugins.module_utils._models import Instance
 from ansible_collections.rented.gpu.plugins.modules.proof import ARGUMENT_SPEC as SPEC
 from ansible_collections.rented.gpu.plugins.plugin_utils import _collection, _kept
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import RUN, RoleAction
@@ -27,6 +29,8 @@ class ActionModule(RoleAction):
         variables = {name: self._templar.template(self._task_vars.get(name)) for name in names}
         content = _proof.build(variables, self.facts, run, versions, now)
         proof = _proof.add_made(content, self.facts.get("stamps") or {})
+        if not self.check_mode:
+            self._remember_rental(variables)
         worked = any(role["changed"] for role in run.values())
         if not worked and _proof.same(self.facts.get("ready"), proof):
             return {"changed": False, "proof": self.facts["ready"]}
@@ -37,3 +41,14 @@ class ActionModule(RoleAction):
         proof = dict(told, **{name: value for name, value in content.items() if name != "versions"})
         self.set_facts(ready=proof)
         return {"changed": True, "proof": proof, "path": _kept.keep(proof["host"], proof)}
+
+    def _remember_rental(self, variables):
+        """An instance that was made ready from here is ours: `instance` may stop and destroy it by its name."""
+        known = {name: variables.get("rented_" + name) for name in _proof.RENTED}
+        if not (known["provider"] and known["id"]):
+            return
+        tags = self._task_vars.get("rented_tags")
+        try:
+            _ours.note_ready(Instance(**known, tags=tags if isinstance(tags, dict) else {}))
+        except RentedError as error:
+            self._display.warning(error.message)

@@ -15,7 +15,7 @@ from ansible_collections.rented.gpu.plugins.module_utils import _public_key
 from ansible_collections.rented.gpu.plugins.module_utils._errors import Ambiguous, ProviderUnavailable, RentedError
 from ansible_collections.rented.gpu.plugins.module_utils._models import SshKey
 from ansible_collections.rented.gpu.plugins.module_utils._providers._base import CanRegisterKey, can
-from ansible_collections.rented.gpu.plugins.module_utils._resource import unsupported
+from ansible_collections.rented.gpu.plugins.module_utils._resource_words import unsupported
 
 
 class AccountKeys:

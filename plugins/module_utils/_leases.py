@@ -84,13 +84,27 @@ def path_of(lease: Lease) -> str:
     """The file of a lease: named for people, and by a digest so that no two machines share one."""
     who = (lease.provider, lease.account, lease.id)
     digest = hashlib.sha256(json.dumps(who).encode("ascii")).hexdigest()[:8]
-    readable = re.sub(r"[^A-Za-z0-9._-]+", "-", lease.id).strip("-.")[:80]
-    return os.path.join(folder(), "%s-%s.%s.json" % (lease.provider, readable, digest))
+    return os.path.join(folder(), "%s-%s.%s.json" % (lease.provider, _readable(lease.id), digest))
+
+
+def _readable(instance_id: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", instance_id).strip("-.")[:80]
 
 
 def read_all(provider: str | None = None) -> list:
     """Every lease, or those of one provider. Raises `RentedError` for the first that cannot be read."""
     return [read(path) for path in files(provider)]
+
+
+def find(provider: str, instance_id: str) -> Lease | None:
+    """The lease of an instance, whatever its account is called. Raises `RentedError` when a file that may be its lease cannot be read."""
+    start = "%s-%s." % (provider, _readable(instance_id))
+    for path in files(provider):
+        if os.path.basename(path).startswith(start):
+            lease = read(path)
+            if lease.provider == provider and lease.id == instance_id:
+                return lease
+    return None
 
 
 def read(path: str) -> Lease:

@@ -12,6 +12,9 @@ import dataclasses
 SCHEMA = 2
 HOURS_PER_MONTH = 730.0  # what a price per month is divided by; 8760 / 12
 
+# The tag in which a rented instance carries the mark of the state directory that rented it, where the provider keeps tags.
+OWNER_TAG = "rented-gpu-owner"
+
 STATES = ("pending", "running", "paused", "stopping", "stopped", "terminated", "error", "unknown")
 
 
@@ -167,4 +170,5 @@ class LaunchRequest:
     bid_per_hour: float | None = None  # USD for the whole instance; only where the provider takes bids
     ssh_public_key: str | None = None
     startup_script: str | None = None  # runs as root when the instance boots, once where the API can; never holds a secret
+    owner: str | None = None  # the value of OWNER_TAG, where the provider keeps tags or labels
     options: dict = dataclasses.field(default_factory=dict)

@@ -17,24 +17,28 @@ import dataclasses
 import hashlib
 import time
 
-from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names, _state
+from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names, _ours, _state
 from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     Ambiguous,
     NotFound,
     PartlyCreated,
     ProviderUnavailable,
     RentedError,
-    Unsupported,
 )
 from ansible_collections.rented.gpu.plugins.module_utils._models import Instance, LaunchRequest
 from ansible_collections.rented.gpu.plugins.module_utils._providers._base import (
     CanBid,
     CanLabel,
     CanLaunch,
-    CanListOffers,
-    CanRegisterKey,
     CanStop,
     can,
+)
+from ansible_collections.rented.gpu.plugins.module_utils._resource_words import (
+    cost_of_stopping,
+    mismatches,
+    reachable,
+    shown,
+    unsupported,
 )
 
 STATES = ("present", "started", "stopped", "absent")
@@ -64,25 +68,8 @@ class NotReached(RentedError):
         self.instance = instance
 
 
-def unsupported(provider, mixin) -> Unsupported:
-    """The sentence for a capability that a provider lacks: its own, or one made from those it has."""
-    if mixin in provider.CANNOT:
-        return Unsupported(provider.CANNOT[mixin], provider.NAME)
-    if mixin is CanStop:
-        does = "stop an instance" + (", only destroy it" if can(provider, CanLaunch) else "")
-    elif mixin is CanLaunch:
-        does = "rent or destroy instances from here; use its web page"
-    elif mixin is CanLabel:
-        does = "rename an instance"
-    elif mixin is CanListOffers:
-        does = "say from here what can be rented; look at its web page"
-    elif mixin is CanRegisterKey:
-        does = "keep SSH keys of the account from here; give 'ssh_public_key' when renting"
-    elif mixin is CanBid:
-        does = "take bids"
-    else:
-        does = "do this (%s)" % mixin.__name__
-    return Unsupported("%s cannot %s." % (provider.TITLE, does), provider.NAME)
+class NothingRented(RentedError):
+    """A request without an answer came to nothing, as the list shows."""
 
 
 class Resource:
@@ -97,6 +84,7 @@ class Resource:
         wait: bool = True,
         wait_timeout: float = 600,
         check: bool = False,
+        not_mine: str | None = None,
         clock=time.monotonic,
         sleep=time.sleep,
     ) -> None:
@@ -113,6 +101,7 @@ class Resource:
         self.wait = wait
         self.wait_timeout = wait_timeout
         self.check = check
+        self.not_mine = str(not_mine or "").strip() or None
         self._clock = clock
         self._sleep = sleep
         self.outcome = Outcome()
@@ -182,6 +171,7 @@ class Resource:
                 self._need(CanBid)
             self._rent()
             return
+        self._take_over(found)
         if self.id is not None and self.name is not None and found.label != self.name:
             self._need(CanLabel)
             self._need_a_free_name()
@@ -219,6 +209,7 @@ class Resource:
             self._change(found, state="running")
             if self.check:
                 return
+            self._record(found, "start asked")
             self.provider.start(found.id)
         # What is not rented from here says nothing that could be awaited.
         if self.wait and not self.check and not reachable(found) and can(self.provider, CanLaunch):
@@ -228,10 +219,14 @@ class Resource:
 
     def _stopped(self, found: Instance | None) -> None:
         found = self._existing(found)
+        _ours.refuse(found, self.provider.TITLE, "stopped", self.not_mine)
+        cost = cost_of_stopping(found, self.provider.TITLE)
+        self.outcome.warnings.extend([cost] if cost else [])
         if found.state not in ("stopped", "stopping"):
             self._change(found, state="stopped")
             if self.check:
                 return
+            self._record(found, "stop asked")
             self.provider.stop(found.id)
         if self.wait and not self.check and found.state != "stopped":
             self._await(found.id, lambda instance: instance.state == "stopped", "stopped")
@@ -245,15 +240,34 @@ class Resource:
                 self.outcome.warnings.append("There is no such instance, and nothing was ended. " + sentence)
             return
         self._need(CanLaunch)
+        _ours.refuse(found, self.provider.TITLE, "destroyed", self.not_mine)
         self.outcome.changed = True
         self.outcome.after = shown(None)
         if self.check:
             self.outcome.instance = None
             return
+        self._record(found, "destroy asked")
         self.provider.destroy(found.id)
         if self.wait:
             self._await(found.id, None, "gone")
+            self._record(found, "seen gone")
         self.outcome.instance = None
+
+    # --- what is remembered ------------------------------------------------------------------------------------------
+
+    def _record(self, found: Instance, event: str, **details) -> None:
+        """Into the journal, where the instance is ours. A full disk here must not keep an instance running there."""
+        try:
+            if _ours.is_ours(found):
+                _ours.note(found, event, **details)
+        except RentedError as error:
+            self.outcome.warnings.append(error.message)
+
+    def _take_over(self, found: Instance) -> None:
+        """An earlier run may have rented it and ended before it could write that down."""
+        if not self.check and self.name is not None and _ours.lease_of(found) is None and _ours.is_ours(found):
+            _ours.note(found, "found")
+            _ours.forget_intent(found.provider, self.name)
 
     def _existing(self, found: Instance | None) -> Instance:
         if found is None:
@@ -280,6 +294,7 @@ class Resource:
         self.outcome.changed = True
         if not self.check:
             self.provider.set_bid(found.id, wanted)
+            self._record(found, "bid changed", before=now, after=wanted)
             self._look_again(found.id)
 
     def _change(self, found: Instance, **changes) -> None:
@@ -310,21 +325,54 @@ class Resource:
         if self.check:
             self.outcome.instance = planned
             return
-        in_doubt = False
-        try:
-            instance_id = self.provider.launch(self.request)
-        except ProviderUnavailable as error:
-            instance_id, in_doubt = self._after_doubt(error), True
+        instance_id, in_doubt = self._launch(planned)
         self.outcome.instance = dataclasses.replace(planned, id=instance_id, state="pending")
         try:
+            self._remember(planned, instance_id)
             if in_doubt:
                 self.provider.settle(instance_id, self.request)
             if self.wait:
                 self._await(instance_id, reachable, "running", fails=("error", "terminated"), new=True)
+                self._record(self.outcome.instance, "reachable", price_per_hour=self.outcome.instance.price_per_hour)
             else:
                 self._look_again(instance_id)
         except RentedError as error:
             raise self._rented_but(error, instance_id) from error
+
+    def _launch(self, planned: Instance) -> tuple[str, bool]:
+        """``(id, in doubt)``. What is remembered of the request stays only where its outcome is not known."""
+        request = dataclasses.replace(self.request, owner=_ours.mark())
+        _ours.intend(planned.provider, self.name)
+        try:
+            return self.provider.launch(request), False
+        except ProviderUnavailable as error:
+            try:
+                return self._after_doubt(error), True
+            except NothingRented:
+                _ours.forget_intent(planned.provider, self.name)
+                raise
+        except PartlyCreated as error:
+            with contextlib.suppress(RentedError):  # that something is left to destroy matters more
+                self._remember(planned, error.instance_id)
+            raise
+        except RentedError:
+            _ours.forget_intent(planned.provider, self.name)
+            raise
+
+    def _remember(self, planned: Instance, instance_id: str) -> None:
+        asked = {
+            "name": self.name,
+            "gpu": self.request.gpu,
+            "gpu_count": self.request.gpu_count,
+            "disk_gb": self.request.disk_gb,
+            "interruptible": self.request.interruptible,
+            "max_price_per_hour": self.request.max_price_per_hour,
+            "bid_per_hour": self.request.bid_per_hour,
+        }
+        _ours.note(
+            dataclasses.replace(planned, id=instance_id), "rented", **{key: value for key, value in asked.items() if value is not None}
+        )
+        _ours.forget_intent(planned.provider, self.name)
 
     def _rented_but(self, error: RentedError, instance_id: str) -> RentedError:
         """The error of whatever went wrong after renting: it names what was rented, and says that this may be billed."""
@@ -356,7 +404,7 @@ class Resource:
             if found is not None:
                 self.outcome.warnings.append("%s It was rented nevertheless, as the list shows: %s." % (error.message, found.id))
                 return found.id
-        raise RentedError(
+        raise NothingRented(
             "%s The list shows no instance '%s', so nothing was rented." % (error.message, self.name), self.provider.NAME
         ) from None
 
@@ -416,36 +464,3 @@ class Resource:
                 state = "'running', without an address for SSH"
             what = "the instance %s is not %s but %s, and may be billed" % (instance_id, wanted, state)
         raise NotReached("After %d s, %s." % (self.wait_timeout, what.rstrip(".")), last, self.provider.NAME)
-
-
-def reachable(instance: Instance) -> bool:
-    """Running, and with an address for SSH: providers set the state first, and the address some seconds later."""
-    return instance.state == "running" and bool(instance.ssh_host and instance.ssh_port)
-
-
-def shown(instance: Instance | None) -> dict:
-    """What a diff shows of an instance."""
-    if instance is None:
-        return {"state": "absent"}
-    names = ("id", "label", "state", "image", "gpu_model", "gpu_count", "disk_gb", "region", "interruptible", "price_per_hour")
-    return {name: getattr(instance, name) for name in names if getattr(instance, name) not in (None, "")}
-
-
-def mismatches(found: Instance, request: LaunchRequest) -> list:
-    """Where an instance that exists is not what would be rented: said, never mended, because mending means destroying."""
-    wrong = []
-    if request.gpu:
-        asked = _gpu_names.normalise(request.gpu)
-        size = asked.vram_mb and found.gpu_vram_mb and not _gpu_names.same_size(asked.vram_mb, found.gpu_vram_mb)
-        if found.gpu_model and (asked.model != found.gpu_model or size):
-            wrong.append("GPU %s instead of %s" % (found.gpu_name_raw or found.gpu_model, request.gpu))
-    if request.gpu_count and found.gpu_count is not None and request.gpu_count != found.gpu_count:
-        wrong.append("%d GPUs instead of %d" % (found.gpu_count, request.gpu_count))
-    if request.image and found.image and request.image != found.image:
-        wrong.append("image %s instead of %s" % (found.image, request.image))
-    if not wrong:
-        return []
-    return [
-        "The instance '%s' (%s) exists with %s; it is left as it is. Destroy it to rent another."
-        % (found.label, found.id, ", ".join(wrong))
-    ]

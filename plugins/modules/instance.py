@@ -38,6 +38,8 @@ options:
       - V(present) rents the instance when no instance has this name.
       - V(started) and V(stopped) start and stop an instance that exists. A stopped instance keeps its disk, which costs money at most providers.
       - V(absent) destroys it, with everything that is on it, and waits until the provider lists it no more.
+      - V(stopped) and V(absent) act only on an instance that was rented, adopted or made ready from this state directory (E(RENTED_GPU_HOME)) and
+        carries no other owner's mark at the provider. For any other instance, O(not_mine) is needed. Check mode says so too.
     type: str
     choices: [present, started, stopped, absent]
     default: present
@@ -91,6 +93,11 @@ options:
       - Further options for renting that only this provider has; its page in C(docs/providers) lists them.
     type: dict
     default: {}
+  not_mine:
+    description:
+      - The id of an instance that this state directory does not know, and that you want to stop or destroy nevertheless.
+      - It has to be the id of the instance that O(name) or O(id) means, so a wrong name never ends the wrong instance.
+    type: str
   wait:
     description:
       - Whether to wait until the state is reached. With V(present), an instance is awaited until it runs and has an address for SSH.
@@ -137,6 +144,13 @@ EXAMPLES = r"""
     provider: vast
     name: homework
     state: absent
+
+- name: Stop paying for an instance that was rented in the web page
+  rented.gpu.instance:
+    provider: vast
+    name: box-3
+    state: absent
+    not_mine: "31402"
 
 - name: Rehearse on a local container
   rented.gpu.instance:
@@ -185,6 +199,7 @@ def argument_spec():
         startup_script={"type": "str"},
         ssh_public_key={"type": "str", "no_log": False},
         options={"type": "dict", "default": {}},
+        not_mine={"type": "str"},
         wait={"type": "bool", "default": True},
         wait_timeout={"type": "int", "default": 600},
     )
@@ -222,6 +237,7 @@ def main():
             wait=module.params["wait"],
             wait_timeout=module.params["wait_timeout"],
             check=module.check_mode,
+            not_mine=module.params["not_mine"],
         )
         outcome = resource.reach(module.params["state"])
     except PartlyCreated as error:

@@ -195,7 +195,7 @@ from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedEr
 from ansible_collections.rented.gpu.plugins.module_utils._jmespath import compiled, searched
 from ansible_collections.rented.gpu.plugins.module_utils._providers import PROVIDERS
 from ansible_collections.rented.gpu.plugins.module_utils._providers._base import CanListOffers, can
-from ansible_collections.rented.gpu.plugins.module_utils._resource import unsupported
+from ansible_collections.rented.gpu.plugins.module_utils._resource_words import unsupported
 from ansible_collections.rented.gpu.plugins.module_utils._wish import WISH, doubts, wish_of
 
 

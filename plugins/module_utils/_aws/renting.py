@@ -21,7 +21,7 @@ from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     RentedError,
     nearest,
 )
-from ansible_collections.rented.gpu.plugins.module_utils._models import LaunchRequest
+from ansible_collections.rented.gpu.plugins.module_utils._models import OWNER_TAG, LaunchRequest
 
 # What LaunchRequest.options may hold.
 LAUNCH_OPTIONS = (
@@ -335,6 +335,8 @@ def _not_now(connection, region: str, token: str, request: LaunchRequest) -> Non
 
 def _tags(request: LaunchRequest, token: str) -> list:
     tags = [{"Key": "Name", "Value": request.name}, {"Key": machines.OURS, "Value": "true"}]
+    if request.owner:
+        tags.append({"Key": OWNER_TAG, "Value": request.owner})
     more = [{"Key": machines.TOKEN_TAG, "Value": token}]
     if request.image and not request.image.startswith("ami-") and len(request.image) <= TAG_LIMIT:
         more.append({"Key": machines.IMAGE_TAG, "Value": request.image})

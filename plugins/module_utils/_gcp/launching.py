@@ -17,7 +17,7 @@ from ansible_collections.rented.gpu.plugins.module_utils import _launching, _pub
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError, Unsupported, nearest
 from ansible_collections.rented.gpu.plugins.module_utils._gcp import keys, machines
 from ansible_collections.rented.gpu.plugins.module_utils._gcp.credentials import NAME, TITLE
-from ansible_collections.rented.gpu.plugins.module_utils._models import LaunchRequest
+from ansible_collections.rented.gpu.plugins.module_utils._models import OWNER_TAG, LaunchRequest
 
 # What LaunchRequest.options may hold.
 LAUNCH_OPTIONS = (
@@ -42,6 +42,7 @@ DEFAULT_DISK_GB = 100
 MOST_DISK_GB = 65536
 RFC1035 = r"[a-z](?:[-a-z0-9]{0,61}[a-z0-9])?"
 LABEL_VALUE = r"^[a-z0-9_-]{1,63}$"
+TAKEN_LABELS = (machines.MARK, machines.NAME_LABEL, OWNER_TAG)
 LABEL_KEY = r"^[a-z][a-z0-9_-]{0,62}$"
 DISK_TYPES = ("pd-standard", "pd-balanced", "pd-ssd", "pd-extreme", "hyperdisk-balanced", "hyperdisk-extreme", "hyperdisk-throughput")
 LONGEST_RUN_HOURS = 120 * 24  # seconds of maxRunDuration are limited to 120 days
@@ -89,10 +90,10 @@ def _check_kinds(options: dict) -> None:
     if not isinstance(labels, dict):
         raise wrong("labels", "a mapping")
     for key, value in labels.items():
-        if key in (machines.MARK, machines.NAME_LABEL) or not re.match(LABEL_KEY, str(key)) or not re.match(LABEL_VALUE, str(value)):
+        if key in TAKEN_LABELS or not re.match(LABEL_KEY, str(key)) or not re.match(LABEL_VALUE, str(value)):
             raise _bad(
-                "The label '%s: %s' cannot be given: keys and values are up to 63 of a-z, 0-9, '-' and '_'; '%s' and '%s' are taken."
-                % (key, value, machines.MARK, machines.NAME_LABEL)
+                "The label '%s: %s' cannot be given: keys and values are up to 63 of a-z, 0-9, '-' and '_'; these keys are taken: %s."
+                % (key, value, ", ".join(TAKEN_LABELS))
             )
     tags = options.get("network_tags", [])
     if not isinstance(tags, list) or not all(isinstance(tag, str) and re.match("^%s$" % RFC1035, tag) for tag in tags):
@@ -224,6 +225,7 @@ def body(
             **{key: str(value) for key, value in options.get("labels", {}).items()},
             machines.MARK: "true",
             machines.NAME_LABEL: request.name,
+            **({OWNER_TAG: request.owner} if request.owner else {}),
         },
         "tags": {"items": list(dict.fromkeys([machines.MARK, *options.get("network_tags", [])]))},
         "disks": [

@@ -12,7 +12,7 @@ from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names, _lau
 from ansible_collections.rented.gpu.plugins.module_utils._errors import NotFound, nearest
 from ansible_collections.rented.gpu.plugins.module_utils._lambda import keys, machines
 from ansible_collections.rented.gpu.plugins.module_utils._lambda.connection import NAME, TITLE, wrong
-from ansible_collections.rented.gpu.plugins.module_utils._models import LaunchRequest
+from ansible_collections.rented.gpu.plugins.module_utils._models import OWNER_TAG, LaunchRequest
 
 LONGEST_NAME = 64  # characters; of instances and of keys
 LONGEST_USER_DATA = 1_000_000  # bytes; "1MB"
@@ -115,8 +115,9 @@ def body(request: LaunchRequest, options: dict) -> dict:
         body["file_system_mounts"] = [{key: str(value) for key, value in mount.items()} for mount in options["file_system_mounts"]]
     if options.get("hostname"):
         body["hostname"] = options["hostname"]
-    if options.get("tags"):
-        body["tags"] = [{"key": str(key), "value": str(value)} for key, value in options["tags"].items()]
+    tags = {**(options.get("tags") or {}), **({OWNER_TAG: request.owner} if request.owner else {})}
+    if tags:
+        body["tags"] = [{"key": str(key), "value": str(value)} for key, value in tags.items()]
     if options.get("firewall_rulesets"):
         body["firewall_rulesets"] = [{"id": str(item)} for item in options["firewall_rulesets"]]
     return body

@@ -112,6 +112,7 @@ class RehearsalProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, Ca
             "account": self.account,
             "user": os.getuid(),
             "name": request.name,
+            "owner": request.owner or "",
             "kind": wish["kind"],
             "login": wish["user"],
             "image": wish["image"],

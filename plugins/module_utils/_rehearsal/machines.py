@@ -12,7 +12,7 @@ import re
 
 from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names, _values
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
-from ansible_collections.rented.gpu.plugins.module_utils._models import Instance
+from ansible_collections.rented.gpu.plugins.module_utils._models import OWNER_TAG, Instance
 from ansible_collections.rented.gpu.plugins.module_utils._rehearsal import engine as engines
 
 NAME = "rehearsal"
@@ -111,7 +111,7 @@ def instance(box: dict) -> Instance:
         image=labels.get("image"),
         started_at=started,
         ends_at=_ends(labels),
-        tags={"simulated": "true"},
+        tags={"simulated": "true", **({OWNER_TAG: labels["owner"]} if labels.get("owner") else {})},
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import dataclasses
+import datetime
 import fcntl
 import re
 import threading
@@ -14,6 +15,7 @@ import time
 
 import pytest
 
+from ansible_collections.rented.gpu.plugins.module_utils import _journal, _ours
 from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     Ambiguous,
     AuthenticationError,
@@ -23,7 +25,7 @@ from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     RentedError,
     Unsupported,
 )
-from ansible_collections.rented.gpu.plugins.module_utils._models import Instance, LaunchRequest
+from ansible_collections.rented.gpu.plugins.module_utils._models import OWNER_TAG, Instance, LaunchRequest
 from ansible_collections.rented.gpu.plugins.module_utils._providers._base import CanBid, CanLabel, CanLaunch, CanStop, Provider
 from ansible_collections.rented.gpu.plugins.module_utils._resource import NotReached, Resource
 
@@ -31,8 +33,8 @@ DOWN = ProviderUnavailable("Acme is down.")
 
 
 @pytest.fixture(autouse=True)
-def state(tmp_path, monkeypatch):
-    """The folder in which locks lie."""
+def folder(tmp_path, monkeypatch):
+    """The state directory."""
     monkeypatch.setenv("RENTED_GPU_HOME", str(tmp_path / "state"))
     return tmp_path / "state"
 
@@ -138,6 +140,9 @@ class Time:
 
 def resource(provider, **arguments):
     moment = Time()
+    if arguments.pop("rented_here", True):
+        for instance in provider.there.values():
+            _ours.note(instance, "ready")
     request = LaunchRequest(name=arguments.get("name") or "", **arguments.pop("request", {}))
     if "instance_id" not in arguments:
         arguments.setdefault("name", "hw")
@@ -467,41 +472,41 @@ def held(home):
     return False
 
 
-def test_the_name_is_held_from_the_first_look_until_the_new_one_is_listed(state):
+def test_the_name_is_held_from_the_first_look_until_the_new_one_is_listed(folder):
     provider, seen = Renting(), []
 
     def look(**changes):
-        return lambda: (seen.append(held(state)), changes and provider.put(9, **changes))
+        return lambda: (seen.append(held(folder)), changes and provider.put(9, **changes))
 
     def hide():
-        seen.append(held(state))
+        seen.append(held(folder))
         provider.there.clear()
 
     provider.script = [look(), hide, look(state="pending"), look(), look(state="running", ssh_host="h")]
     resource(provider).reach("present")
     assert seen == [True, True, True, False, False]  # while it boots, others may look
-    assert provider.did.count("list") == len(seen) and not held(state)
+    assert provider.did.count("list") == len(seen) and not held(folder)
 
 
 @pytest.mark.parametrize("error", [PartlyCreated("half", "9"), RentedError("no"), ProviderUnavailable("No answer."), KeyError("defect")])
-def test_nothing_is_held_after_an_error(state, error):
+def test_nothing_is_held_after_an_error(folder, error):
     provider = Renting()
     provider.fails = error
     with pytest.raises(type(error) if isinstance(error, (PartlyCreated, KeyError)) else RentedError):
         resource(provider).reach("present")
-    assert list((state / "locks").iterdir()) and not held(state)
+    assert list((folder / "locks").iterdir()) and not held(folder)
 
 
 @pytest.mark.parametrize(
     ("arguments", "wanted"), [({"check": True}, "present"), ({}, "absent"), ({"name": None, "instance_id": "1"}, "present")]
 )
-def test_what_rents_nothing_holds_nothing(state, arguments, wanted):
+def test_what_rents_nothing_holds_nothing(folder, arguments, wanted):
     provider = Stopping(box(1))
     resource(provider, wait=False, **arguments).reach(wanted)
-    assert not (state / "locks").exists()
+    assert not list((folder / "locks").glob("rent-*"))
 
 
-def test_who_shares_a_lock(state):
+def test_who_shares_a_lock(folder):
     class Named(Renting):
         NAMES_MATTER = True
 
@@ -510,14 +515,14 @@ def test_who_shares_a_lock(state):
             provider = cls(box(1, label=name))
             provider.account, provider.endpoint = account, endpoint
             resource(provider, name=name).reach("started")
-        return len(list((state / "locks").iterdir()))
+        return len(list((folder / "locks").glob("rent-*")))
 
     assert locks(Renting, "one", "two") == 1  # the user's word for an account says nothing
     assert locks(Renting, "one", name="other") == 2
     assert locks(Renting, "one", endpoint="https://b.example") == 3
     assert locks(Named, "one", "two") == 5
-    assert not [path.name for path in (state / "locks").iterdir() if "hw" in path.name or "one" in path.name]
-    assert {path.stat().st_mode & 0o777 for path in (state / "locks").iterdir()} == {0o600}
+    assert not [path.name for path in (folder / "locks").glob("rent-*") if "hw" in path.name or "one" in path.name]
+    assert {path.stat().st_mode & 0o777 for path in (folder / "locks").glob("rent-*")} == {0o600}
 
 
 def test_two_threads_rent_one():
@@ -696,3 +701,135 @@ def test_stopping_and_destroying_need_no_bid():
     resource(provider, request={"bid_per_hour": 0.3}, wait=False).reach("stopped")
     resource(provider, request={"bid_per_hour": 0.3}, wait=False).reach("absent")
     assert "bid" not in provider.did
+
+
+# --- ours and not ours -------------------------------------------------------------------------------------------------
+
+
+def events(instance_id):
+    lease = _ours.lease_of(box(instance_id))
+    return [entry["event"] for entry in _journal.read(lease)] if lease else None
+
+
+@pytest.mark.parametrize("check", [False, True])
+@pytest.mark.parametrize("by", [{"name": "hw"}, {"instance_id": "1"}])
+@pytest.mark.parametrize(("state", "word"), [("stopped", "stopped"), ("absent", "destroyed")])
+def test_an_instance_from_elsewhere_is_left_alone(state, word, by, check):
+    provider = Stopping(box(1))
+    with pytest.raises(
+        RentedError, match=f"Nothing was {word}: the instance 1 .*not rented, adopted or made ready from here.*not_mine: '1'"
+    ):
+        resource(provider, rented_here=False, check=check, **by).reach(state)
+    assert provider.did == ["list"]
+
+
+@pytest.mark.parametrize(("state", "did"), [("stopped", "stop"), ("absent", "destroy")])
+def test_its_id_in_not_mine_is_the_word_that_it_takes(state, did):
+    provider = Stopping(box(1))
+    assert resource(provider, rented_here=False, not_mine="1", wait=False).reach(state).changed
+    assert did in provider.did and events(1) is None  # and it is not ours afterwards
+
+
+@pytest.mark.parametrize("rented_here", [True, False])
+@pytest.mark.parametrize("state", ["stopped", "absent"])
+def test_the_id_of_another_instance_is_refused(state, rented_here):
+    provider = Stopping(box(1), box(2, label="other"))
+    with pytest.raises(RentedError, match="'not_mine' names the instance '2', but the instance meant here is 1"):
+        resource(provider, rented_here=rented_here, not_mine="2").reach(state)
+    assert provider.did == ["list"]
+
+
+@pytest.mark.parametrize("state", ["stopped", "absent"])
+def test_the_mark_of_another_owner_counts_more_than_a_lease(state):
+    provider = Stopping(box(1, tags={OWNER_TAG: "grace-0123456789ab"}))
+    with pytest.raises(RentedError, match="it carries the mark of another owner, 'grace-0123456789ab'"):
+        resource(provider).reach(state)
+    assert provider.did == ["list"]
+
+
+def test_our_own_mark_is_enough():
+    provider = Stopping(box(1, tags={OWNER_TAG: _ours.mark()}))
+    assert resource(provider, rented_here=False, wait=False).reach("absent").changed
+
+
+def test_what_was_rented_here_can_be_destroyed_and_its_journal_tells_its_life():
+    provider = Renting()
+    provider.script = [None, None, run(provider, {"state": "running", "ssh_host": "h", "price_per_hour": 0.4})]
+    resource(provider, rented_here=False, request={"gpu": "RTX 4090"}).reach("present")
+    provider.script = [None, None, provider.there.clear]
+    assert resource(provider, rented_here=False).reach("absent").changed
+    assert events(9) == ["rented", "reachable", "destroy asked", "seen gone"]
+    written = _journal.read(_ours.lease_of(box(9)))
+    assert written[0]["gpu"] == "RTX 4090" and written[1]["price_per_hour"] == 0.4
+
+
+def test_the_request_carries_our_mark():
+    provider = Renting()
+    asked = []
+    provider.launch, launch = lambda request: asked.append(request) or launch(request), provider.launch
+    resource(provider, wait=False).reach("present")
+    assert asked[0].owner == _ours.mark()
+
+
+def test_what_was_rented_before_a_run_was_killed_is_ours(folder):
+    provider = Renting()
+
+    def killed(request):
+        provider.put(9, label=request.name, started_at=now())
+        raise KeyboardInterrupt
+
+    provider.launch = killed
+    with pytest.raises(KeyboardInterrupt):
+        resource(provider, rented_here=False).reach("present")
+    assert events(9) is None
+    assert not resource(provider, rented_here=False).reach("present").changed
+    assert events(9) == ["found"] and not list((folder / "renting").iterdir())
+    assert resource(provider, rented_here=False, wait=False).reach("absent").changed
+
+
+def test_a_request_that_came_to_nothing_makes_nothing_ours(folder):
+    provider = Renting()
+    provider.fails = RentedError("No such GPU.")
+    with pytest.raises(RentedError):
+        resource(provider, rented_here=False).reach("present")
+    assert not list((folder / "renting").iterdir())
+    provider.put(9, started_at=now())
+    with pytest.raises(RentedError, match="may not be yours"):
+        resource(provider, rented_here=False).reach("absent")
+
+
+def test_what_had_the_name_before_is_not_ours_because_its_name_is_asked_for():
+    provider = Stopping(box(1))
+    resource(provider, rented_here=False).reach("present")
+    with pytest.raises(RentedError, match="may not be yours"):
+        resource(provider, rented_here=False).reach("absent")
+
+
+def test_a_full_disk_here_does_not_keep_it_running_there(monkeypatch):
+    provider = Stopping(box(1))
+    wanted = resource(provider, wait=False)
+    monkeypatch.setattr(_journal.os, "fsync", raise_full)
+    outcome = wanted.reach("absent")
+    assert "destroy" in provider.did and "cannot be added to the journal" in outcome.warnings[0]
+
+
+def raise_full(handle):
+    raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize(
+    ("price", "words"),
+    [
+        (0.012, r"the disk of 1 \('hw'\) goes on costing 0\.0120 USD per hour \(8\.64 USD in 30 days\)"),
+        (None, "usually goes on costing; Acme does not say how much"),
+        (0.0, None),
+    ],
+)
+@pytest.mark.parametrize("state", ["running", "stopped"])
+def test_stopping_says_what_goes_on_costing(price, words, state):
+    warnings = resource(Stopping(box(1, storage_price_per_hour=price, state=state)), wait=False).reach("stopped").warnings
+    assert re.search(words, warnings[0]) if words else warnings == []
+
+
+def now():
+    return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
