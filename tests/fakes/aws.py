@@ -73,6 +73,7 @@ FAULTS = (
     "denied",
     "expired",
     "slow",
+    "together",  # answered once as many requests are there as ``barrier`` has parties
     "cut",
     "torn",
     "cursor",
@@ -353,6 +354,12 @@ class FakeAws:
             return 0, {}, b""
         if kind == "slow":
             time.sleep(fault.get("seconds", 1))
+            return None
+        if kind == "together":
+            try:
+                fault["barrier"].wait(timeout=20)
+            except threading.BrokenBarrierError:
+                return 503, {}, b"the other requests did not come"
             return None
         raw = re.sub(rb"&?NextToken=again", b"", raw)
         own = getattr(self, "_" + operation, None)

@@ -278,7 +278,7 @@ def test_windows_is_listed_and_destroyed_but_never_a_host(disks, windows, caplog
         with caplog.at_level("DEBUG", logger="rented.gpu.gcp"):
             assert provider.is_host(found) is not windows
         assert ("%s runs Windows" % number(1) in caplog.text) is windows
-        assert Resource(provider, name="box-1").reach("absent").changed
+        assert Resource(provider, name="box-1", not_mine=found.id).reach("absent").changed
 
 
 def bare(count, **fields):

@@ -385,7 +385,7 @@ def test_windows_is_listed_and_destroyed_but_never_a_host(changes, caplog):
         with caplog.at_level("DEBUG", logger="rented.gpu.paperspace"):
             assert [provider.is_host(one) for one in (windows, linux)] == [False, True]
         assert "machine ps000001 runs Windows" in caplog.text
-        assert Resource(provider, name="box-1").reach("absent").changed and list(fake.rows) == ["ps000002"]
+        assert Resource(provider, name="box-1", not_mine=windows.id).reach("absent").changed and list(fake.rows) == ["ps000002"]
 
 
 @pytest.mark.parametrize("label", ["{{ lookup('pipe', 'id') }}", "#jinja2: variable_start_string: '<<'", "ärger 🚀", "a" * 1024])

@@ -84,7 +84,9 @@ def test_what_is_rented_is_named_when_the_list_fails_afterwards(fake):
 
 
 def test_empty_texts_are_not_given(fake):
-    neither, by_name = call_all(fake, [{"name": "", "id": "", "state": "absent"}, {"name": "other", "id": "", "state": "absent"}])
+    neither, by_name = call_all(
+        fake, [{"name": "", "id": "", "state": "absent"}, {"name": "other", "id": "", "state": "absent", "not_mine": "1"}]
+    )
     assert neither["failed"] and "Say which instance is meant" in neither["msg"]
     assert by_name["changed"] and fake.rows == {}
 
@@ -103,7 +105,7 @@ def test_two_at_the_same_time_rent_one(fake, tmp_path):
 def test_absent_waits_until_it_is_listed_no_more(fake):
     fake.gone_lists = 2
     fake.fault("list", "500", skip=1)
-    assert call(fake, name="other", state="absent")["changed"]
+    assert call(fake, name="other", state="absent", not_mine="1")["changed"]
     assert fake.rows == {} and len(fake.calls("list")) >= 4
 
 
@@ -127,7 +129,7 @@ def test_a_name_that_two_have(fake):
     fake.rows[2] = row(2, label="other")
     failed = call(fake, name="other", state="absent")
     assert failed["failed"] and "2 instances at Vast.ai are called 'other' (ids 1, 2)" in failed["msg"]
-    assert call(fake, id="2", state="absent")["changed"] and list(fake.rows) == [1]
+    assert call(fake, id="2", state="absent", not_mine="2")["changed"] and list(fake.rows) == [1]
 
 
 @pytest.mark.parametrize("label", ["{{ lookup('pipe', 'id') }}", "#jinja2: trim_blocks:True"])
@@ -235,3 +237,13 @@ def test_an_account_that_fails_fails_the_whole(fake, tmp_path):
     env = {"VAST_API_KEY": fake.key, "VAST_URL": fake.url, "RENTED_GPU_REHEARSAL": "0"}
     failed = call(fake, "instance_info", provider=None, endpoint=None, api_key=None, home=tmp_path, env=env)
     assert failed["failed"] and "failed to list the instances (500" in failed["msg"]
+
+
+@pytest.mark.parametrize("check", [False, True])
+@pytest.mark.parametrize("state", ["absent", "stopped"])
+def test_what_was_rented_elsewhere_stays_until_its_id_is_named(fake, state, check):
+    refused = call(fake, name="other", state=state, check=check)
+    assert refused["failed"] and "may not be yours" in refused["msg"] and "not_mine: '1'" in refused["msg"]
+    wrong = call(fake, name="other", state=state, check=check, not_mine="2")
+    assert wrong["failed"] and "'not_mine' names the instance '2', but the instance meant here is 1" in wrong["msg"]
+    assert list(fake.rows) == [1] and fake.calls("destroy") == [] and fake.calls("update") == []
