@@ -421,8 +421,8 @@ def test_refusals_are_sentences_and_nothing_is_sent_twice(fake, provider, code, 
 
 @pytest.mark.parametrize("fault", ["cut", "done-and-cut", "slow", "html", "text-200"])
 def test_a_request_with_unknown_outcome_is_sent_once(fake, fault):
-    provider = provider_of(fake, timeout=2 if fault == "slow" else 30)
-    fake.fault("RunInstances", fault, times=-1, seconds=5)
+    provider = provider_of(fake, timeout=6 if fault == "slow" else 30)
+    fake.fault("RunInstances", fault, times=-1, seconds=12)
     with pytest.raises(ProviderUnavailable):
         provider.launch(wanted())
     assert len(fake.calls("RunInstances")) == 1
