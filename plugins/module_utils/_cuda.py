@@ -5,8 +5,9 @@
 """Which driver runs which CUDA, and which CUDA builds of torch there are.
 
 Sources: NVIDIA, "CUDA Toolkit Release Notes" (13.1): "CUDA Toolkit and Minimum Required Driver Version for CUDA Minor
-Version Compatibility" and "CUDA Toolkit and Corresponding Driver Versions", Linux x86_64; PyTorch, RELEASE.md, "PyTorch CUDA
-Support Matrix". Python 3.8 and the standard library are enough.
+Version Compatibility" and "CUDA Toolkit and Corresponding Driver Versions", Linux x86_64; the drivers of 13.2 and 13.3 are those in
+the names of NVIDIA's installers. PyTorch, RELEASE.md, "PyTorch CUDA Support Matrix", and for 2.12 to 2.15 the issues pytorch#178665 and
+pytorch#190385: 12.8 ends with 2.11, 12.6 with 2.14. Python 3.8 and the standard library are enough.
 """
 
 from __future__ import annotations
@@ -38,10 +39,16 @@ CUDA_NATIVE_DRIVER = {
     "12.9": "575.51.03",
     "13.0": "580.65.06",
     "13.1": "590.44.01",
+    "13.2": "595.45.04",
+    "13.3": "610.43.02",
 }
 
-# torch release -> tags of its CUDA builds. A release that is not here is taken to have NEWEST_TAGS.
+# When the table of torch builds was last compared with PyTorch's own. Shown where a newer torch makes it matter.
+TABLE_OF = "2026-12"
+# torch release -> tags of its CUDA builds.
 TORCH_TAGS = {
+    "1.12": ("cu113", "cu116"),
+    "1.13": ("cu116", "cu117"),
     "2.0": ("cu117", "cu118"),
     "2.1": ("cu118", "cu121"),
     "2.2": ("cu118", "cu121"),
@@ -54,12 +61,17 @@ TORCH_TAGS = {
     "2.9": ("cu126", "cu128", "cu130"),
     "2.10": ("cu126", "cu128", "cu130"),
     "2.11": ("cu126", "cu128", "cu130"),
+    "2.12": ("cu126", "cu130", "cu132"),
+    "2.13": ("cu126", "cu130", "cu132"),
+    "2.14": ("cu126", "cu130", "cu132"),
+    "2.15": ("cu130", "cu132"),
 }
-# What an unpinned torch is offered. cu118 is last: it ends at torch 2.7, but it is all that a driver before 525 runs.
-NEWEST_TAGS = ("cu130", "cu128", "cu126", "cu118")
-# Compute capabilities (lowest, highest) that the builds of a CUDA are compiled for; None: no limit known.
-TAG_CAPABILITIES = {"cu130": ((7, 5), None), "cu128": ((7, 5), None), "cu129": ((7, 5), None)}
-OLDER_CUDA_HIGHEST = (9, 0)  # Blackwell (10.0, 12.0) needs CUDA 12.8 or newer
+# What an unpinned torch is offered: the newest build of each CUDA. An index with the tag cu126 ends at torch 2.14, cu128 at 2.11 and
+# cu118 at 2.7, but these are all that older drivers and older GPUs run.
+NEWEST_TAGS = ("cu132", "cu130", "cu128", "cu126", "cu118")
+# CUDA -> compute capabilities (lowest, highest; None: no limit known) that builds of it and of newer ones are compiled for. Blackwell
+# (10.0, 12.0) needs CUDA 12.8, which in turn has no Maxwell and Pascal.
+CAPABILITIES_SINCE = {"11.0": (None, (9, 0)), "12.8": ((7, 5), None)}
 
 
 def version(text) -> tuple:
@@ -103,19 +115,57 @@ def fits(tag: str, driver: str, capabilities) -> bool:
     """Whether a torch build runs with this driver on GPUs of these compute capabilities (strings such as "8.6")."""
     if not runs(driver, tag):
         return False
-    lowest, highest = TAG_CAPABILITIES.get(tag, (None, OLDER_CUDA_HIGHEST))
+    lowest, highest = _capabilities(tag)
     for capability in map(version, capabilities or []):
         if capability and ((lowest and capability < lowest) or (highest and capability > highest)):
             return False
     return True
 
 
+def _capabilities(tag: str) -> tuple:
+    since = [cuda for cuda in CAPABILITIES_SINCE if version(cuda) <= version(cuda_of_tag(tag))]
+    return CAPABILITIES_SINCE[max(since, key=version)] if since else (None, None)
+
+
+def newest_release() -> str:
+    """The newest torch in the table."""
+    return max(TORCH_TAGS, key=version)
+
+
+def oldest_release() -> str:
+    """The oldest torch in the table."""
+    return min(TORCH_TAGS, key=version)
+
+
+def assumption(torch) -> str | None:
+    """The sentence for a torch that is newer than the table, whose builds are therefore assumed; None for any other."""
+    if not version(torch) or version(torch)[:2] <= version(newest_release()):
+        return None
+    return (
+        "torch %s is newer than the table of CUDA builds in this release of rented.gpu (%s, torch up to %s): it is taken to have "
+        "the builds of torch %s (%s). Set python_env_torch if that is wrong, or update rented.gpu."
+        % (torch, TABLE_OF, newest_release(), newest_release(), ", ".join(TORCH_TAGS[newest_release()]))
+    )
+
+
+def offered_tags(torch=None) -> tuple:
+    """The CUDA builds of a torch release, or of any when it is not given; () for a release that is older than the table."""
+    release = version(torch)[:2]
+    if not release:
+        return NEWEST_TAGS
+    if len(release) == 1:  # "2": any release of it
+        known = [tag for name, tags in TORCH_TAGS.items() if version(name)[:1] == release for tag in tags]
+        return tuple(dict.fromkeys(known)) or TORCH_TAGS[newest_release()]
+    if release > version(newest_release()):
+        return TORCH_TAGS[newest_release()]
+    return TORCH_TAGS.get("%d.%d" % release, ())
+
+
 def torch_tag(driver: str, capabilities=(), torch: str | None = None) -> str | None:
     """The best CUDA build of torch ("2.7.1", or None for any) that this driver and these GPUs run; None when there is none."""
-    release = ".".join(str(part) for part in version(torch)[:2])
-    offered = list(TORCH_TAGS.get(release) or NEWEST_TAGS)
-    if release not in TORCH_TAGS and not runs(driver, "13.0") and not any(version(part) >= (10, 0) for part in capabilities or []):
-        # Any CUDA 12 build runs on any CUDA 12 driver, and cu126 is the one that every newer torch has.
+    offered = list(offered_tags(torch))
+    if not version(torch) and not runs(driver, "13.0") and not any(version(part) >= (10, 0) for part in capabilities or []):
+        # Any CUDA 12 build runs on any CUDA 12 driver, and cu126 has the newer torch.
         offered.remove("cu128")
     fitting = [tag for tag in offered if fits(tag, driver, capabilities)]
     if not fitting:

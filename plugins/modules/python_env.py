@@ -118,14 +118,14 @@ EXAMPLES = r"""
   rented.gpu.python_env:
     project: homework
     requirements: [requirements.txt]
-    uv_version: 0.13.8
+    uv_version: 0.13.9
 
 - name: Sync a project with its lock file and the extra for GPUs
   rented.gpu.python_env:
     project: homework
     extras: [gpu]
     python: "3.12"
-    uv_version: 0.13.8
+    uv_version: 0.13.9
 """
 
 RETURN = r"""
@@ -525,6 +525,13 @@ class Environment:
             return None, "the requirements name their own index"
         if not driver:
             return "cpu", "no real GPU: torch for CPUs"
+        if self.inputs.torch_version and not _cuda.offered_tags(self.inputs.torch_version):
+            return None, "torch %s is older than the table of CUDA builds (%s and later): torch is what the index offers" % (
+                self.inputs.torch_version,
+                _cuda.oldest_release(),
+            )
+        assumed = _cuda.assumption(self.inputs.torch_version)
+        self.warnings.extend([assumed] if assumed else [])
         tag = _cuda.torch_tag(driver, self.wanted["capabilities"], self.inputs.torch_version)
         if not tag:
             return "cpu", "driver %s runs no CUDA build of this torch on these GPUs: torch for CPUs" % driver

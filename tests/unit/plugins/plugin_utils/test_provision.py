@@ -50,7 +50,7 @@ SETTINGS = {
 
 def wish(**more):
     return _provision.Wish(
-        **{"settings": SETTINGS, "source": _provision.source(""), "uv": "0.13.8", "index": "https://index.example/", **more}
+        **{"settings": SETTINGS, "source": _provision.source(""), "uv": "0.13.9", "index": "https://index.example/", **more}
     )
 
 
@@ -277,7 +277,7 @@ exit 0
 @pytest.fixture
 def equipped(home):
     """A home in which uv lies already; it and Ansible's commands write down in `calls` how they were called."""
-    uv = home / ".rented" / "uv" / "0.13.8" / "uv"
+    uv = home / ".rented" / "uv" / "0.13.9" / "uv"
     uv.parent.mkdir(parents=True)
     for path, text in ((uv, UV), (home / "ansible", ANSIBLE)):
         path.write_text(text)
@@ -425,7 +425,7 @@ def test_whether_a_killed_run_is_at_work_its_lock_tells(shell, equipped):
     """With the command that docs/places_without_ssh.md gives."""
     page = (ROOT / "docs" / "places_without_ssh.md").read_text()
     asked = re.search(r"^flock -n .*/lock true && echo .*$", page, re.M).group(0)
-    uv = equipped / ".rented" / "uv" / "0.13.8" / "uv"
+    uv = equipped / ".rented" / "uv" / "0.13.9" / "uv"
     uv.write_text("#!/bin/sh\n: >~/begun\nsleep 30\n")
     surroundings = {"PATH": os.environ["PATH"], "HOME": str(equipped)}
     with subprocess.Popen([*SHELLS[shell], "-c", inner()], env=surroundings, start_new_session=True, stdout=subprocess.DEVNULL) as process:
@@ -470,7 +470,7 @@ def index(tmp_path):
     (folder / "simple" / "uv").mkdir(parents=True)
     (folder / "files").mkdir()
     links = []
-    for version, machine in (("0.13.8", "s390x"), ("0.13.7", platform.machine()), ("0.13.8", platform.machine())):
+    for version, machine in (("0.13.9", "s390x"), ("0.13.8", platform.machine()), ("0.13.9", platform.machine())):
         name = "uv-%s-py3-none-manylinux_2_17_%s.manylinux2014_%s.whl" % (version, machine, machine)
         with zipfile.ZipFile(folder / "files" / name, "w", zipfile.ZIP_DEFLATED) as wheel:
             wheel.writestr("uv/__init__.py", "")
@@ -510,12 +510,12 @@ def test_uv_comes_by_whatever_is_there(shell, way, home, index, tmp_path):
         [*command, "-s"], input=script, capture_output=True, text=True, check=False, timeout=60,
         env={"PATH": tools(tmp_path / "bin", *way), "HOME": str(home)},
     )  # fmt: skip
-    assert done.stdout.strip().splitlines()[-1:] == ["uv 0.13.8 for %s" % platform.machine()], done.stdout + done.stderr
+    assert done.stdout.strip().splitlines()[-1:] == ["uv 0.13.9 for %s" % platform.machine()], done.stdout + done.stderr
 
 
 def test_a_uv_that_is_not_what_the_index_says_is_not_kept(home, index):
     address, folder = index
-    for wheel in (folder / "files").glob("uv-0.13.8*%s.whl" % platform.machine()):
+    for wheel in (folder / "files").glob("uv-0.13.9*%s.whl" % platform.machine()):
         wheel.write_bytes(wheel.read_bytes() + b"x")
     done = run("dash", inner(index=address).replace("main </dev/null", GET), home)
     assert done.returncode == 1 and "the SHA-256 of uv is not what the index says" in done.stdout
