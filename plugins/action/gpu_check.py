@@ -9,7 +9,7 @@ from ansible_collections.rented.gpu.plugins.module_utils import _gates, _stamps
 from ansible_collections.rented.gpu.plugins.modules.gpu_check import ARGUMENT_SPEC as SPEC
 from ansible_collections.rented.gpu.plugins.modules.gpu_check import STAMP
 from ansible_collections.rented.gpu.plugins.plugin_utils import _kept, _paths, _table, _terminal
-from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure, RoleAction
+from ansible_collections.rented.gpu.plugins.plugin_utils._action import RESCUED, Failure, RoleAction
 
 COLUMNS = ["gate", "result", "found", "wanted", "remark"]
 RENTED = ("gpu_model", "gpu_count", "gpu_vram_mb", "cpu_cores", "ram_gb")
@@ -29,18 +29,30 @@ class ActionModule(RoleAction):
             raise Failure(
                 "gpu_check needs the facts of the host: run the role rented.gpu.ready, or the module rented.gpu.host_facts, before it."
             )
-        proof = self._proof(arguments)
+        proof = self._proof(arguments) if arguments["torch"] else {"skipped": "torch is checked when the environment is there"}
         gates = _gates.evaluate(self.facts, self._rented(), arguments, proof, arguments["required"])
-        self.set_facts(gates=gates)
-        table = "\n".join(_table.lines([_row(gate) for gate in gates], COLUMNS))
+        table = _table.lines([_row(gate) for gate in gates], COLUMNS)
         failed = _gates.failures(gates)
         if failed:
             self._withdraw(gates)
-            title = "%d gate%s failed:" % (len(failed), "" if len(failed) == 1 else "s")
-            raise Failure("\n".join([title, table, *_gates.sentences(gates)]), gates=gates, table=table, proof=proof)
-        for sentence in _gates.sentences(gates):
+            self._fail(gates, failed, table)
+        if arguments["torch"]:
+            self.set_facts(gates=gates)
+            self._advise(gates)
+        return {"changed": False, "gates": gates, "table": "\n".join(table), "proof": proof}
+
+    def _fail(self, gates, failed, table):
+        """The table stands above the message: in a result of Ansible it would be one long line."""
+        for line in ["", "The gates of %s:" % self._task_vars.get("inventory_hostname"), *table, ""]:
+            self._display.display(_terminal.plain(line))
+        title = "%d gate%s failed" % (len(failed), "" if len(failed) == 1 else "s")
+        raise Failure("%s: %s" % (title, " ".join(_gates.sentences(gates))), gates=failed)
+
+    def _advise(self, gates):
+        # The summary of a playbook shows what nearly every container lacks once, below its table.
+        usual = _gates.USUAL if self._task_vars.get(RESCUED) else ()
+        for sentence in _gates.sentences([gate for gate in gates if gate["name"] not in usual]):
             self._display.warning(_terminal.plain("%s: %s" % (self._task_vars.get("inventory_hostname"), sentence)))
-        return {"changed": False, "gates": gates, "table": table, "proof": proof}
 
     def _withdraw(self, gates):
         """The proof of an earlier run must not go on saying that the host is ready."""

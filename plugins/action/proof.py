@@ -16,12 +16,15 @@ from ansible_collections.rented.gpu.plugins.modules.proof import ARGUMENT_SPEC a
 from ansible_collections.rented.gpu.plugins.plugin_utils import _collection, _kept
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import RUN, RoleAction
 
+FIGURES = ("seconds", "executions", "changed")
+
 
 class ActionModule(RoleAction):
     ARGUMENT_SPEC = SPEC
 
     def work(self, arguments):
-        run = self._task_vars["ansible_facts"].get(RUN) or {}
+        did = self._task_vars["ansible_facts"].get(RUN) or {}
+        run = {role: {name: entry[name] for name in FIGURES} for role, entry in did.items()}
         now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         versions = {"rented.gpu": _collection.version(), "ansible-core": ansible_version}
         # Variables that the user set himself may be templates; what an API or a host said is none, and is left as it is.

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import time
+
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
 from ansible_collections.rented.gpu.plugins.modules.settings import ARGUMENT_SPEC as SPEC
-from ansible_collections.rented.gpu.plugins.plugin_utils import _here, _preflight, _specs
-from ansible_collections.rented.gpu.plugins.plugin_utils._action import RUN, Failure, MissingTool, RoleAction
+from ansible_collections.rented.gpu.plugins.plugin_utils import _here, _kept, _left_out, _plan, _preflight, _specs, _table
+from ansible_collections.rented.gpu.plugins.plugin_utils._action import BEGAN, FAILURE, RUN, Failure, MissingTool, RoleAction
 
 NOBODY = (
     "There is no instance: the inventory has no host in the group 'rented'. Give the inventory file with -i, for example -i rented.yml. "
@@ -19,16 +21,24 @@ NOBODY = (
 )
 
 
+def _nobody_runs(variables) -> str:
+    """What to tell when the inventory has no host: what it saw, where it saw something."""
+    left_out = _left_out.sentences(variables)
+    return "There is no instance that runs: " + " ".join(left_out) if left_out else NOBODY
+
+
 class ActionModule(RoleAction):
     ARGUMENT_SPEC = SPEC
     COUNTED = False
     _requires_connection = False
 
     def work(self, arguments):
-        if self._nobody():
-            raise Failure(NOBODY)
+        waiting = _left_out.wanted(self._task_vars) and bool(_left_out.loading(self._task_vars))
+        if self._nobody() and not waiting:
+            raise Failure(_nobody_runs(self._task_vars))
         # A playbook that runs us begins anew: what an earlier play of the same run did is no longer counted.
-        self._new_facts[RUN] = {}
+        # The task runs once, and Ansible gives the facts of such a task to every host of the play.
+        self._new_facts.update({RUN: {}, FAILURE: {}, BEGAN: time.time()})
         options = {}
         for role in arguments["roles"]:
             options.update(_specs.options_of(role))
@@ -40,7 +50,9 @@ class ActionModule(RoleAction):
             wrong = self._preflight(values)
         if wrong:
             raise Failure("Nothing was changed. " + " ".join(wrong), settings_errors=wrong)
-        return {"changed": False}
+        for line in _plan.lines(self._task_vars, _table.width(), _kept.exists, self.check_mode):
+            self._display.display(line)
+        return {"changed": False, "wait": waiting}
 
     def _nobody(self):
         """Whether a playbook of ours took localhost because the inventory has no instance."""

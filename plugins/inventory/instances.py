@@ -28,6 +28,8 @@ notes:
   - Without further settings C(ansible-inventory) ends with status 0 even when an inventory source failed.
     Set E(ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED=1) wherever a script looks at the status.
   - Text of an API (labels and the like) is never evaluated as a template.
+  - Instances in none of the O(states) become no hosts. The variable C(rented_left_out) of the group C(all) lists them with C(name),
+    C(provider), C(label), C(state), C(state_raw) and C(groups), so that a playbook can say that an instance is still loading.
   - Ansible's own C(ssh_args) and C(host_key_checking) have no effect on these hosts. Use
     C(ansible_ssh_extra_args) for more arguments of ssh.
 requirements:
@@ -183,7 +185,7 @@ from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructa
 from ansible_collections.rented.gpu.plugins.module_utils import _stamps
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError, nearest
 from ansible_collections.rented.gpu.plugins.module_utils._models import FIELDS, STATES
-from ansible_collections.rented.gpu.plugins.plugin_utils import _accounts, _names, _query
+from ansible_collections.rented.gpu.plugins.plugin_utils import _accounts, _left_out, _names, _query
 from ansible_collections.rented.gpu.plugins.plugin_utils._connection import Connection, endpoint
 from ansible_collections.rented.gpu.plugins.plugin_utils._draft import Draft
 
@@ -305,6 +307,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         every = [instance for answer in answers for instance in answer.instances]
         states = self._rendered("states")
         chosen = [instance for instance in every if instance.state in states]
+        _left_out.note(self.inventory, every, chosen)
         if len(chosen) < len(every):
             self.display.v("%d of %d instances are in none of the states %s" % (len(every) - len(chosen), len(every), ", ".join(states)))
         if self.get_option("query"):

@@ -21,6 +21,8 @@ NAMES = (
     "cpu", "ram",
 )  # fmt: skip
 REQUIRED = ("driver", "torch_driver", "gpu_count", "gpu_model", "gpu_memory", "compute_capability", "torch")
+# Fails on nearly every container (64 MiB is Docker's default), so a warning about it at each run is not read.
+USUAL = ("shm",)
 # A GB that is sold is sometimes 1000^3 bytes and sometimes 1024^3, which is 7 % more; drivers keep some memory for themselves.
 TOLERANCE = 0.07
 # XIDs that mean broken hardware or a lost GPU, not a bug in somebody's program: docs.nvidia.com/deploy/xid-errors.

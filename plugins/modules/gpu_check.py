@@ -40,6 +40,12 @@ options:
     description: Prove again, even when the last proof still holds.
     type: bool
     default: false
+  torch:
+    description:
+      - Whether torch is judged too.
+      - V(false) judges only what is known without torch, and does not ask the host. Use it before anything is installed.
+    type: bool
+    default: true
   compute_capability:
     description: The lowest compute capability that will do, for example V(8.0). Empty for any.
     type: str
@@ -77,6 +83,10 @@ EXAMPLES = r"""
   rented.gpu.gpu_check:
     disk_free_gb: 20
 
+- name: Look at the GPUs before anything is installed
+  rented.gpu.gpu_check:
+    torch: false
+
 - name: Prove again, and fail on ECC errors too
   rented.gpu.gpu_check:
     always: true
@@ -85,18 +95,20 @@ EXAMPLES = r"""
 
 RETURN = r"""
 gates:
-  description: "Each gate: C(name), C(result) (V(pass), V(fail), V(skip)), C(value), C(wanted), C(seconds), C(required), C(cause)."
+  description:
+    - "Each gate: C(name), C(result) (V(pass), V(fail), V(skip)), C(value), C(wanted), C(seconds), C(required), C(cause)."
+    - After a failure only the required gates that failed.
   type: list
   elements: dict
   returned: always
 table:
-  description: The gates as a table for people.
+  description: The gates as a table for people. After a failure it is on the screen.
   type: str
-  returned: always
+  returned: success
 proof:
   description: What torch did on the host.
   type: dict
-  returned: always
+  returned: success
   contains:
     torch:
       description: "C(version), C(cuda) and C(arch_list) of torch, or V(null) where it is not installed."
@@ -147,6 +159,7 @@ ARGUMENT_SPEC = {
         "default": ["driver", "torch_driver", "gpu_count", "gpu_model", "gpu_memory", "compute_capability", "torch"],
     },
     "always": {"type": "bool", "default": False},
+    "torch": {"type": "bool", "default": True},
     "compute_capability": {"type": "str", "default": ""},
     "shm_mb": {"type": "int", "default": 0},
     "disk_free_gb": {"type": "float", "default": 0},

@@ -14,7 +14,8 @@ description:
   - Finds misspelt variables and names the nearest one.
   - Looks on the controller for what a role will need from it, such as the private key, the local repository or the data, so that a mistake
     is told before anything changes.
-  - Runs on the controller; the host is not asked.
+  - Then says which hosts the play is about to work on, at what price, and which instances it leaves out.
+  - Runs on the controller; the host is not asked. Use C(run_once), with the variables of the first host.
 author:
   - The rented.gpu contributors (@rented-gpu)
 options:
@@ -39,6 +40,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+wait:
+  description: Whether instances are still loading and the variable C(rented_wait) (or C(wait)) says to wait for them.
+  type: bool
+  returned: success
 settings_errors:
   description: One sentence for each thing that is wrong.
   type: list

@@ -10,7 +10,9 @@ module: summary
 short_description: Show one line for each host at the end of a play
 version_added: 0.1.0
 description:
-  - Shows a table of all hosts of the play with GPU, price, what was made ready, seconds, and what is wrong, the hosts that failed included.
+  - Shows a table of all hosts of the play with GPU, price, changes, seconds, and what this run made ready. It fits the terminal.
+  - Below it stand the cause for each host that failed, how to repeat those only, and the command that attaches to the session.
+  - Fails on a host that M(rented.gpu.give_up) kept because every other host failed too.
   - Runs on the controller; no host is asked. Meant for C(run_once).
 author:
   - The rented.gpu contributors (@rented-gpu)
@@ -42,15 +44,15 @@ EXAMPLES = r"""
 
 RETURN = r"""
 table:
-  description: The table, line by line.
+  description: What is shown, line by line, without the commands for what is next.
   type: list
   elements: str
-  returned: always
+  returned: success
 rows:
   description: The same as data, one dict for each host.
   type: list
   elements: dict
-  returned: always
+  returned: success
 """
 
 from ansible.module_utils.basic import AnsibleModule

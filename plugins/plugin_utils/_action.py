@@ -14,7 +14,7 @@ import contextlib
 import shlex
 import time
 
-from ansible.errors import AnsibleConnectionFailure
+from ansible.errors import AnsibleAction, AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.rented.gpu.plugins.module_utils import _stamps
@@ -22,6 +22,10 @@ from ansible_collections.rented.gpu.plugins.plugin_utils import _here, _terminal
 
 FACTS = "rented"  # ansible_facts.rented: what host_facts read
 RUN = "rented_run"  # ansible_facts.rented_run: what each role did in this run
+FAILURE = "rented_failure"  # ansible_facts.rented_failure: why a host is not ready, from `give_up`
+BEGAN = "rented_began"  # ansible_facts.rented_began: when this run began, seconds since the epoch
+# A variable of bootstrap.yml and check.yml. With it a lost host fails, which a playbook can rescue; `give_up` then calls it unreachable.
+RESCUED = "__rented_rescued"
 
 
 class Failure(Exception):
@@ -34,6 +38,23 @@ class Failure(Exception):
 
 class MissingTool(Failure):
     """A program is not on the controller. Where that is the host itself, the role `ready` brings it."""
+
+
+class Told(AnsibleAction):
+    """Fails the task with this result, and without the second message that Ansible prints for an action that returns a failure.
+
+    That second message repeats the sentence, between an excerpt of the role's source and the result, which has the sentence too.
+    """
+
+    omit_exception_key = True
+
+    def __init__(self, result: dict) -> None:
+        super().__init__(str(result.get("msg", "")), result=result)
+        self.told = result
+
+    @property
+    def result_contribution(self) -> dict:
+        return self.told
 
 
 def vanished(host, doing: str, text: str) -> str:
@@ -52,6 +73,11 @@ class RoleAction(ActionBase):
     COUNTED = True  # whether it shows up among the seconds and executions of a run
     _supports_check_mode = True
     _supports_async = False
+    _made_by_ansible = False
+
+    def __init__(self, *arguments, **options) -> None:
+        super().__init__(*arguments, **options)
+        self._made_by_ansible = True
 
     def work(self, arguments: dict) -> dict:
         """Do it; return the result of the task (``changed`` and so on). Raise `Failure` to fail."""
@@ -70,6 +96,7 @@ class RoleAction(ActionBase):
 
     def settled(self, stamp: str, request) -> bool:
         """Whether the host already is as ``request`` says, known without asking it again."""
+        self.asked.add(stamp)
         known = self.facts.get("stamps", {}).get(stamp)
         return bool(known) and known["intact"] and known["wanted"] == _stamps.digest(request)
 
@@ -112,6 +139,7 @@ class RoleAction(ActionBase):
         self._task_vars["ansible_facts"] = dict(self._task_vars.get("ansible_facts") or {})
         self._new_facts = {}
         self.executions = 0
+        self.asked = set()
         started = time.monotonic()
         try:
             arguments = self.validate_argument_spec(argument_spec=self.ARGUMENT_SPEC)[1] if self.ARGUMENT_SPEC else dict(self._task.args)
@@ -120,15 +148,26 @@ class RoleAction(ActionBase):
                 result = self.work(arguments)
         except Failure as failure:
             result = dict(failure.details, failed=True, msg=_terminal.plain(failure))
-            # Ansible prints the whole result of a failed task; the sentence must not drown in facts.
-            self._new_facts.pop(FACTS, None)
+        except AnsibleConnectionFailure as error:
+            if not self._task_vars.get(RESCUED):
+                raise
+            result = {"failed": True, "msg": _terminal.plain(error), "lost": True}
         finally:
             self._remove_tmp_path(self._connection._shell.tmpdir)
+        if result.get("failed"):
+            return self._failed(result)
         result.setdefault("changed", False)
         self._count(result, time.monotonic() - started)
         facts = dict(result.get("ansible_facts") or {}, **self._new_facts)
         if facts:
             result["ansible_facts"] = facts
+        return result
+
+    def _failed(self, result: dict) -> dict:
+        """Ansible prints the whole result of a failed task: the sentence must not drown in facts and figures."""
+        result.setdefault("changed", False)
+        if self._made_by_ansible and "\n" not in str(result.get("msg")):
+            raise Told(result)
         return result
 
     def _low_level_execute_command(self, cmd, *arguments, chdir=None, **options):
@@ -158,5 +197,6 @@ class RoleAction(ActionBase):
             "seconds": round(before["seconds"] + seconds, 2),
             "executions": before["executions"] + self.executions,
             "changed": before["changed"] or bool(result["changed"]),
+            "asked": sorted(self.asked.union(before.get("asked", ()))),
         }
         self._new_facts[RUN] = run

@@ -12,6 +12,15 @@ import os
 from ansible_collections.rented.gpu.plugins.module_utils import _stamps, _state
 
 
+def exists(host: str) -> bool:
+    """Whether this computer made the host ready before."""
+    return os.path.exists(_path(host))
+
+
+def _path(host: str) -> str:
+    return os.path.join(_state.home_path(), "ready", host.replace(os.sep, "_") + ".json")
+
+
 def keep(host: str, proof: dict) -> str:
     """Write the copy, 0600; the path. ``host`` is the inventory's name: what a host calls itself names no file here."""
     folder = os.path.join(_state.home(), "ready")

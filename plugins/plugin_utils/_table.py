@@ -6,7 +6,28 @@
 
 from __future__ import annotations
 
+import os
+
+from ansible.utils.display import Display
+
 from ansible_collections.rented.gpu.plugins.plugin_utils import _terminal
+
+
+def width() -> int:
+    """The columns of the terminal, or of ``$COLUMNS``; 79 where there is no terminal."""
+    columns = os.environ.get("COLUMNS", "")
+    return int(columns) if columns.isdigit() and int(columns) > 0 else Display().columns or 79
+
+
+def fitting(rows: list, columns: list, dispensable, limit: int, numbers=()) -> tuple:
+    """``(lines, columns)`` of the widest table that fits: columns of ``dispensable`` go one by one, the first first."""
+    columns = [name for name in columns if any(row.get(name) not in (None, "") for row in rows)]
+    for name in (None, *dispensable):
+        columns = [column for column in columns if column != name]
+        found = lines(rows, columns, numbers)
+        if max(map(len, found)) <= limit:
+            break
+    return found, columns
 
 
 def lines(rows: list, columns: list, numbers=()) -> list:

@@ -102,6 +102,38 @@ def test_the_summary_marks_the_failed_hosts_and_the_run_fails(outcome):
         assert any("FAILED" in line for line in outcome.stdout.splitlines() if line.startswith(host)), lines
 
 
+def test_the_summary_says_why_and_how_to_repeat_the_failed_ones_only(outcome):
+    shown = " ".join(outcome.stdout.partition("TASK [Show the summary]")[2].split())
+    assert "locked is not ready: " in shown and "gone is not ready: was lost while git push ran there" in shown
+    assert "the same command with --limit" in shown
+    limit = re.search(r"--limit (\S+)", shown).group(1)
+    assert set(limit.split(",")) == {"locked", "tiny", "gone"}
+    assert "Next: ssh -t " in shown and "attach -t" in shown
+
+
+def test_each_error_is_printed_once_and_without_figures(outcome):
+    assert outcome.stdout.count("Check that the public half of the right key") == 1
+    assert "rented_run" not in outcome.stdout
+    assert "SPDX-License-Identifier" not in outcome.stdout
+
+
+def test_a_host_that_does_not_answer_holds_back_no_other(outcome, play, settings):
+    found = play("bootstrap", limit="good,locked", **dict(settings, ready_timeout=25))
+    ended = [(host, task) for host, task, _result in found.results()]
+    refused = next(index for index, (host, _task) in enumerate(ended) if host == "locked")
+    assert ended.index(("good", "Write the proof")) < refused
+    assert found.stats("dark") == {"locked": 1} and "failures" not in {key for key in found.stats("failures") if key == "good"}
+
+
+def test_when_every_host_fails_the_summary_is_shown_and_each_is_counted(outcome, play, settings):
+    found = play("bootstrap", limit="locked,tiny", **dict(settings, ready_timeout=3))
+    assert found.rc != 0
+    shown = found.stdout.partition("TASK [Show the summary]")[2]
+    assert "locked is not ready" in shown and "tiny is not ready" in shown
+    assert found.stats("dark") == {"locked": 1} and found.stats("failures") == {"tiny": 1}
+    assert found.stdout.count("Only the failed again") == 1
+
+
 def only_good(play, **variables):
     return play("bootstrap", limit="good", **variables)
 

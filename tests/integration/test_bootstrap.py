@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import subprocess
 
 import pytest
 
@@ -99,6 +100,34 @@ def test_the_summary_runs_once_and_leaves_the_facts_of_the_hosts_alone(fresh, tw
     assert len({json.dumps(json.loads(box.ssh("cat .rented/ready.json"))["roles"]) for box in two}) == len(two)
 
 
+def test_a_fresh_run_says_what_it_is_about_to_do_and_what_to_type_next(fresh, two):
+    before, _colon, after = fresh.stdout.partition("TASK [rented.gpu.ready")
+    assert "Preparing 2 hosts" in before
+    for box in two:
+        assert box.name in before
+    (line,) = [line for line in after.splitlines() if line.startswith("Next: ssh -t ")]
+    command = line.replace("Next: ssh -t ", "ssh -tt -o BatchMode=yes ", 1)
+    # What a person would type, without the key of the agent that they would have: it attaches, and detaches when asked.
+    seen = subprocess.run(["script", "-qec", command, "/dev/null"], input=b"\x02d", capture_output=True, timeout=60, check=False)
+    assert b"detached" in seen.stdout, seen.stdout[-500:]
+
+
+def test_the_summary_names_what_this_run_asked_for(fresh, repeated, play, two):
+    assert "homework" in fresh.stdout and "(new)" in fresh.stdout
+    assert "(as it was)" in repeated.stdout and "(new)" not in repeated.stdout
+    asked_nothing = play("bootstrap", limit=two[0].name).ok()
+    assert "This run asked for no repository, no packages and no data." in asked_nothing.stdout
+    shown = asked_nothing.stdout.partition("Show the summary")[2]
+    assert "Python 3" not in shown
+
+
+def test_another_strategy_in_the_environment_shows_one_summary_of_all_hosts(repeated, play, settings, two):
+    found = play("bootstrap", env={"ANSIBLE_STRATEGY": "free"}, **settings).ok()
+    assert found.stdout.count("The run took") == 1
+    for box in two:
+        assert sum(line.startswith(box.name + " ") and " yes" in line for line in found.stdout.splitlines()) == 1
+
+
 def test_check_only_looks(repeated, play, settings, two):
     before = [box.ssh("ls -laR --time-style=full-iso .rented | sha256sum") for box in two]
     play("check", **settings).ok()
@@ -109,6 +138,10 @@ def test_a_gate_that_fails_later_withdraws_the_proof_until_it_passes(repeated, p
     box = two[0]
     failed = play("bootstrap", limit=box.name, cuda_check_required=["disk"], cuda_check_disk_free_gb=1000000, **settings)
     assert failed.rc != 0 and "disk" in failed.message(box.name)
+    # Before anything is installed; the failed task is the last one but for the two that remember it, and the summary.
+    early = "Check the GPUs before anything is installed"
+    assert next(task for _host, task, result in failed.results("failed") if "left out" not in str(result.get("msg"))) == early
+    assert not {"Bring the repositories to the host", "Make the Python environment"} & set(failed.tasks(box.name))
     for proof in (json.loads(box.ssh("cat .rented/ready.json")), json.loads(_ready_copy(box).read_text())):
         assert proof["ready"] is False
     play("bootstrap", limit=box.name, **settings).ok()

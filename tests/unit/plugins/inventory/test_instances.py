@@ -556,3 +556,35 @@ def test_the_plugin_imports_neither_provider_libraries_nor_starts_threads():
     )
     result = subprocess.run([sys.executable, "-c", code % str(COLLECTIONS)], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+def test_instances_in_other_states_are_kept_for_playbooks_without_another_request(listing, provider):
+    made = provider.make
+    provider.answers["key-of-env"] = [
+        made(1),
+        made(2, state="pending", label="{{ 1 }}"),
+        made(3, state="stopped"),
+        made(4, state="terminated"),
+    ]
+    inventory = listing()
+    found = inventory.groups["all"].get_vars()["rented_left_out"]
+    assert [(entry["name"], entry["state"], entry["label"]) for entry in found] == [
+        ("example-2", "pending", "{{ 1 }}"),
+        ("example-3", "stopped", None),
+    ]
+    assert "provider_example" in found[0]["groups"]
+    assert len(provider.asked) == 1
+    assert set(inventory.hosts) == {"example-1"}
+
+
+def test_two_inventory_files_add_up_what_they_left_out(listing, provider):
+    provider.answers["key-of-env"] = [provider.make(1, state="pending")]
+    inventory = listing()
+    provider.answers["key-of-env"] = [provider.make(2, state="pending")]
+    listing(inventory=inventory, name="two.rented.yml")
+    assert [entry["name"] for entry in inventory.groups["all"].get_vars()["rented_left_out"]] == ["example-1", "example-2"]
+
+
+def test_nothing_is_kept_when_nothing_is_left_out(listing, provider):
+    provider.answers["key-of-env"] = [provider.make(1)]
+    assert "rented_left_out" not in listing().groups["all"].get_vars()
