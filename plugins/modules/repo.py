@@ -123,6 +123,9 @@ repos:
     ahead:
       description: Number of commits that the host has and the source has not.
       type: int
+    work:
+      description: Work that exists only there afterwards, as M(rented.gpu.host_facts) tells it; null when there is none. Not in check mode.
+      type: dict
     notes:
       description: Sentences that a person should see.
       type: list
@@ -141,6 +144,7 @@ import time
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.rented.gpu.plugins.module_utils import _stamps
+from ansible_collections.rented.gpu.plugins.module_utils._host import _work
 
 INCOMING = "refs/rented/incoming"
 INCOMING_UNCOMMITTED = "refs/rented/incoming-uncommitted"
@@ -492,7 +496,7 @@ class Checkout:
     def fetch(self, kind, name, commit):
         refs = []
         if kind == "tag":
-            refs = ["refs/tags/%s:refs/tags/%s" % (name, name)]
+            refs = ["+refs/tags/%s:refs/tags/%s" % (name, name)]  # it may have moved
         ran = self.run("fetch", "-q", "--no-recurse-submodules", "origin", *(refs and ["+refs/heads/*:refs/remotes/origin/*"] + refs))
         if ran.returncode:
             raise Trouble(self.reason(ran.stderr))
@@ -657,7 +661,8 @@ def main():
         supports_check_mode=True,
     )
     home = _stamps.user_home()
-    if not module.get_bin_path("git"):
+    git = module.get_bin_path("git")
+    if not git:
         module.fail_json(msg="git is not on the host: the role `ready` installs it.")
     if module.params["agent"] and not os.environ.get("SSH_AUTH_SOCK"):
         module.fail_json(
@@ -676,6 +681,8 @@ def main():
             checkout.look()
             before = (checkout.branch, checkout.head)
             result = checkout.work()
+            if not module.check_mode:
+                result["work"] = _work.read(git, checkout.dest)
         except Trouble as trouble:
             result = {"dest": checkout.dest, "error": str(trouble), "commit": before[1], "branch": before[0], "ahead": 0}
             failures.append("%s: %s." % (checkout.dest, trouble))

@@ -28,6 +28,7 @@ UNCOMMITTED = "refs/rented/incoming-uncommitted"
 # A pointer file of Git LFS; https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md: below 1024 bytes.
 POINTER = re.compile(rb"^version https://git-lfs\.github\.com/spec/v1\n(?:ext-[^\n]*\n)*oid sha256:([0-9a-f]{64})\nsize (\d+)\n", re.ASCII)
 POINTER_MAX = 1024
+COMMIT = re.compile(r"^[0-9a-f]{40}([0-9a-f]{24})?$")
 
 # What the ssh session on the host runs to receive a push: makes the repository when there is none, and leaves any other folder alone.
 RECEIVE = """\
@@ -101,7 +102,7 @@ class Repository:
                 "%s is not a git repository: give a checkout (git init and commit there), or feed a plain folder with data_sync_items."
                 % said
             )
-        lines = found.stdout.splitlines()
+        lines = found.stdout.split("\n")
         self.bare = lines[0] == "true"
         if not self.bare and len(lines) > 1 and lines[1]:
             top = os.path.normpath(os.path.join(path, lines[1]))
@@ -112,20 +113,26 @@ class Repository:
     def _run(self, *arguments, check=True, environment=None, stdin=None, binary=False):
         ran = subprocess.run(
             ["git", "-C", self.path, *arguments],
-            env=environment or clean_environment(), input=stdin, capture_output=True, check=False, text=not binary,
-            errors=None if binary else "surrogateescape",
+            env=environment or clean_environment(), input=stdin, capture_output=True, check=False,
         )  # fmt: skip
         if check and ran.returncode:
-            error = ran.stderr if isinstance(ran.stderr, str) else ran.stderr.decode("utf-8", "replace")
-            raise Failure("git %s failed in %s: %s" % (arguments[0], self.said, error.strip()))
+            raise Failure("git %s failed in %s: %s" % (arguments[0], self.said, ran.stderr.decode("utf-8", "replace").strip()))
+        if not binary:
+            # Not in text mode, which turns a carriage return in a name into a line feed.
+            ran.stdout, ran.stderr = (said.decode("utf-8", "surrogateescape") for said in (ran.stdout, ran.stderr))
         return ran
 
     def git(self, *arguments, **options) -> str:
-        return self._run(*arguments, **options).stdout.strip()
+        """What git says, without the line end; blanks at the end may belong to a path."""
+        return self._run(*arguments, **options).stdout.rstrip("\n")
 
     def _commit(self, name: str) -> str | None:
         ran = self._run("rev-parse", "-q", "--verify", name + "^{commit}", check=False)
         return ran.stdout.strip() if ran.returncode == 0 else None
+
+    def has(self, commit: str) -> bool:
+        """Whether this repository has the commit, wherever it came from."""
+        return bool(COMMIT.match(commit)) and self._commit(commit) is not None
 
     def source(self, version: str | None) -> Source:
         """What ``version`` means here, and what of the work here no commit has."""
@@ -293,12 +300,13 @@ class Repository:
 
 
 def status_paths(porcelain: str) -> list:
-    """The paths of ``git status --porcelain -z``."""
+    """The paths of ``git status --porcelain -z``; of a renamed file the new one."""
     paths, entries = [], iter(porcelain.split("\0"))
     for entry in entries:
         if entry[:2].strip():
             paths.append(entry[3:])
-            if entry[0] in "RC":
+            # Renamed in the index, or in the work tree after `git add -N`.
+            if "R" in entry[:2] or "C" in entry[:2]:
                 next(entries, None)
     return paths
 

@@ -314,7 +314,7 @@ def test_what_a_cut_off_run_left_is_mended(run, box, repo):
     assert box.ssh("cat /workspace/cut/last.txt") == "last\n"
     # The same in a later fast-forward.
     new = commit(repo, "last.txt", "new\n")
-    box.ssh("cd /workspace/cut && echo new > last.txt && touch .git/index.lock && rm -f ~/.rented/stamps/repos.cut.json")
+    box.ssh("cd /workspace/cut && echo new > last.txt && touch .git/index.lock && rm -f ~/.rented/stamps/repos.*cut.json")
     run(item).ok()
     assert there(box, "/workspace/cut", "rev-parse", "HEAD") == new
     assert there(box, "/workspace/cut", "status", "--porcelain") == ""
