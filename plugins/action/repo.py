@@ -17,6 +17,8 @@ from ansible_collections.rented.gpu.plugins.module_utils import _stamps
 from ansible_collections.rented.gpu.plugins.plugin_utils import _git, _here, _items, _paths, _rsync, _shortcut, _ssh, _work
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure, RoleAction
 
+LISTED = 3  # names in a message
+
 
 class ActionModule(RoleAction):
     ARGUMENT_SPEC = {
@@ -228,9 +230,12 @@ class ActionModule(RoleAction):
         for result in results:
             for note in result["notes"]:
                 notes.append("%s: %s" % (result["dest"], note))
+        done = {result["dest"]: result for result in results}
         for item in items:
             if item["url"]:
                 continue
+            if item["uncommitted"] and done.get(item["path"], {}).get("changed"):
+                notes += self.not_sent(item)
             left = item["source"].uncommitted
             if left and not item["uncommitted"] and item["source"].current:
                 notes.append(
@@ -245,6 +250,18 @@ class ActionModule(RoleAction):
         for note in notes:
             self.say(note)
         return notes
+
+    def not_sent(self, item: dict) -> list:
+        """What `uncommitted: true` does not bring, by its reason."""
+        reasons = {}
+        left = item["source"].left_out + [(name, "neither file nor folder") for name in _git.special_files(item["repository"].path)]
+        for name, why in left:
+            reasons.setdefault(why, []).append(name)
+        words = []
+        for why, names in reasons.items():
+            more = " and %d more" % (len(names) - LISTED) if len(names) > LISTED else ""
+            words.append("%s%s (%s)" % (", ".join(names[:LISTED]), more, why))
+        return ["%s: not sent: %s." % (item["src"], "; ".join(words))] if words else []
 
     def tell_work(self, items: list, results: list) -> list:
         """Work that exists only on the host is said by every run: it is lost when the instance is destroyed."""

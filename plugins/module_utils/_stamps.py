@@ -160,9 +160,9 @@ def line_mark(line: str) -> str:
     return hashlib.sha256(line.encode(errors="replace")).hexdigest()[:16]
 
 
-def leads(path: str, line: str) -> bool:
-    """Whether a line stands in a file of ssh settings where it holds for every host: before the first Host or Match."""
-    for found in _lines(path):
+def leading(lines: list, line: str) -> bool:
+    """Whether a line stands in ssh settings where it holds for every host: before the first Host or Match."""
+    for found in lines:
         if found.strip() == line:
             return True
         if found.strip().lower().startswith(("host ", "match ", "host=", "host\t", "match\t")):
@@ -178,8 +178,7 @@ WATCHERS = {
     "modes": lambda path, seen: os.path.exists(path) and stat.S_IMODE(os.stat(path).st_mode) == int(seen, 8),
     "lines": lambda path, seen: not set(seen) - set(_lines(path)),
     "line_marks": lambda path, seen: not set(seen) - {line_mark(line) for line in _lines(path)},
-    "no_line_marks": lambda path, seen: not set(seen) & {line_mark(line) for line in _lines(path)},
-    "leads": leads,
+    "leads": lambda path, seen: leading(_lines(path), seen),
     "envs": lambda path, seen: seen is not None and env_digest(path) == seen,
     "trees": lambda path, seen: seen is not None and tree_digest(path) == seen,
     "listed": lambda path, seen: seen["digest"] is not None and listed_digest(path, seen["names"]) == seen["digest"],

@@ -60,6 +60,7 @@ class Source:
     branch: str | None = None
     uncommitted: list = field(default_factory=list)  # paths with changes that no commit has
     current: bool = True  # whether the version is what is checked out here
+    left_out: list = field(default_factory=list)  # (name, why) of uncommitted work that `snapshot` could not take
 
 
 @dataclass
@@ -199,7 +200,9 @@ class Repository:
             GIT_INDEX_FILE=index, GIT_OBJECT_DIRECTORY=objects,
             GIT_ALTERNATE_OBJECT_DIRECTORIES=self.git("rev-parse", "--path-format=absolute", "--git-path", "objects"),
         )  # fmt: skip
-        self.git("add", "-A", environment=environment)
+        # What cannot be read is left out, and named by `left_out`.
+        self._run("add", "-A", "--ignore-errors", check=False, environment=environment)
+        source.left_out = self.left_out(source, environment)
         tree = self.git("write-tree", environment=environment)
         if tree == self.git("rev-parse", source.commit + "^{tree}"):
             return None, None
@@ -211,6 +214,41 @@ class Repository:
             "-c", "commit.gpgSign=false", "commit-tree", tree, "-p", source.commit, "-m", "Uncommitted work", environment=environment
         )
         return commit, environment
+
+    def left_out(self, source: Source, environment: dict) -> list:
+        """``(name, why)`` of what ``git add`` did not take; repositories inside are taken back out, because their content is not sent."""
+        found = []
+        before = self._links("ls-tree", "-r", "-z", source.commit)
+        for name, commit in self._links("ls-files", "-s", "-z", environment=environment).items():
+            if before.get(name) == commit:
+                continue
+            if name in before:
+                self.git("update-index", "--cacheinfo", "160000,%s,%s" % (before[name], name), environment=environment)
+                found.append((name, "another commit of a submodule"))
+            else:
+                self.git("update-index", "--force-remove", "--", name, environment=environment)
+                found.append((name + "/", "a repository of its own"))
+        known = {name for name, _why in found}
+        status = self._run(
+            "status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--ignored=matching", "--ignore-submodules=none",
+            environment=environment,
+        ).stdout  # fmt: skip
+        for entry in status.split("\0"):
+            code, name = entry[:2], entry[3:]
+            if code == "!!":
+                found.append((name, "ignored"))
+            elif code[1:].strip() and name not in known and name + "/" not in known:
+                found.append((name, "changes in a submodule" if name in before else "git could not read it"))
+        return found
+
+    def _links(self, *arguments: str, **options) -> dict:
+        """path -> commit of what is a repository of its own in a tree or an index."""
+        found = {}
+        for line in self._run(*arguments, **options).stdout.split("\0"):
+            meta, tab, path = line.partition("\t")
+            if tab and meta.startswith("160000 "):
+                found[path] = next(word for word in meta.split() if COMMIT.match(word))
+        return found
 
     # --- LFS and submodules --------------------------------------------------------------------------------------
 
@@ -297,6 +335,18 @@ class Repository:
         )  # fmt: skip
         if ran.returncode:
             raise Failure(push_error(self.said, dest, ran.stderr), stderr=ran.stderr.strip())
+
+
+def special_files(folder: str) -> list:
+    """Names of what is neither a file, a folder nor a link; git passes over them without a word."""
+    found = []
+    for here, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if name != ".git"]
+        for name in files:
+            full = os.path.join(here, name)
+            if not os.path.islink(full) and not os.path.isfile(full) and os.path.exists(full):
+                found.append(os.path.relpath(full, folder))
+    return sorted(found)
 
 
 def status_paths(porcelain: str) -> list:
