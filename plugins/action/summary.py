@@ -9,7 +9,7 @@ from ansible.utils.display import Display
 
 from ansible_collections.rented.gpu.plugins.modules.summary import ARGUMENT_SPEC as SPEC
 from ansible_collections.rented.gpu.plugins.plugin_utils import _table
-from ansible_collections.rented.gpu.plugins.plugin_utils._action import FACTS, RUN, RoleAction
+from ansible_collections.rented.gpu.plugins.plugin_utils._action import FACTS, RUN, RoleAction, of_this_run
 
 COLUMNS = ["host", "GPU", "$/hour", "ready", "changed", "seconds", "made ready"]
 
@@ -30,7 +30,7 @@ class ActionModule(RoleAction):
 
     def _row(self, host, alive, before):
         variables = self._task_vars["hostvars"][host]
-        known = variables.get("ansible_facts") or {}
+        known = of_this_run(variables.get("ansible_facts") or {})
         facts, run = known.get(FACTS) or {}, known.get(RUN) or {}
         row = {"host": host, "GPU": _gpu(variables, facts), "$/hour": _price(variables)}
         row["ready"] = _verdict(facts, alive, self.check_mode)
