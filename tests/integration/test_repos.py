@@ -525,6 +525,13 @@ def test_a_branch_of_a_url_is_followed_and_a_tag_costs_nothing(run, box, server)
     failed = run(items[0])
     assert failed.rc != 0 and "file.txt" in failed.message()
     assert box.ssh("cat /workspace/branch/file.txt") == "mine\n"
+    # A tag is taken for fixed by a run, and asked for by a check.
+    assert run(items[1], check=True).ok().changed("box") == 0
+    server.box.ssh("cd /srv/work && git tag -f v1 && git push -q -f origin v1")
+    assert run(items[1], check=True).ok().changed("box") == 1
+    box.ssh("rm ~/.rented/stamps/repos.*tag.json")
+    assert run(items[1]).ok().changed("box") == 1
+    assert box.ssh("cat /workspace/tag/file.txt") == "three\n"
 
 
 def test_a_url_that_cannot_be_read_is_a_clear_error(run, box, server):
