@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ansible_collections.rented.gpu.plugins.modules.give_up import ARGUMENT_SPEC as SPEC
 from ansible_collections.rented.gpu.plugins.plugin_utils import _summary
-from ansible_collections.rented.gpu.plugins.plugin_utils._action import FAILURE, RoleAction
+from ansible_collections.rented.gpu.plugins.plugin_utils._action import FAILURE, TOKEN, RoleAction, failure_of, token
 
 
 class ActionModule(RoleAction):
@@ -20,10 +20,10 @@ class ActionModule(RoleAction):
         failed = arguments["result"]
         if failed is not None:
             cause = _summary.brief(str(failed.get("msg") or failed.get("module_stderr") or "see above"), host)
-            return {"changed": False, "ansible_facts": {FAILURE: {"cause": cause, "lost": bool(failed.get("lost"))}}}
+            return {"changed": False, "ansible_facts": {FAILURE: {"cause": cause, "lost": bool(failed.get("lost")), TOKEN: token()}}}
         result = {"changed": False, "msg": "%s is left out of the rest of this run." % host}
         if self._others_may_succeed(host):
-            lost = (self._task_vars["ansible_facts"].get(FAILURE) or {}).get("lost")
+            lost = failure_of(self._task_vars["ansible_facts"]).get("lost")
             result["unreachable" if lost else "failed"] = True
         return result
 
@@ -31,4 +31,4 @@ class ActionModule(RoleAction):
         """Ansible ends a playbook at once when all hosts of a play failed, without the summary: so the last one is kept until there."""
         hostvars = self._task_vars["hostvars"]
         others = [other for other in self._task_vars["ansible_play_hosts"] if other != host]
-        return any(not (hostvars[other].get("ansible_facts") or {}).get(FAILURE) for other in others)
+        return any(not failure_of(hostvars[other].get("ansible_facts") or {}) for other in others)

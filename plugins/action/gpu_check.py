@@ -8,7 +8,7 @@ from __future__ import annotations
 from ansible_collections.rented.gpu.plugins.module_utils import _gates, _stamps
 from ansible_collections.rented.gpu.plugins.modules.gpu_check import ARGUMENT_SPEC as SPEC
 from ansible_collections.rented.gpu.plugins.modules.gpu_check import STAMP
-from ansible_collections.rented.gpu.plugins.plugin_utils import _kept, _paths, _table, _terminal
+from ansible_collections.rented.gpu.plugins.plugin_utils import _paths, _table, _terminal
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import RESCUED, Failure, RoleAction
 
 COLUMNS = ["gate", "result", "found", "wanted", "remark"]
@@ -34,7 +34,7 @@ class ActionModule(RoleAction):
         table = _table.lines([_row(gate) for gate in gates], COLUMNS)
         failed = _gates.failures(gates)
         if failed:
-            self._withdraw(gates)
+            self._withdraw_proof("a gate failed", gates=gates)
             self._fail(gates, failed, table)
         if arguments["torch"]:
             self.set_facts(gates=gates)
@@ -53,15 +53,6 @@ class ActionModule(RoleAction):
         usual = _gates.USUAL if self._task_vars.get(RESCUED) else ()
         for sentence in _gates.sentences([gate for gate in gates if gate["name"] not in usual]):
             self._display.warning(_terminal.plain("%s: %s" % (self._task_vars.get("inventory_hostname"), sentence)))
-
-    def _withdraw(self, gates):
-        """The proof of an earlier run must not go on saying that the host is ready."""
-        earlier = self.facts.get("ready") or {}
-        if self.check_mode or not earlier.get("ready"):
-            return
-        content = dict(earlier, ready=False, gates=gates, host=self._task_vars["inventory_hostname"])
-        self.remote("proof", {"content": content})
-        _kept.keep(content["host"], content)
 
     def _rented(self):
         """What the provider says; variables that the user set himself may be templates."""

@@ -14,8 +14,10 @@ import tempfile
 import urllib.parse
 
 from ansible_collections.rented.gpu.plugins.module_utils import _stamps
-from ansible_collections.rented.gpu.plugins.plugin_utils import _git, _here, _items, _paths, _rsync, _ssh
+from ansible_collections.rented.gpu.plugins.plugin_utils import _git, _here, _items, _paths, _rsync, _shortcut, _ssh, _work
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure, RoleAction
+
+LISTED = 3  # names in a message
 
 
 class ActionModule(RoleAction):
@@ -27,11 +29,13 @@ class ActionModule(RoleAction):
     def work(self, arguments: dict) -> dict:
         items = _items.read_repos(arguments["items"], arguments["mode"])
         if not items:
-            return {"changed": False, "repos": []}
+            notes = self.tell_work([], [])
+            return {"changed": False, "repos": [], "notes": notes}
         self.know_host()
         for item in items:
             item["path"] = _paths.on_host(item["dest"], self.facts)
-            item["stamp"] = _paths.stamp_name("repos", item["dest"])
+            # Of the place, not of how it was written: two spellings are one checkout.
+            item["stamp"] = _paths.stamp_name("repos", item["path"])
         _paths.check_dests(_items.REPOS, items)
         if _here.is_here(self._connection) and not self.has_git():
             return self.predicted(items)
@@ -51,7 +55,7 @@ class ActionModule(RoleAction):
                     if not item["url"]:
                         self.send(item)
         results = self.settle_all(todo)
-        notes = self.tell(items, results)
+        notes = self.tell(items, results) + self.tell_work(items, results)
         return {
             "changed": any(result["changed"] for result in results),
             "repos": results,
@@ -108,7 +112,9 @@ class ActionModule(RoleAction):
             return False
         if not item["url"]:
             return True
-        # A branch may have moved since; a tag or a commit has not.
+        # A branch may have moved since; a commit has not. Tags rarely move: check mode asks for them, a run does not.
+        if self.check_mode and not _git.COMMIT.match(item["version"] or ""):
+            return False
         return self.facts["stamps"][item["stamp"]].get("data", {}).get("kind") in ("tag", "commit") and bool(item["version"])
 
     def tool(self, name: str):
@@ -205,16 +211,17 @@ class ActionModule(RoleAction):
 
     # --- what people see -----------------------------------------------------------------------------------------
 
-    def fetch_command(self, item: dict) -> str:
+    def fetch_command(self, item: dict, branches: list | None = None) -> str:
         """What brings commits that were made on the host back to the controller."""
+        branches = [str(name) for name in branches or [item["source"].branch or "HEAD"]]
         if _here.is_here(self._connection):
-            words = (item["repository"].path, item["path"], item["source"].branch or "HEAD")
-            return "git -C %s fetch %s %s" % tuple(map(shlex.quote, words))
-        ssh = _ssh.Ssh(self._connection, self._task_vars)
-        url = "ssh://%s%s" % (ssh.in_url, urllib.parse.quote(item["path"]))
-        command = ssh.command(settings=False)
-        return "GIT_SSH_COMMAND=%s git -C %s fetch %s %s" % (
-            shlex.quote(command), shlex.quote(item["repository"].path), url, shlex.quote(item["source"].branch or "HEAD")
+            return " ".join(map(shlex.quote, ["git", "-C", item["repository"].path, "fetch", item["path"], *branches]))
+        words, name = _shortcut.ssh_words(self._connection, self._task_vars)
+        if name == _ssh.Ssh(self._connection, self._task_vars).address:
+            name = _ssh.Ssh(self._connection, self._task_vars).in_url
+        return "GIT_SSH_COMMAND=%s %s fetch ssh://%s%s %s" % (
+            shlex.quote(_shortcut.shown(words)), _shortcut.shown(["git", "-C", item["repository"].path]), name,
+            urllib.parse.quote(item["path"]), " ".join(map(shlex.quote, branches)),
         )  # fmt: skip
 
     def tell(self, items: list, results: list) -> list:
@@ -223,11 +230,12 @@ class ActionModule(RoleAction):
         for result in results:
             for note in result["notes"]:
                 notes.append("%s: %s" % (result["dest"], note))
-            if result.get("ahead") and result.get("fetch"):
-                notes.append("%s: fetch what was committed there with: %s" % (result["dest"], result["fetch"]))
+        done = {result["dest"]: result for result in results}
         for item in items:
             if item["url"]:
                 continue
+            if item["uncommitted"] and done.get(item["path"], {}).get("changed"):
+                notes += self.not_sent(item)
             left = item["source"].uncommitted
             if left and not item["uncommitted"] and item["source"].current:
                 notes.append(
@@ -239,6 +247,40 @@ class ActionModule(RoleAction):
                     "%s: uses Git LFS and git-lfs is not on the host, so its large files are pointers there: add git-lfs to ready_packages."
                     % item["src"]
                 )
+        for note in notes:
+            self.say(note)
+        return notes
+
+    def not_sent(self, item: dict) -> list:
+        """What `uncommitted: true` does not bring, by its reason."""
+        reasons = {}
+        left = item["source"].left_out + [(name, "neither file nor folder") for name in _git.special_files(item["repository"].path)]
+        for name, why in left:
+            reasons.setdefault(why, []).append(name)
+        words = []
+        for why, names in reasons.items():
+            more = " and %d more" % (len(names) - LISTED) if len(names) > LISTED else ""
+            words.append("%s%s (%s)" % (", ".join(names[:LISTED]), more, why))
+        return ["%s: not sent: %s." % (item["src"], "; ".join(words))] if words else []
+
+    def tell_work(self, items: list, results: list) -> list:
+        """Work that exists only on the host is said by every run: it is lost when the instance is destroyed."""
+        found = _work.entries(self.facts)
+        for result in results:
+            if "work" in result:  # looked at after the work of this run
+                found.pop(result["dest"], None)
+                found.update(_work.entries({"work": [result["work"]]}))
+        here = {item["path"]: item for item in items}
+        notes = []
+        for path, entry in sorted(found.items()):
+            item = here.get(path)
+            repository = item and item.get("repository")
+            if repository:
+                entry = _work.only_there(entry, repository.has)
+            said = _work.sentence(entry)
+            if said and repository and entry.get("commits"):
+                said += "\n  fetch: " + self.fetch_command(item, entry.get("branches"))
+            notes += [said] if said else []
         for note in notes:
             self.say(note)
         return notes

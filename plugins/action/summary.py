@@ -15,7 +15,7 @@ from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedEr
 from ansible_collections.rented.gpu.plugins.module_utils._values import number
 from ansible_collections.rented.gpu.plugins.modules.summary import ARGUMENT_SPEC as SPEC
 from ansible_collections.rented.gpu.plugins.plugin_utils import _attach, _left_out, _shortcut, _summary, _table
-from ansible_collections.rented.gpu.plugins.plugin_utils._action import BEGAN, FACTS, FAILURE, RoleAction
+from ansible_collections.rented.gpu.plugins.plugin_utils._action import BEGAN, FACTS, RoleAction, failure_of, of_this_run
 
 IN_A_LINE = 6  # hosts that --limit names; more stand in a file
 FILE = "not_ready"
@@ -28,7 +28,7 @@ class ActionModule(RoleAction):
 
     def work(self, arguments):
         host = self._task_vars["inventory_hostname"]
-        mine = self._task_vars["ansible_facts"].get(FAILURE) or {}
+        mine = failure_of(self._task_vars["ansible_facts"])
         # With run_once any host may run this; without, the first host of the play shows the summary, and each host has its own result.
         shown = not mine or host == self._task_vars["ansible_play_hosts"][0]
         result = {"changed": False, **(self._show(arguments) if shown else {})}
@@ -80,7 +80,7 @@ class ActionModule(RoleAction):
         return lines
 
     def _facts_of(self, variables):
-        return (variables.get("ansible_facts") or {}).get(FACTS) or {}
+        return of_this_run(variables.get("ansible_facts") or {}).get(FACTS) or {}
 
     def _limit(self, failed):
         if len(failed) > IN_A_LINE:

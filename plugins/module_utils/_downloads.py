@@ -9,14 +9,17 @@ Runs on the host: Python 3.8 and the standard library are enough.
 
 from __future__ import annotations
 
+import base64
 import errno
 import hashlib
 import http.client
+import json
 import os
 import re
 import select
 import shutil
 import stat
+import struct
 import subprocess
 import tarfile
 import time
@@ -34,6 +37,7 @@ BLOCK = 1 << 20
 SILENCE = 60  # seconds without a byte
 TRIES = 5  # in a row without one new byte
 LISTED = 10
+LONGEST_NAME = 255  # bytes, on every usual file system
 
 
 class Trouble(Exception):
@@ -233,11 +237,22 @@ def verified(download, wanted):
 # --- archives ------------------------------------------------------------------------------------------------------
 
 
-def inside(name):
-    """The name of a member as a path below the place of unpacking; fails when it leads out of it."""
-    parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
+def inside(name, windows=False):
+    """The name of a member as a path below the place of unpacking; fails when it leads out of it.
+
+    ``windows``: a backslash separates folders, as in zip archives made there. In a tar archive it is part of a name.
+    """
+    name = name.replace("\\", "/") if windows else name
+    parts = [part for part in name.split("/") if part not in ("", ".")]
     if name.startswith("/") or ".." in parts:
         raise Trouble("the archive has a member that leads out of its place (%s): nothing was put in place" % name)
+    for part in parts:
+        try:
+            length = len(os.fsencode(part))
+        except UnicodeEncodeError:
+            raise Trouble("the archive has a name that the host's locale cannot write (%r): nothing was put in place" % part)
+        if length > LONGEST_NAME:
+            raise Trouble("the archive has a name of more than %d bytes (%s...): nothing was put in place" % (LONGEST_NAME, part[:40]))
     return "/".join(parts)
 
 
@@ -276,8 +291,10 @@ def unpack(path, folder):
             if process.returncode:
                 raise Trouble("the archive is damaged (zstd ended with %d)" % process.returncode)
             return names
-    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, ValueError, OverflowError, struct.error) as error:
         raise Trouble("the archive is damaged (%s)" % error)
+    except (NotImplementedError, RuntimeError) as error:  # a method of compression that Python lacks; a password
+        raise Trouble("the archive cannot be unpacked by Python on the host (%s): set unpack to false" % error)
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise Trouble("the disk is full while unpacking; nothing was put in place, and the archive is kept for the next run")
@@ -300,7 +317,10 @@ def put(source, full, mode, when):
     with open(full, "wb") as handle:
         shutil.copyfileobj(source, handle, BLOCK)
     os.chmod(full, 0o755 if mode & 0o100 else 0o644)
-    os.utime(full, (when, when))
+    try:
+        os.utime(full, (when, when))
+    except (OSError, OverflowError, ValueError):
+        pass  # a time that the file system or Python cannot hold is no reason to fail
     leave_if_alone()
 
 
@@ -327,6 +347,7 @@ def unpack_tar(archive, folder):
             names.append(name)
         elif member.issym():
             link(full, folder, member.linkname, name)
+            names.append(name)
         elif member.islnk():
             first = os.path.join(folder, inside(member.linkname))
             if os.path.islink(first) or not os.path.isfile(first):
@@ -346,7 +367,7 @@ def unpack_zip(path, folder):
         members = archive.infolist()
         room(folder, sum(member.file_size for member in members), "unpacking it")
         for member in members:
-            name = inside(member.filename)
+            name = inside(member.filename, windows=True)
             if not name:
                 continue
             full = place_for(folder, name)
@@ -357,9 +378,17 @@ def unpack_zip(path, folder):
                 link(full, folder, archive.read(member).decode("utf-8", "surrogateescape"), name)
             else:
                 with archive.open(member) as source:
-                    put(source, full, mode, int(time.mktime(member.date_time + (0, 0, -1))))
+                    put(source, full, mode, zip_time(member.date_time))
+            if not member.is_dir():
                 names.append(name)
     return names
+
+
+def zip_time(date):
+    try:
+        return int(time.mktime(date + (0, 0, -1)))
+    except (OverflowError, ValueError):
+        return 0
 
 
 def merge(source, folder, ours):
@@ -404,6 +433,33 @@ def shown(url):
     """A URL without what may be a secret in it: name and password, and the query of a signed one."""
     parts = urllib.parse.urlsplit(url)
     return urllib.parse.urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def whole(item):
+    """``(url, checksum)`` of a download; what may be secret in them travels apart, in a form that no other text contains."""
+    if not item.get("secret"):
+        return item["url"], item.get("checksum")
+    return tuple(json.loads(base64.b64decode(item["secret"]).decode("utf-8")))
+
+
+def hidden(url, checksum):
+    """``secret`` for `whole`, on the controller; None when nothing in the two may be one."""
+    address = (checksum or "").partition(":")[2]
+    if shown(url) == url and (not address.startswith(("http://", "https://")) or shown(address) == address):
+        return None
+    return base64.b64encode(json.dumps([url, checksum]).encode("utf-8")).decode("ascii")
+
+
+def without_secrets(text, *urls):
+    """A text of a library without what may be secret in these URLs: some put the address that they were given into their errors."""
+    for url in urls:
+        parts = urllib.parse.urlsplit(url or "")
+        login = parts.netloc.rpartition("@")[0]
+        for piece in (url, parts.query, parts.fragment, login, login.partition(":")[2]):
+            for form in {piece, urllib.parse.unquote(piece or "")}:
+                if form and len(form) > 3:
+                    text = text.replace(form, shown(url) if piece == url else "...")
+    return text
 
 
 def server(url):

@@ -30,6 +30,13 @@ def with_block(text: str, name: str, lines: list, top: bool = False) -> str:
     return text + ("" if not text or text.endswith("\n") else "\n") + block
 
 
+def without_block(text: str, name: str) -> str:
+    """``text`` without the block ``name``."""
+    begin, end = BEGIN % name, END % name
+    start, stop = text.find(begin + "\n"), text.find(end)
+    return text[:start] + text[stop + len(end) + 1 :] if 0 <= start < stop else text
+
+
 def read(path: str) -> str:
     """The text of a file; empty when it is not there."""
     try:

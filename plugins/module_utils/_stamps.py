@@ -69,20 +69,38 @@ def env_digest(path: str) -> str | None:
     return digest(seen)
 
 
-def tree_digest(path: str) -> str | None:
-    """Digest of a tree's relative paths, sizes and whole-second mtimes; None when it does not exist. Contents are not read."""
-    if not os.path.lexists(path):
+def entry_of(path: bytes, name: str) -> list | None:
+    """What a stamp knows of one entry of a tree: ``[name, bytes, seconds]``, ``[name, target]`` of a link, ``[name]`` of a folder.
+
+    A name that ends in a slash is a folder's; an empty one is ``path`` itself. None when there is nothing of that kind.
+    """
+    full = os.path.join(path, name.encode("utf-8", "surrogateescape")) if name else path
+    try:
+        entry = os.stat(full) if not name or name.endswith("/") else os.lstat(full)
+        if name.endswith("/"):
+            return [name] if stat.S_ISDIR(entry.st_mode) else None
+        if stat.S_ISLNK(entry.st_mode):
+            return [name, os.readlink(full).decode("utf-8", "surrogateescape")]
+    except OSError:
         return None
-    if not os.path.isdir(path):
-        entry = os.stat(path)
-        return digest([["", entry.st_size, int(entry.st_mtime)]])
+    # Whole seconds, rounded down: st_mtime is a float, which rounds .9999999999 up.
+    return [name, entry.st_size, entry.st_mtime_ns // 10**9]
+
+
+def tree_digest(path: str) -> str | None:
+    """Digest of what `entry_of` knows of everything in a tree; None when it does not exist. Contents are not read."""
+    top = os.fsencode(path)
+    if not os.path.lexists(top):
+        return None
+    if not os.path.isdir(top):
+        return digest([entry_of(top, "")])
     seen = []
-    for folder, folders, files in os.walk(path):
+    for folder, folders, files in os.walk(top):
         folders.sort()
-        for name in sorted(files):
-            full = os.path.join(folder, name)
-            entry = os.lstat(full)
-            seen.append([os.path.relpath(full, path), entry.st_size, int(entry.st_mtime)])
+        for name in sorted(files + folders):
+            below = os.path.relpath(os.path.join(folder, name), top).decode("utf-8", "surrogateescape")
+            real = name in folders and not os.path.islink(os.path.join(folder, name))
+            seen.append(entry_of(top, below + "/" if real else below))
     return digest(seen)
 
 
@@ -97,20 +115,27 @@ def write_list(home: str, name: str, names: list) -> str:
     return path
 
 
-def listed_digest(path: str, lists: str) -> str | None:
-    """Digest of sizes and whole-second mtimes of the listed names below ``path``; None when one is missing.
-
-    An empty name is ``path`` itself. Other files below ``path`` do not count.
-    """
+def read_list(path: str) -> list | None:
+    """The names that `write_list` kept; None when they cannot be read."""
     try:
-        with open(lists, "rb") as handle:
-            names = zlib.decompress(handle.read()).decode("utf-8", "surrogateescape").split("\0")
-        seen = []
-        for name in names:
-            entry = os.stat(os.path.join(path, name) if name else path)
-            seen.append([name, entry.st_size, int(entry.st_mtime)])
-    except (OSError, zlib.error):
+        with open(path, "rb") as handle:
+            return zlib.decompress(handle.read()).decode("utf-8", "surrogateescape").split("\0")
+    except (OSError, ValueError, TypeError, zlib.error):
         return None
+
+
+def listed_digest(path: str, lists: str) -> str | None:
+    """Digest of what `entry_of` knows of the listed names below ``path``; None when one is missing. Other files there do not count."""
+    names = read_list(lists)
+    if names is None:
+        return None
+    top = os.fsencode(path)
+    seen = []
+    for name in names:
+        entry = entry_of(top, name)
+        if entry is None:
+            return None
+        seen.append(entry)
     return digest(seen)
 
 
@@ -135,15 +160,28 @@ def line_mark(line: str) -> str:
     return hashlib.sha256(line.encode(errors="replace")).hexdigest()[:16]
 
 
+def leading(lines: list, line: str) -> bool:
+    """Whether a line stands in ssh settings where it holds for every host: before the first Host or Match."""
+    for found in lines:
+        if found.strip() == line:
+            return True
+        if found.strip().lower().startswith(("host ", "match ", "host=", "host\t", "match\t")):
+            return False
+    return False
+
+
 # What a stamp can watch: kind -> function(path, value in the stamp) -> still so?
+# "files" may hold None for a file that has to be absent. Of the other digests None says that the look failed, which proves nothing.
 WATCHERS = {
     "files": lambda path, seen: file_digest(path) == seen,
+    "others": lambda path, seen: file_digest(path) != seen,
     "modes": lambda path, seen: os.path.exists(path) and stat.S_IMODE(os.stat(path).st_mode) == int(seen, 8),
     "lines": lambda path, seen: not set(seen) - set(_lines(path)),
     "line_marks": lambda path, seen: not set(seen) - {line_mark(line) for line in _lines(path)},
-    "envs": lambda path, seen: env_digest(path) == seen,
-    "trees": lambda path, seen: tree_digest(path) == seen,
-    "listed": lambda path, seen: listed_digest(path, seen["names"]) == seen["digest"],
+    "leads": lambda path, seen: leading(_lines(path), seen),
+    "envs": lambda path, seen: seen is not None and env_digest(path) == seen,
+    "trees": lambda path, seen: seen is not None and tree_digest(path) == seen,
+    "listed": lambda path, seen: seen["digest"] is not None and listed_digest(path, seen["names"]) == seen["digest"],
     "repos": repo_contains,
     "exists": lambda path, seen: os.path.exists(path) == seen,
 }
@@ -152,7 +190,8 @@ WATCHERS = {
 def _lines(path: str) -> list:
     try:
         with open(path, encoding="utf-8", errors="replace") as handle:
-            return handle.read().splitlines()
+            # Not splitlines(), which also ends a line at U+2028 and its like.
+            return [line.rstrip("\n") for line in handle]
     except OSError:
         return []
 

@@ -109,7 +109,11 @@ def ssh_config(hosts: list) -> str:
 
 def with_include(text: str) -> str:
     """The user's ssh settings with our file included; on top, because below a Host line it would be part of that."""
-    return text if INCLUDE in text.splitlines() else INCLUDE + "\n" + text
+    return text if _leads(text) else INCLUDE + "\n" + without_include(text)
+
+
+def _leads(text: str) -> bool:
+    return _stamps.leading(text.splitlines(), INCLUDE)
 
 
 def without_include(text: str) -> str:
@@ -188,7 +192,7 @@ class Access:
             watch = {
                 "files": {path: _stamps.file_digest(path) for path in (key, config)},
                 "modes": {key: "0600"},
-                "lines": {user: [INCLUDE]},
+                "leads": {user: INCLUDE},
             }
             _stamps.write(self.home, STAMP, self.module.params["stamp_wanted"] or "", watch)
 

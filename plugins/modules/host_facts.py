@@ -113,6 +113,12 @@ ansible_facts:
         tmux_sessions: {description: Names of the sessions., type: list, elements: str, returned: always}
         git_identity: {description: "C(name) and C(email).", type: dict, returned: always}
         stamps: {description: "What the roles made: C(wanted), C(watch), C(data), C(drift), C(intact) by name.", type: dict, returned: always}
+        work:
+          description: "Work in the checkouts that exists only there: C(path), C(commits), C(tips), C(branches), C(changed), C(untracked), C(stashes),
+            C(names), and C(complete), whether git answered in time."
+          type: list
+          elements: dict
+          returned: always
         ready: {description: "Content of C(~/.rented/ready.json).", type: dict, returned: always}
         problems: {description: What could not be read and why., type: list, elements: str, returned: always}
 """

@@ -787,7 +787,9 @@ class Environment:
             self.cache = self.choose_cache()
         lines = [
             "# The Python environment of this host, active in every new shell. Written by rented.gpu.python_env, which overwrites changes.",
-            "__rented_env=%s" % shlex.quote(self.path),
+            # A tmux session keeps the environment of its own project (rented.gpu.session).
+            'if [ -n "${RENTED_ENV:-}" ] && [ -x "$RENTED_ENV/bin/python" ]; then __rented_env="$RENTED_ENV"',
+            "else __rented_env=%s; fi" % shlex.quote(self.path),
             'if [ -x "$__rented_env/bin/python" ]; then',
             '    case ":$PATH:" in ":$__rented_env/bin:"*) ;; *) PATH="$__rented_env/bin:$PATH" ;; esac',
         ]

@@ -123,6 +123,9 @@ repos:
     ahead:
       description: Number of commits that the host has and the source has not.
       type: int
+    work:
+      description: Work that exists only there afterwards, as M(rented.gpu.host_facts) tells it; null when there is none. Not in check mode.
+      type: dict
     notes:
       description: Sentences that a person should see.
       type: list
@@ -133,6 +136,7 @@ repos:
 """
 
 import fcntl
+import hashlib
 import os
 import re
 import subprocess
@@ -141,6 +145,7 @@ import time
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.rented.gpu.plugins.module_utils import _stamps
+from ansible_collections.rented.gpu.plugins.module_utils._host import _work
 
 INCOMING = "refs/rented/incoming"
 INCOMING_UNCOMMITTED = "refs/rented/incoming-uncommitted"
@@ -148,6 +153,8 @@ SENT = "refs/rented/sent"  # what this module checked out last: a HEAD that is s
 UNCOMMITTED = "refs/rented/uncommitted"
 IN_THE_WAY = "it has changes of its own that would be overwritten, so nothing was changed: %s; commit them there or put them away (git stash), and run again"
 WAIT = 600  # seconds to wait for an earlier run that is still at work
+WATCHED = 200  # files of uncommitted work whose loss the next run notices
+WATCHED_BYTES = 1 << 20
 LISTED = 20  # files named in a message
 SHA = re.compile(r"^[0-9a-f]{40}([0-9a-f]{24})?$")
 
@@ -401,8 +408,35 @@ class Checkout:
     def apply(self, uncommitted):
         patch = self.git("diff", "--binary", "--full-index", "HEAD", uncommitted)
         self.git("apply", "--whitespace=nowarn", "-", input=patch)
-        files = [path for path in self.git("diff", "--name-only", "-z", "HEAD", uncommitted).split("\0") if path]
+        files = self.differing(uncommitted)
+        wanted = self.entries(uncommitted)
+        wrong = [path for path in files if self.content(path) != wanted.get(path)]
+        if wrong:
+            raise Trouble("the uncommitted work was applied, and these files are not as they were sent: %s" % listed(wrong))
         self.notes.append("Uncommitted work was sent too, and is uncommitted on the host: %s." % listed(files))
+
+    def differing(self, uncommitted):
+        """Paths that differ between HEAD and what was sent uncommitted."""
+        return [path for path in self.git("diff", "--no-renames", "--name-only", "-z", "HEAD", uncommitted).split("\0") if path]
+
+    def watch(self, commit):
+        """What the stamp looks at: the history, submodules that are there, and that uncommitted work was not undone."""
+        watch = {"repos": {self.dest: commit}}
+        if self.item["submodules"] and os.path.exists(os.path.join(self.dest, ".gitmodules")):
+            paths = self.run("config", "-z", "--file", ".gitmodules", "--get-regexp", r"^submodule\..*\.path$").stdout.split("\0")
+            modules = [os.path.join(self.dest, path.partition("\n")[2], ".git") for path in paths if path]
+            watch["exists"] = {path: True for path in modules if os.path.lexists(path)}
+        if self.item["uncommitted"]:
+            # A file that was changed on the host is work; one that is as it was before was undone, and is brought again.
+            base = self.entries(self.head)
+            watch["others"] = {}
+            for path in self.differing(self.item["uncommitted"])[:WATCHED]:
+                size = self.run("cat-file", "-s", base[path]).stdout.strip() if path in base else "0"
+                if not size.isdigit() or int(size) > WATCHED_BYTES or os.path.islink(os.path.join(self.dest, path)):
+                    continue
+                text = os.fsencode(self.git("cat-file", "blob", base[path])) if path in base else None
+                watch["others"][os.path.join(self.dest, path)] = None if text is None else hashlib.sha256(text).hexdigest()
+        return watch
 
     # --- submodules, LFS -----------------------------------------------------------------------------------------
 
@@ -492,7 +526,7 @@ class Checkout:
     def fetch(self, kind, name, commit):
         refs = []
         if kind == "tag":
-            refs = ["refs/tags/%s:refs/tags/%s" % (name, name)]
+            refs = ["+refs/tags/%s:refs/tags/%s" % (name, name)]  # it may have moved
         ran = self.run("fetch", "-q", "--no-recurse-submodules", "origin", *(refs and ["+refs/heads/*:refs/remotes/origin/*"] + refs))
         if ran.returncode:
             raise Trouble(self.reason(ran.stderr))
@@ -571,7 +605,7 @@ class Checkout:
         if not self.check_mode and item["stamp"]:
             data = dict(wanted, way="url" if item["url"] else "push", uncommitted=item["uncommitted"] or None)
             data["says"] = os.path.basename(self.dest)
-            _stamps.write(self.home, item["stamp"], item["stamp_wanted"] or "", {"repos": {self.dest: wanted["commit"]}}, data)
+            _stamps.write(self.home, item["stamp"], item["stamp_wanted"] or "", self.watch(wanted["commit"]), data)
         return result
 
     def trust(self):
@@ -657,7 +691,8 @@ def main():
         supports_check_mode=True,
     )
     home = _stamps.user_home()
-    if not module.get_bin_path("git"):
+    git = module.get_bin_path("git")
+    if not git:
         module.fail_json(msg="git is not on the host: the role `ready` installs it.")
     if module.params["agent"] and not os.environ.get("SSH_AUTH_SOCK"):
         module.fail_json(
@@ -676,6 +711,8 @@ def main():
             checkout.look()
             before = (checkout.branch, checkout.head)
             result = checkout.work()
+            if not module.check_mode:
+                result["work"] = _work.read(git, checkout.dest)
         except Trouble as trouble:
             result = {"dest": checkout.dest, "error": str(trouble), "commit": before[1], "branch": before[0], "ahead": 0}
             failures.append("%s: %s." % (checkout.dest, trouble))

@@ -30,9 +30,15 @@ options:
     elements: raw
     default: []
   config:
-    description: Whether to give tmux a configuration when the user has none.
+    description: Whether to give tmux a configuration when the user has none. With V(false) the one that an earlier run gave is taken back.
     type: bool
     default: true
+  environment:
+    description:
+      - The Python environment of the session, active in each of its windows even when another project is prepared on the host later.
+      - The action takes the one that M(rented.gpu.python_env) made.
+    type: path
+    default: ''
   pending:
     description: The project or tmux itself would come earlier in this run, which is in check mode. The action sets it.
     type: bool
@@ -67,6 +73,14 @@ attach:
   description: The command that attaches to it, to be typed on the host.
   type: str
   returned: always
+command:
+  description: The command that attaches to it from the controller, with a terminal that every host knows.
+  type: str
+  returned: from the action
+environment:
+  description: The Python environment of the session, if any.
+  type: str
+  returned: always
 config:
   description: Whose configuration tmux has, V(ours) or V(the user's own), or V(none).
   type: str
@@ -97,10 +111,12 @@ ARGUMENT_SPEC = {
     "project": {"type": "path", "default": ""},
     "repos": {"type": "list", "elements": "raw", "default": []},
     "config": {"type": "bool", "default": True},
+    "environment": {"type": "path", "default": ""},
     "pending": {"type": "bool", "default": False},
     "stamp_wanted": {"type": "str", "default": ""},
 }
 
+VARIABLE = "RENTED_ENV"  # read by ~/.rented/env.sh: the environment of this session, and not of the project that was prepared last
 SOURCE = "source-file -q ~/.rented/tmux.conf"
 CONFIG = """\
 # tmux on a rented host. Written by rented.gpu.session, which overwrites changes: put your own lines into ~/.tmux.conf.
@@ -118,8 +134,10 @@ class Session:
         self.home = _stamps.user_home()
         self.name = module.params["name"]
         self.project = module.params["project"] or self.home
+        self.environment = module.params["environment"]
         self.tmux = _tools.which("tmux", _tools.folders(self.home))
         self.diff = []
+        self.theirs = None  # the user's own configuration, when there is one
 
     def run(self):
         wanted = self.module.params
@@ -137,33 +155,81 @@ class Session:
         dry = self.module.check_mode
         if not dry:
             _stamps.remove(self.home, STAMP)
-        config, changed = self.configure(dry) if wanted["config"] else ("none", False)
+        config, changed = self.configure(dry) if wanted["config"] else ("none", self.take_back(dry))
         if self.name not in there:
             changed = True
             if not dry:
                 self.start()
-            after = sorted(there + [self.name])
+            # What is there now, and not what should be: a configuration may end sessions that nobody is attached to.
+            after = sorted(there + [self.name]) if dry else self.sessions()
             self.diff.append(
                 {"before_header": "tmux sessions", "after_header": "tmux sessions", "before": _listed(there), "after": _listed(after)}
             )
             there = after
+        elif self.environment and self.environment_of_session() not in (None, self.environment):
+            changed = True
+            was = self.environment_of_session()
+            header = "environment of new windows in the tmux session %s" % self.name
+            self.diff.append({"before_header": header, "after_header": header, "before": was + "\n", "after": self.environment + "\n"})
+            if not dry:
+                self.ask("set-environment", "-t", self.target, VARIABLE, self.environment)
         result = {
             "changed": changed,
             "name": self.name,
             "attach": "tmux attach -t %s" % shlex.quote(self.name),
+            "environment": self.environment or None,
             "config": config,
             "sessions": there,
             "diff": self.diff,
         }
         if wanted["stamp_wanted"] and not dry:
             data = {"name": self.name, "attach": result["attach"], "project": self.project, "config": config, "says": "tmux"}
+            data["environment"] = self.environment or None
             watch = self.watch(config)
             _stamps.write(self.home, STAMP, wanted["stamp_wanted"], watch, data)
             result["stamp"] = {"wanted": wanted["stamp_wanted"], "watch": watch, "data": data}
         self.module.exit_json(**result)
 
+    @property
+    def target(self):
+        """The session for tmux, by its whole name: without the sign a beginning of the name would do."""
+        return "=" + self.name
+
     def sessions(self):
         return sorted(_tools.tmux_sessions(self.tmux, os.getuid()))
+
+    def ask(self, *arguments):
+        return self.module.run_command([self.tmux, "-u", *arguments], environ_update={"TMUX": ""})
+
+    def environment_of_session(self):
+        """The Python environment that new windows of the session get; None when it has none of its own, as sessions of other people."""
+        if not self.tmux:
+            return None
+        rc, out, _err = self.ask("show-environment", "-t", self.target, VARIABLE)
+        name, _equals, value = out.strip().partition("=")
+        return value if rc == 0 and name == VARIABLE else None
+
+    def take_back(self, dry):
+        """Without our configuration: our file, and our lines in the user's."""
+        changed = False
+        path = os.path.join(self.home, ".tmux.conf")
+        before = _shell_files.read(path)
+        after = _shell_files.without_block(before, STAMP)
+        if after != before:
+            changed = True
+            self.diff.append({"before_header": path, "after_header": path, "before": before, "after": after})
+            if not dry:
+                if after.strip() or os.path.islink(path):
+                    _shell_files.write(path, after)
+                else:
+                    os.unlink(path)
+        ours = os.path.join(self.home, _stamps.HOME, "tmux.conf")
+        if os.path.lexists(ours):
+            changed = True
+            self.diff.append({"before_header": ours, "after_header": ours, "before": _shell_files.read(ours), "after": ""})
+            if not dry:
+                os.unlink(ours)
+        return changed
 
     def configure(self, dry):
         """Our settings in a file of their own, read by a marked block; a user's configuration is left as it is."""
@@ -171,8 +237,10 @@ class Session:
         begin = _shell_files.BEGIN % STAMP
         before = _shell_files.read(path)
         other = os.path.join(os.environ.get("XDG_CONFIG_HOME") or os.path.join(self.home, ".config"), "tmux", "tmux.conf")
-        if (before.strip() and begin not in before) or os.path.exists(other):
-            return "the user's own", False
+        for theirs, there in ((path, before.strip() and begin not in before), (other, os.path.exists(other))):
+            if there:
+                self.theirs = theirs
+                return "the user's own", False
         changed = self.put(os.path.join(self.home, _stamps.HOME, "tmux.conf"), CONFIG, dry)
         return "ours", self.put(path, _shell_files.with_block(before, STAMP, [SOURCE], top=True), dry) or changed
 
@@ -190,14 +258,30 @@ class Session:
         # The server keeps the surroundings of this command for all sessions to come: those of a bare login, not those of a module.
         kept = {name: os.environ[name] for name in ("HOME", "USER", "LOGNAME", "SHELL", "PATH", "TMUX_TMPDIR", "TZ") if name in os.environ}
         kept["LANG"] = os.environ.get("LANG") or "C.UTF-8"
-        command = ["env", "-i"] + ["%s=%s" % pair for pair in sorted(kept.items())]
-        rc, out, err = self.module.run_command(command + [self.tmux, "new-session", "-d", "-s", self.name, "-c", self.project])
-        if rc and self.name not in self.sessions():
-            self.module.fail_json(msg="The tmux session '%s' could not be started: %s" % (self.name, (err or out).strip()))
+        if self.environment:
+            kept[VARIABLE] = (
+                self.environment
+            )  # for the first window; a server that starts now takes it for all sessions, which is mended below
+        command = ["env", "-i"] + ["%s=%s" % pair for pair in sorted(kept.items())] + [self.tmux, "-u"]
+        folder = self.project.replace("#", "##")  # tmux expands formats in it
+        if self.environment and self.sessions():
+            self.ask("set-environment", "-g", VARIABLE, self.environment)  # the server runs already, and does not look at ours
+        out, err = self.module.run_command(command + ["new-session", "-d", "-s", self.name, "-c", folder])[1:]
+        if self.name not in self.sessions():
+            said = (err or out).strip()
+            if not said:
+                said = "tmux started it, and it ended at once: look at default-command, default-shell and destroy-unattached in the "
+                said += "configuration of tmux, and at ~/.profile."
+            self.module.fail_json(msg="The tmux session '%s' could not be started: %s" % (self.name, said))
+        if self.environment:
+            self.ask("set-environment", "-t", self.target, VARIABLE, self.environment)
+            self.ask("set-environment", "-g", "-u", VARIABLE)
 
     def watch(self, config):
+        if self.theirs:
+            return {"exists": {self.theirs: True}}
         if config != "ours":
-            return {}
+            return {"exists": {os.path.join(self.home, _stamps.HOME, "tmux.conf"): False}}
         mine = os.path.join(self.home, _stamps.HOME, "tmux.conf")
         return {
             "files": {mine: _stamps.file_digest(mine)},

@@ -162,7 +162,7 @@ def main() -> None:
     except OSError as error:
         module.fail_json(msg="%s cannot be read on the host: %s." % (path, error.strerror))
     try:
-        after, kept, added, removed = _known_hosts.complete(before, keys, withdrawn, ours)
+        after, _kept, added, removed = _known_hosts.complete(before, keys, withdrawn, ours)
     except _known_hosts.Conflict as conflict:
         module.fail_json(msg=explain(conflict, path))
 
@@ -184,7 +184,8 @@ def main() -> None:
                 home,
                 STAMP,
                 module.params["stamp_wanted"],
-                {"line_marks": {path: [_stamps.line_mark(line) for line in kept]}},
+                # The whole file: a line that was added by hand may contradict one of ours, or trust a withdrawn key again.
+                {"files": {path: _stamps.file_digest(path)}, "modes": {name: oct(_mode(name))[2:] for name in (folder, path)}},
                 {"ours": mine},
             )
     module.exit_json(
@@ -198,6 +199,10 @@ def main() -> None:
             "after_header": path,
         },
     )
+
+
+def _mode(path: str) -> int:
+    return stat.S_IMODE(os.stat(path).st_mode)
 
 
 def wrong_modes(folder: str, path: str) -> dict:

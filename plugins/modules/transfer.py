@@ -33,8 +33,11 @@ options:
         description: Absolute path.
         type: path
         required: true
-      names:
-        description: Relative names of the files, separated by NUL, compressed by zlib, in base64.
+      listing:
+        description:
+          - What was sent, as JSON, compressed by zlib, in base64. A file is C([name, bytes, seconds]), a link C([name, target]), a folder
+            C([name/]).
+          - Each entry is looked at before the stamp is written.
         type: str
         required: true
       whole:
@@ -49,6 +52,13 @@ options:
         description: Digest of the request, computed on the controller.
         type: str
         required: true
+  checksum:
+    description:
+      - Whether contents are compared, and not only sizes and times, also of what earlier runs sent. It reads all of the data on both sides.
+      - Downloads are compared with their C(checksum); an archive that was not kept has none.
+      - Only the action looks at it.
+    type: bool
+    default: false
   downloads:
     description: What the host fetches itself.
     type: list
@@ -56,9 +66,16 @@ options:
     default: []
     suboptions:
       url:
-        description: An C(http) or C(https) URL.
+        description: An C(http) or C(https) URL, without what may be secret in it.
         type: str
         required: true
+      secret:
+        description: The URL and the checksum whole, where they hold a name, a password or a signature. The action sets it.
+        type: str
+      verify:
+        description: Whether the content of a file that is there already is compared with O(downloads[].checksum).
+        type: bool
+        default: false
       dest:
         description: Absolute path of the file, or of the folder that the content of the archive is put in.
         type: path
@@ -102,6 +119,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+sent:
+  description: What was found of what the action had sent, one entry per item of O(sent).
+  type: list
+  elements: dict
+  returned: always
 items:
   description: What was found and done, one entry per item.
   type: list
@@ -120,6 +142,17 @@ items:
     bytes:
       description: Size of what was sent or downloaded, in bytes.
       type: int
+    missing:
+      description: Names that were sent and are not at their place with the same size.
+      type: list
+      elements: str
+    differs:
+      description: With O(checksum), names of files whose content was another one on the host.
+      type: list
+      elements: str
+    note:
+      description: What could not be compared, and why.
+      type: str
     resumed:
       description: Number of bytes that an earlier, cut off download had left, in bytes.
       type: int
@@ -130,6 +163,7 @@ items:
 
 import base64
 import fcntl
+import json
 import os
 import shutil
 import time
@@ -149,6 +183,8 @@ from ansible_collections.rented.gpu.plugins.module_utils._downloads import (
     shown,
     unpack,
     verified,
+    whole,
+    without_secrets,
 )
 
 WAIT = 600  # seconds to wait for an earlier run that is still at work
@@ -156,12 +192,24 @@ WAIT = 600  # seconds to wait for an earlier run that is still at work
 
 def download(item, home, check_mode):
     started = time.monotonic()
-    dest, folder, name = item["dest"], item["unpack"], os.path.basename(urllib.parse.urlsplit(item["url"]).path) or "download"
+    url, checksum = whole(item)
+    dest, folder, name = item["dest"], item["unpack"], os.path.basename(urllib.parse.urlsplit(url).path) or "download"
     # What an earlier run of this item put there may be replaced; anything else may not.
     before = earlier(home, item["stamp"], item["stamp_wanted"])
-    if before.get("same"):
-        return {"dest": dest, "changed": False, "files": 0, "bytes": 0, "resumed": 0}
     place = dest if item["keep"] or not folder else "%s.%s" % (folder.rstrip("/"), name)
+    if before.get("same"):
+        result = {"dest": dest, "changed": False, "files": 0, "bytes": 0, "resumed": 0}
+        if not item.get("verify"):
+            return result
+        if folder:
+            result["note"] = "%s: what was unpacked has no checksum, so its content was not compared" % folder
+        if not checksum:
+            return dict(result, note="%s: it has no checksum, so its content was not compared" % (folder or dest))
+        if folder and not item["keep"]:
+            return result
+        wanted = expected(checksum, name)
+        if checksum_of(place, wanted[0]) == wanted[1]:
+            return result
     if os.path.isdir(dest) and not folder:
         raise Trouble("it is a folder, and a file is to be put there: write dest with a slash at its end to put the file into it")
     if folder and os.path.lexists(folder) and not os.path.isdir(folder):
@@ -170,7 +218,7 @@ def download(item, home, check_mode):
     there = os.path.isfile(place) and (item["keep"] or not folder)
     wanted = None
     if there or not check_mode:
-        wanted = expected(item["checksum"], name) if item["checksum"] else None
+        wanted = expected(checksum, name) if checksum else None
     if there and wanted and checksum_of(place, wanted[0]) == wanted[1]:
         there = "right"
     elif there and place not in before.get("paths", []):
@@ -183,7 +231,7 @@ def download(item, home, check_mode):
         return result
     unfinished(home, item, before)
     if there != "right":
-        fetched = Download(item["url"], place)
+        fetched = Download(url, place)
         ready = place + ".complete"
         if not (folder and not item["keep"] and os.path.isfile(ready) and (not wanted or checksum_of(ready, wanted[0]) == wanted[1])):
             verified(fetched, wanted)
@@ -220,7 +268,7 @@ def download(item, home, check_mode):
             item["stamp"],
             item["stamp_wanted"] or "",
             watch,
-            {"paths": paths, "source": shown(item["url"]), "says": "data in " + os.path.basename(item["dest"])},
+            {"paths": paths, "source": shown(url), "says": "data in " + os.path.basename(item["dest"])},
         )
     result["seconds"] = round(time.monotonic() - started, 1)
     return result
@@ -240,11 +288,7 @@ def earlier(home, stamp, wanted):
         return {}
     names = set()
     for seen in found["watch"].get("listed", {}).values():
-        try:
-            with open(seen["names"], "rb") as handle:
-                names.update(zlib.decompress(handle.read()).decode("utf-8", "surrogateescape").split("\0"))
-        except (OSError, zlib.error):
-            continue
+        names.update(_stamps.read_list(seen["names"]) or [])
     return {
         "paths": found["data"].get("paths", []),
         "names": names,
@@ -260,8 +304,19 @@ def unfinished(home, item, before, more=()):
 
 
 def note_sent(item, home):
-    names = zlib.decompress(base64.b64decode(item["names"])).decode("utf-8", "surrogateescape")
-    names = names.split("\0") if names != "\1" else []
+    """Look at what was sent, and write the stamp when all of it is there. The names of what is not there, or has another size."""
+    listing = json.loads(zlib.decompress(base64.b64decode(item["listing"])).decode("ascii"))
+    top = os.fsencode(item["dest"])
+    missing = []
+    for wanted in listing:
+        there = _stamps.entry_of(top, wanted[0])
+        # Times are left out: some network volumes keep their own.
+        if there is None or len(there) != len(wanted) or (len(there) == 3 and there[1] != wanted[1]):
+            missing.append(wanted[0])
+    if missing:
+        _stamps.remove(home, item["stamp"])
+        return missing
+    names = [wanted[0] for wanted in listing]
     if item["whole"]:
         watch = {"trees": {item["dest"]: _stamps.tree_digest(item["dest"])}}
     else:
@@ -269,6 +324,7 @@ def note_sent(item, home):
     _stamps.write(
         home, item["stamp"], item["stamp_wanted"], watch, {"paths": [item["dest"]], "says": "data in " + os.path.basename(item["dest"])}
     )
+    return []
 
 
 def lock(home):
@@ -290,13 +346,14 @@ def main():
     module = AnsibleModule(
         argument_spec={
             "items": {"type": "list", "elements": "raw"},
+            "checksum": {"type": "bool", "default": False},
             "sent": {
                 "type": "list",
                 "elements": "dict",
                 "default": [],
                 "options": {
                     "dest": {"type": "path", "required": True},
-                    "names": {"type": "str", "required": True},
+                    "listing": {"type": "str", "required": True},
                     "whole": {"type": "bool", "default": False},
                     "stamp": {"type": "str", "required": True},
                     "stamp_wanted": {"type": "str", "required": True},
@@ -308,6 +365,8 @@ def main():
                 "default": [],
                 "options": {
                     "url": {"type": "str", "required": True},
+                    "secret": {"type": "str", "no_log": True},
+                    "verify": {"type": "bool", "default": False},
                     "dest": {"type": "path", "required": True},
                     "checksum": {"type": "str"},
                     "unpack": {"type": "path"},
@@ -325,20 +384,18 @@ def main():
         held = lock(home)
         if held is None:
             module.fail_json(msg="An earlier run still fetches data on this host: wait for it, or end it, and run again.")
-        for item in module.params["sent"]:
-            note_sent(item, home)
+    sent = [{"dest": item["dest"], "missing": note_sent(item, home)} for item in module.params["sent"] if held]
     results, failures, diffs = [], [], []
     for item in module.params["downloads"]:
         try:
             result = download(item, home, module.check_mode)
-        except Trouble as trouble:
-            result = {"dest": item["dest"], "changed": False, "files": 0, "bytes": 0, "resumed": 0, "error": str(trouble)}
-            failures.append("%s: %s." % (item["dest"], trouble))
         except Abandoned as reason:
             module.fail_json(msg=str(reason))
-        except OSError as error:
-            result = {"dest": item["dest"], "changed": False, "files": 0, "bytes": 0, "resumed": 0, "error": str(error)}
-            failures.append("%s: %s." % (item["dest"], error))
+        except (Trouble, OSError) as error:
+            url, checksum = whole(item)
+            said = without_secrets(str(error), url, (checksum or "").partition(":")[2])
+            result = {"dest": item["dest"], "changed": False, "files": 0, "bytes": 0, "resumed": 0, "error": said}
+            failures.append("%s: %s." % (item["dest"], said))
         results.append(result)
         if result["changed"]:
             after = "%s from %s\n" % ("unpacked" if item["unpack"] else "file", shown(item["url"]))
@@ -347,8 +404,8 @@ def main():
         held.close()
     changed = any(result["changed"] for result in results)
     if failures:
-        module.fail_json(msg=" ".join(failures), items=results, changed=changed)
-    module.exit_json(changed=changed, items=results, diff=diffs)
+        module.fail_json(msg=" ".join(failures), items=results, sent=sent, changed=changed)
+    module.exit_json(changed=changed, items=results, sent=sent, diff=diffs)
 
 
 if __name__ == "__main__":

@@ -11,14 +11,17 @@ host's facts (``rented_run``) and end in ``ready.json``.
 from __future__ import annotations
 
 import contextlib
+import os
 import shlex
 import time
 
+from ansible import constants as C
 from ansible.errors import AnsibleAction, AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.rented.gpu.plugins.module_utils import _stamps
-from ansible_collections.rented.gpu.plugins.plugin_utils import _here, _terminal
+from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
+from ansible_collections.rented.gpu.plugins.plugin_utils import _here, _kept, _terminal
 
 FACTS = "rented"  # ansible_facts.rented: what host_facts read
 RUN = "rented_run"  # ansible_facts.rented_run: what each role did in this run
@@ -26,6 +29,26 @@ FAILURE = "rented_failure"  # ansible_facts.rented_failure: why a host is not re
 BEGAN = "rented_began"  # ansible_facts.rented_began: when this run began, seconds since the epoch
 # A variable of bootstrap.yml and check.yml. With it a lost host fails, which a playbook can rescue; `give_up` then calls it unreachable.
 RESCUED = "__rented_rescued"
+TOKEN = "read_by"  # in the facts: the run that read them
+
+
+def token() -> str:
+    """What tells this run from every other: Ansible's own temporary folder, the same in all its workers."""
+    return os.path.basename(str(C.DEFAULT_LOCAL_TMP))
+
+
+def of_this_run(known: dict) -> dict:
+    """``ansible_facts`` without what a fact cache kept of an earlier run: yesterday's facts must not say that a host is as wanted."""
+    facts = known.get(FACTS)
+    if isinstance(facts, dict) and facts.get(TOKEN) in (None, token()):
+        return known
+    return {name: value for name, value in known.items() if name not in (FACTS, RUN)}
+
+
+def failure_of(known: dict) -> dict:
+    """Why the host is not ready, from `give_up` in this run; empty while nothing failed. A fact cache may hold that of an earlier run."""
+    failure = known.get(FAILURE)
+    return failure if isinstance(failure, dict) and failure.get(TOKEN) == token() else {}
 
 
 class Failure(Exception):
@@ -127,7 +150,7 @@ class RoleAction(ActionBase):
     def set_facts(self, **changes) -> None:
         """Change what the following roles see in ``ansible_facts.rented``."""
         merged = dict(self.facts)
-        merged.update(changes)
+        merged.update(changes, **{TOKEN: token()})
         self._new_facts[FACTS] = merged
         self._task_vars.setdefault("ansible_facts", {})[FACTS] = merged
 
@@ -136,7 +159,7 @@ class RoleAction(ActionBase):
     def run(self, tmp=None, task_vars=None):
         super().run(tmp, task_vars)
         self._task_vars = dict(task_vars or {})
-        self._task_vars["ansible_facts"] = dict(self._task_vars.get("ansible_facts") or {})
+        self._task_vars["ansible_facts"] = dict(of_this_run(self._task_vars.get("ansible_facts") or {}))
         self._new_facts = {}
         self.executions = 0
         self.asked = set()
@@ -148,6 +171,7 @@ class RoleAction(ActionBase):
                 result = self.work(arguments)
         except Failure as failure:
             result = dict(failure.details, failed=True, msg=_terminal.plain(failure))
+            self._withdraw_proof(str(failure))
         except AnsibleConnectionFailure as error:
             if not self._task_vars.get(RESCUED):
                 raise
@@ -170,6 +194,25 @@ class RoleAction(ActionBase):
             raise Told(result)
         return result
 
+    def _withdraw_proof(self, why: str, **more) -> None:
+        """After a role failed on the host, the proof of an earlier run must not go on saying that the host is ready."""
+        earlier = self.facts.get("ready")
+        if self.check_mode or not self.COUNTED or not isinstance(earlier, dict) or not earlier.get("ready"):
+            return
+        if not (self.executions or more):  # nothing was done on the host, and nothing was found there
+            return
+        host = self._task_vars["inventory_hostname"]
+        content = dict(earlier, ready=False, host=host, failed={"role": self._role_name(), "why": _terminal.plain(why)[:500]}, **more)
+        try:
+            self.remote("proof", {"content": content})
+            self.set_facts(ready=content)
+            _kept.keep(host, content)
+        except (Failure, AnsibleConnectionFailure, OSError, RentedError):
+            pass  # the first failure is the one to tell
+
+    def _role_name(self) -> str:
+        return self._task._role.get_name(include_role_fqcn=False) if self._task._role else self._task.action.rsplit(".", 1)[-1]
+
     def _low_level_execute_command(self, cmd, *arguments, chdir=None, **options):
         # A login begins at home; on this machine Ansible would begin in the folder of the playbook.
         if chdir is None and _here.is_here(self._connection):
@@ -191,7 +234,7 @@ class RoleAction(ActionBase):
         if not self.COUNTED:
             return
         run = dict(self._task_vars["ansible_facts"].get(RUN) or {})
-        role = self._task._role.get_name(include_role_fqcn=False) if self._task._role else self._task.action.rsplit(".", 1)[-1]
+        role = self._role_name()
         before = run.get(role, {"seconds": 0, "executions": 0, "changed": False})
         run[role] = {
             "seconds": round(before["seconds"] + seconds, 2),

@@ -28,6 +28,7 @@ UNCOMMITTED = "refs/rented/incoming-uncommitted"
 # A pointer file of Git LFS; https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md: below 1024 bytes.
 POINTER = re.compile(rb"^version https://git-lfs\.github\.com/spec/v1\n(?:ext-[^\n]*\n)*oid sha256:([0-9a-f]{64})\nsize (\d+)\n", re.ASCII)
 POINTER_MAX = 1024
+COMMIT = re.compile(r"^[0-9a-f]{40}([0-9a-f]{24})?$")
 
 # What the ssh session on the host runs to receive a push: makes the repository when there is none, and leaves any other folder alone.
 RECEIVE = """\
@@ -59,6 +60,7 @@ class Source:
     branch: str | None = None
     uncommitted: list = field(default_factory=list)  # paths with changes that no commit has
     current: bool = True  # whether the version is what is checked out here
+    left_out: list = field(default_factory=list)  # (name, why) of uncommitted work that `snapshot` could not take
 
 
 @dataclass
@@ -101,7 +103,7 @@ class Repository:
                 "%s is not a git repository: give a checkout (git init and commit there), or feed a plain folder with data_sync_items."
                 % said
             )
-        lines = found.stdout.splitlines()
+        lines = found.stdout.split("\n")
         self.bare = lines[0] == "true"
         if not self.bare and len(lines) > 1 and lines[1]:
             top = os.path.normpath(os.path.join(path, lines[1]))
@@ -112,20 +114,26 @@ class Repository:
     def _run(self, *arguments, check=True, environment=None, stdin=None, binary=False):
         ran = subprocess.run(
             ["git", "-C", self.path, *arguments],
-            env=environment or clean_environment(), input=stdin, capture_output=True, check=False, text=not binary,
-            errors=None if binary else "surrogateescape",
+            env=environment or clean_environment(), input=stdin, capture_output=True, check=False,
         )  # fmt: skip
         if check and ran.returncode:
-            error = ran.stderr if isinstance(ran.stderr, str) else ran.stderr.decode("utf-8", "replace")
-            raise Failure("git %s failed in %s: %s" % (arguments[0], self.said, error.strip()))
+            raise Failure("git %s failed in %s: %s" % (arguments[0], self.said, ran.stderr.decode("utf-8", "replace").strip()))
+        if not binary:
+            # Not in text mode, which turns a carriage return in a name into a line feed.
+            ran.stdout, ran.stderr = (said.decode("utf-8", "surrogateescape") for said in (ran.stdout, ran.stderr))
         return ran
 
     def git(self, *arguments, **options) -> str:
-        return self._run(*arguments, **options).stdout.strip()
+        """What git says, without the line end; blanks at the end may belong to a path."""
+        return self._run(*arguments, **options).stdout.rstrip("\n")
 
     def _commit(self, name: str) -> str | None:
         ran = self._run("rev-parse", "-q", "--verify", name + "^{commit}", check=False)
         return ran.stdout.strip() if ran.returncode == 0 else None
+
+    def has(self, commit: str) -> bool:
+        """Whether this repository has the commit, wherever it came from."""
+        return bool(COMMIT.match(commit)) and self._commit(commit) is not None
 
     def source(self, version: str | None) -> Source:
         """What ``version`` means here, and what of the work here no commit has."""
@@ -192,7 +200,9 @@ class Repository:
             GIT_INDEX_FILE=index, GIT_OBJECT_DIRECTORY=objects,
             GIT_ALTERNATE_OBJECT_DIRECTORIES=self.git("rev-parse", "--path-format=absolute", "--git-path", "objects"),
         )  # fmt: skip
-        self.git("add", "-A", environment=environment)
+        # What cannot be read is left out, and named by `left_out`.
+        self._run("add", "-A", "--ignore-errors", check=False, environment=environment)
+        source.left_out = self.left_out(source, environment)
         tree = self.git("write-tree", environment=environment)
         if tree == self.git("rev-parse", source.commit + "^{tree}"):
             return None, None
@@ -204,6 +214,41 @@ class Repository:
             "-c", "commit.gpgSign=false", "commit-tree", tree, "-p", source.commit, "-m", "Uncommitted work", environment=environment
         )
         return commit, environment
+
+    def left_out(self, source: Source, environment: dict) -> list:
+        """``(name, why)`` of what ``git add`` did not take; repositories inside are taken back out, because their content is not sent."""
+        found = []
+        before = self._links("ls-tree", "-r", "-z", source.commit)
+        for name, commit in self._links("ls-files", "-s", "-z", environment=environment).items():
+            if before.get(name) == commit:
+                continue
+            if name in before:
+                self.git("update-index", "--cacheinfo", "160000,%s,%s" % (before[name], name), environment=environment)
+                found.append((name, "another commit of a submodule"))
+            else:
+                self.git("update-index", "--force-remove", "--", name, environment=environment)
+                found.append((name + "/", "a repository of its own"))
+        known = {name for name, _why in found}
+        status = self._run(
+            "status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--ignored=matching", "--ignore-submodules=none",
+            environment=environment,
+        ).stdout  # fmt: skip
+        for entry in status.split("\0"):
+            code, name = entry[:2], entry[3:]
+            if code == "!!":
+                found.append((name, "ignored"))
+            elif code[1:].strip() and name not in known and name + "/" not in known:
+                found.append((name, "changes in a submodule" if name in before else "git could not read it"))
+        return found
+
+    def _links(self, *arguments: str, **options) -> dict:
+        """path -> commit of what is a repository of its own in a tree or an index."""
+        found = {}
+        for line in self._run(*arguments, **options).stdout.split("\0"):
+            meta, tab, path = line.partition("\t")
+            if tab and meta.startswith("160000 "):
+                found[path] = next(word for word in meta.split() if COMMIT.match(word))
+        return found
 
     # --- LFS and submodules --------------------------------------------------------------------------------------
 
@@ -292,13 +337,26 @@ class Repository:
             raise Failure(push_error(self.said, dest, ran.stderr), stderr=ran.stderr.strip())
 
 
+def special_files(folder: str) -> list:
+    """Names of what is neither a file, a folder nor a link; git passes over them without a word."""
+    found = []
+    for here, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if name != ".git"]
+        for name in files:
+            full = os.path.join(here, name)
+            if not os.path.islink(full) and not os.path.isfile(full) and os.path.exists(full):
+                found.append(os.path.relpath(full, folder))
+    return sorted(found)
+
+
 def status_paths(porcelain: str) -> list:
-    """The paths of ``git status --porcelain -z``."""
+    """The paths of ``git status --porcelain -z``; of a renamed file the new one."""
     paths, entries = [], iter(porcelain.split("\0"))
     for entry in entries:
         if entry[:2].strip():
             paths.append(entry[3:])
-            if entry[0] in "RC":
+            # Renamed in the index, or in the work tree after `git add -N`.
+            if "R" in entry[:2] or "C" in entry[:2]:
                 next(entries, None)
     return paths
 

@@ -11,6 +11,7 @@ import posixpath
 import re
 import urllib.parse
 
+from ansible_collections.rented.gpu.plugins.module_utils import _downloads
 from ansible_collections.rented.gpu.plugins.module_utils._errors import nearest
 from ansible_collections.rented.gpu.plugins.plugin_utils import _git, _paths, _rsync
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure
@@ -94,6 +95,8 @@ def read_data(raw) -> list:
 
 
 def _check_data_source(item: dict, where: str) -> None:
+    if re.match(r"^\w[\w+.-]*://", str(item["src"])):
+        raise Failure("%s: src is a path on this machine; for the address %s write url." % (where, _shown(item["src"])))
     item["here"] = _paths.on_controller(str(item["src"]))
     if not os.path.exists(item["here"]):
         raise Failure("%s: the data %s does not exist on this machine (looked for %s)." % (where, item["src"], item["here"]))
@@ -105,18 +108,28 @@ def _check_data_source(item: dict, where: str) -> None:
 def _check_data_url(item: dict, where: str) -> None:
     parts = urllib.parse.urlsplit(str(item["url"]))
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise Failure("%s: url has to begin with https:// or http://; it is '%s'." % (where, item["url"]))
+        raise Failure("%s: url has to begin with https:// or http://; it is '%s'." % (where, _shown(item["url"])))
     if not item["dest"]:
         raise Failure("%s: give dest, the place of %s on the host." % (where, "its content" if item["unpack"] else "the file"))
     item["dest"] = str(item["dest"])
     if item["checksum"]:
         algorithm, _colon, value = str(item["checksum"]).partition(":")
         if algorithm not in DIGITS:
-            raise Failure("%s: a checksum is written <algorithm>:<hex digits>, e.g. sha256:9f86…; it is '%s'." % (where, item["checksum"]))
+            raise Failure(
+                "%s: a checksum is written <algorithm>:<hex digits>, e.g. sha256:9f86…; it is '%s'." % (where, _shown(item["checksum"]))
+            )
         if not re.match(r"^https?://", value) and not re.match(r"^[0-9a-fA-F]{%d}$" % DIGITS[algorithm], value):
-            raise Failure("%s: a %s has %d hex digits; '%s' has not." % (where, algorithm, DIGITS[algorithm], value))
+            raise Failure("%s: a %s has %d hex digits; '%s' has not." % (where, algorithm, DIGITS[algorithm], _shown(value)))
     if not isinstance(item["unpack"], (bool, str, type(None))):
         raise Failure("%s: unpack has to be true, false or a folder; it is %r." % (where, item["unpack"]))
+
+
+def _shown(address) -> str:
+    """What a message may say of an address: not its login, its query or its fragment."""
+    try:
+        return _downloads.shown(str(address))
+    except ValueError:
+        return str(address).partition("?")[0].rpartition("@")[2]
 
 
 # --- before the first login: see _preflight.CHECKS ---------------------------------------------------------------

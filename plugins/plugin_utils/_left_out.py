@@ -19,7 +19,8 @@ GONE = ("terminated",)  # an API lists them for some time; they are no instances
 
 def note(inventory, every: list, chosen: list) -> None:
     """Keep a short record of each instance in ``every`` that is not in ``chosen``. Another inventory file may have left some already."""
-    records = [_record(instance) for instance in every if instance not in chosen and instance.state not in GONE]
+    listed = {id(instance) for instance in chosen}
+    records = [_record(instance) for instance in every if id(instance) not in listed and instance.state not in GONE]
     if records:
         earlier = inventory.groups["all"].get_vars().get(VARIABLE) or []
         inventory.set_variable("all", VARIABLE, [*earlier, *records])

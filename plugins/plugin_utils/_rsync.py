@@ -21,6 +21,7 @@ import time
 from dataclasses import dataclass, field
 
 from ansible_collections.rented.gpu.plugins.module_utils import _stamps
+from ansible_collections.rented.gpu.plugins.plugin_utils import _patterns
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure, MissingTool
 from ansible_collections.rented.gpu.plugins.plugin_utils._paths import size
 
@@ -32,6 +33,7 @@ SHOW_EVERY = 30  # seconds between two lines of progress
 KEPT = 200  # names kept for a diff
 NEVER = [".git"]  # excluded unless the user says "!.git"
 PROGRESS = re.compile(r"^\s*([\d,.]+)\s+(\d+)%\s+(\S+)\s+(\S+)")
+ESCAPE = re.compile(rb"\\#([0-3][0-7]{2})")
 ITEM = re.compile(r"^(\*deleting  |[<>ch.][fdLDS]\S{9}|[<>ch.][fdLDS]\S*) (.*)$")
 MISSING = "rented: nothing-there"
 
@@ -67,44 +69,49 @@ def filters(exclude: list) -> list:
     """
     options = []
     for pattern in reversed(NEVER + [str(pattern) for pattern in exclude or []]):
-        rule = "-"
-        if pattern.startswith("!"):
-            rule, pattern = "+", pattern[1:]
-        elif pattern.startswith("#"):
-            continue
-        pattern = pattern.rstrip()
-        if not pattern:
-            continue
-        if pattern.startswith(("\\#", "\\!")):
-            pattern = pattern[1:]
-        if pattern.startswith("**/") and "/" not in pattern[3:].rstrip("/"):
-            pattern = pattern[3:]
-        elif "/" in pattern.rstrip("/") and not pattern.startswith(("/", "**/")):
-            pattern = "/" + pattern
-        options += ["--filter", "%s %s" % (rule, pattern)]
-        if "/**/" in pattern:  # which may stand for no folder at all
-            options += ["--filter", "%s %s" % (rule, pattern.replace("/**/", "/"))]
+        for rule in _patterns.rules(pattern):
+            options += ["--filter", rule]
     return options
 
 
 def listing(source: str, exclude: list) -> list:
-    """``[name, bytes, mtime]`` of every file that would be sent, as rsync itself sees it; of a single file the name is empty."""
+    """Everything that would be sent, as rsync itself sees it, in the form of `_stamps.entry_of`; of a single file the name is empty."""
     if not os.path.isdir(source):
-        entry = os.stat(source)
-        return [["", entry.st_size, int(entry.st_mtime)]]
+        return [_stamps.entry_of(os.fsencode(source), "")]
     with tempfile.TemporaryDirectory(prefix="rented-") as empty:
         command = [find(), "-n", "-8", *ALWAYS, *filters(exclude), "--out-format=%i %l %M %n", source.rstrip("/") + "/", empty + "/"]
         environment = dict(os.environ, LC_ALL="C", TZ="UTC")
-        ran = subprocess.run(command, capture_output=True, env=environment, check=False, text=True, errors="surrogateescape")
+        ran = subprocess.run(command, capture_output=True, env=environment, check=False)
     if ran.returncode not in (0, 24):  # 24: files vanished while it looked
-        raise Failure("Reading %s did not work: %s" % (source, last_lines(ran.stderr)))
+        raise Failure("Reading %s did not work: %s" % (source, last_lines(ran.stderr.decode("utf-8", "replace"))))
     found = []
-    for line in ran.stdout.splitlines():
-        kind, length, when, name = line.split(" ", 3)
-        if kind[1:2] == "f":
-            stamp = calendar.timegm(time.strptime(when, "%Y/%m/%d-%H:%M:%S"))
-            found.append([re.sub(r"\\#(\d{3})", lambda code: chr(int(code.group(1), 8)), name), int(length.replace(",", "")), stamp])
-    return sorted(found)
+    # Bytes: a name may hold anything, and only the line feed ends a line here.
+    for line in ran.stdout.split(b"\n"):
+        kind, _space, rest = line.partition(b" ")
+        length, when, name = rest.split(b" ", 2) if rest.count(b" ") > 1 else (b"", b"", b"")
+        name = unescaped(name).decode("utf-8", "surrogateescape")
+        if kind[1:2] == b"f":
+            found.append([name, int(length.replace(b",", b"")), _seconds(when, source, name)])
+        elif kind[1:2] == b"L" or (kind[1:2] == b"d" and name != "./"):
+            found.append(_stamps.entry_of(os.fsencode(source), name))
+    return sorted(entry for entry in found if entry)
+
+
+def files(found: list) -> list:
+    """The files of a listing, without links and folders."""
+    return [entry for entry in found if len(entry) == 3]
+
+
+def unescaped(name: bytes) -> bytes:
+    """The name behind one that rsync printed with ``-8``, where a control character is ``\\#`` and three digits."""
+    return ESCAPE.sub(lambda code: bytes([int(code.group(1), 8)]), name)
+
+
+def _seconds(when: bytes, source: str, name: str) -> int:
+    try:
+        return calendar.timegm(time.strptime(when.decode("ascii"), "%Y/%m/%d-%H:%M:%S"))
+    except ValueError:  # a year of five digits
+        return os.stat(os.path.join(os.fsencode(source), name.encode("utf-8", "surrogateescape"))).st_mtime_ns // 10**9
 
 
 def listing_digest(found: list) -> str:
@@ -115,9 +122,10 @@ def _command(ssh, remote: str) -> list:
     return [find(), "-e", ssh.command(), "--rsync-path", remote, "-8", "-s", *ALWAYS, "--partial-dir=" + PARTIAL, "--timeout=%d" % SILENCE]
 
 
-def send(ssh, source: str, dest: str, exclude: list, delete: bool, dry: bool = False, show=None) -> Stats | None:
+def send(ssh, source: str, dest: str, exclude: list, delete: bool, dry=False, show=None, checksum=False, silence=SILENCE) -> Stats | None:
     """Make ``dest`` on the host hold what ``source`` holds (a folder: its content; a file: the file). ``show(text)`` gets progress.
 
+    ``checksum`` compares contents, not only sizes and times; ``silence`` is how many seconds that may take without a byte.
     With ``dry`` nothing is changed; None then means that there is nothing at ``dest`` yet. Raises `Failure`.
     """
     folder = os.path.isdir(source)
@@ -138,6 +146,7 @@ def send(ssh, source: str, dest: str, exclude: list, delete: bool, dry: bool = F
     command = _command(ssh, remote) + ["--stats", "--out-format=%i %n"]
     command += filters(exclude) if folder else []
     command += ["--delete"] if delete and folder else []
+    command += ["--checksum", "--timeout=%d" % silence] if checksum else []
     command += ["-n"] if dry else ["--info=progress2"]
     command += [source.rstrip("/") + "/" if folder else source, "%s:%s" % (ssh.bracketed, dest + "/" if folder else dest)]
     stats, code, stderr = _watched(command, show)
@@ -162,7 +171,7 @@ def _watched(command: list, show) -> tuple:
     began = shown = time.monotonic()
     with tempfile.TemporaryFile("w+", errors="replace") as errors:
         process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=errors, stdin=subprocess.DEVNULL, text=True, errors="surrogateescape",
+            command, stdout=subprocess.PIPE, stderr=errors, stdin=subprocess.DEVNULL, encoding="utf-8", errors="backslashreplace",
             env=dict(os.environ, LC_ALL="C"), bufsize=1,
         )  # fmt: skip
         try:
@@ -232,4 +241,4 @@ def last_lines(text: str) -> str:
 
 
 def total(found: list) -> str:
-    return "%d files, %s" % (len(found), size(sum(entry[1] for entry in found)))
+    return "%d files, %s" % (len(files(found)), size(sum(entry[1] for entry in files(found))))

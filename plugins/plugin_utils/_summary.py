@@ -12,7 +12,7 @@ import textwrap
 from ansible_collections.rented.gpu.plugins.module_utils import _gates
 from ansible_collections.rented.gpu.plugins.module_utils._values import number
 from ansible_collections.rented.gpu.plugins.plugin_utils import _table, _terminal
-from ansible_collections.rented.gpu.plugins.plugin_utils._action import FACTS, FAILURE, RUN
+from ansible_collections.rented.gpu.plugins.plugin_utils._action import FACTS, RUN, failure_of, of_this_run
 
 COLUMNS = ["host", "GPU", "$/hour", "ready", "changed", "seconds", "made ready"]
 DISPENSABLE = ("made ready", "seconds", "$/hour", "GPU", "changed")  # what a narrow terminal does without, first things first
@@ -24,8 +24,9 @@ WORK = ("repos", "python_env", "data_sync")  # the roles whose settings say what
 
 def row(host: str, variables, alive: bool, before: str, check_mode: bool) -> dict:
     """What one host did in this run."""
-    known = variables.get("ansible_facts") or {}
-    facts, run, failure = known.get(FACTS) or {}, known.get(RUN) or {}, known.get(FAILURE) or {}
+    failure = failure_of(variables.get("ansible_facts") or {})
+    known = of_this_run(variables.get("ansible_facts") or {})
+    facts, run = known.get(FACTS) or {}, known.get(RUN) or {}
     price = number(variables.get("rented_price_per_hour"))
     found = {"host": host, "GPU": _gpu(variables, facts), "$/hour": None if price is None else "%.2f" % price}
     found["ready"] = "FAILED" if failure or not alive else _verdict(facts, check_mode)
@@ -42,7 +43,7 @@ def row(host: str, variables, alive: bool, before: str, check_mode: bool) -> dic
 
 def asked_for_work(variables) -> bool:
     """Whether the settings of this run asked for a repository, packages or data."""
-    run = (variables.get("ansible_facts") or {}).get(RUN) or {}
+    run = of_this_run(variables.get("ansible_facts") or {}).get(RUN) or {}
     return any((run.get(role) or {}).get("asked") for role in WORK)
 
 

@@ -44,9 +44,9 @@ def small(boxes):
 
 @pytest.fixture(scope="module")
 def run(box, play):
-    def run(*items, limit="box", check=False):
+    def run(*items, limit="box", check=False, **more):
         packages = ["rsync", "zstd"] if limit == "box" else ["rsync"]
-        return play(steps(), limit=limit, check=check, data_sync_items=list(items), ready_packages=packages)
+        return play(steps(), limit=limit, check=check, data_sync_items=list(items), ready_packages=packages, **more)
 
     return run
 
@@ -234,6 +234,110 @@ def test_too_little_room_is_known_before_anything_is_sent(run, small, tmp_path):
     assert failed.rc != 0
     assert "needs 60.0 MB" in failed.message() and "nothing was sent" in failed.message()
     assert small.ssh("ls -A /workspace").strip() == ""
+
+
+def test_a_checksum_finds_other_content_of_the_same_size_and_time(run, box, data):
+    item = {"src": str(data), "dest": "sums", "exclude": ["*.tmp"]}
+    run(item).ok()
+    (data / "labels.csv").write_text("b,2\n")
+    os.utime(data / "labels.csv", (1_700_000_000, 1_700_000_000))
+    box.ssh(
+        "cd /workspace/sums/train && touch -r deep/täxt.txt /tmp/when && echo UMLAUT > deep/täxt.txt && touch -r /tmp/when deep/täxt.txt"
+    )
+    os.utime(data / "labels.csv", (int(box.ssh("stat -c %Y /workspace/sums/labels.csv")),) * 2)
+    blind = run(item).ok()
+    assert blind.changed("box") == 0 and blind.run_facts("box")["data_sync"]["executions"] == 0
+    seen = run(item, check=True, data_sync_checksum=True).ok()
+    assert sorted(outcome(seen)["items"][0]["differs"]) == ["labels.csv", "train/deep/täxt.txt"]
+    assert "2 files have another content than here: labels.csv, train/deep/täxt.txt" in seen.stdout
+    assert seen.run_facts("box")["data_sync"]["executions"] == 1
+    assert box.ssh("cat /workspace/sums/labels.csv") == "a,1\n"
+    mended = run(item, data_sync_checksum=True).ok()
+    assert "2 files had another content than here and were sent again" in mended.stdout
+    assert box.ssh("cat /workspace/sums/labels.csv /workspace/sums/train/deep/täxt.txt") == "b,2\numlaut\n"
+    good = run(item, data_sync_checksum=True).ok()
+    assert good.changed("box") == 0 and "their contents compared" in outcome(good)["msg"]
+    assert run(item).ok().run_facts("box")["data_sync"]["executions"] == 0
+
+
+def test_links_and_folders_are_inputs_too(run, box, data):
+    (data / "empty").mkdir()
+    (data / "latest").symlink_to("labels.csv")
+    item = {"src": str(data), "dest": "links"}
+    run(item).ok()
+    assert run(item).ok().run_facts("box")["data_sync"]["executions"] == 0
+    (data / "latest").unlink()
+    (data / "latest").symlink_to("cache.tmp")
+    assert run(item).ok().changed("box") == 1
+    box.ssh("cd /workspace/links && ln -sfn labels.csv latest && rmdir empty")
+    assert run(item).ok().changed("box") == 1
+    assert box.ssh("cd /workspace/links && readlink latest && ls -d empty").split() == ["cache.tmp", "empty"]
+
+
+def test_names_of_any_bytes_arrive(run, box, tmp_path):
+    folder = os.fsencode(tmp_path / "names")
+    os.mkdir(folder)
+    names = [
+        b"line\nfeed",
+        b"cr\rx",
+        b"tab\tx",
+        b" lead",
+        b"trail ",
+        b"-rf",
+        b"\\#012",
+        b"%n",
+        b"'\"$(x)",
+        b"\xff\xfe",
+        b"u\xe2\x80\xa8",
+        b"n" * 255,
+    ]
+    for name in names:
+        with open(os.path.join(folder, name), "wb") as handle:
+            handle.write(name)
+    item = {"src": os.fsdecode(folder), "dest": "names"}
+    first = run(item).ok()
+    assert outcome(first)["items"][0]["files"] == len(names)
+    assert run(item).ok().run_facts("box")["data_sync"]["executions"] == 0
+    told = subprocess.run([*box.ssh_command(), "cd /workspace/names && find . -type f -print0"], capture_output=True, check=True).stdout
+    assert sorted(told.split(b"\0"))[1:] == sorted(b"./" + name for name in names)
+    box.ssh("cd /workspace/names && echo other > ./-rf")
+    assert run(item).ok().changed("box") == 1
+
+
+def test_two_spellings_of_one_place_are_one_item(run, box, data):
+    run({"src": str(data), "dest": "spelt"}).ok()
+    again = run({"src": str(data), "dest": "/workspace/./spelt/"}).ok()
+    assert again.run_facts("box")["data_sync"]["executions"] == 0
+    assert box.ssh("ls ~/.rented/stamps | grep -c spelt").strip() == "1"
+
+
+def test_what_changes_while_it_is_sent_is_said_and_not_taken_for_sent(run, box, data, tmp_path):
+    """rsync is the real one; before it runs, the file grows, as a log does."""
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "rsync"
+    program.write_text('#!/bin/sh\ncase "$*" in *--stats*) echo more >> %s/labels.csv;; esac\nexec /usr/bin/rsync "$@"\n' % data)
+    program.chmod(0o755)
+    before = os.environ["PATH"]
+    os.environ["PATH"] = "%s:%s" % (program.parent, before)
+    try:
+        failed = run({"src": str(data), "dest": "growing"})
+    finally:
+        os.environ["PATH"] = before
+    assert "changed here while it was sent (labels.csv)" in failed.message()
+    assert run({"src": str(data), "dest": "growing"}).ok().executions("box") > 1
+
+
+@pytest.mark.parametrize("inner", [{"dest": "whole/sub"}, {"dest": "whole/x.bin", "url": "http://127.0.0.1:9/x.bin"}])
+def test_delete_does_not_undo_another_item(run, box, data, inner):
+    items = [{"src": str(data), "dest": "whole", "delete": True}, dict({"src": str(data)} if "url" not in inner else {}, **inner)]
+    failed = run(*items)
+    assert "item 1: delete is true, and it would delete item 2" in failed.message()
+
+
+def test_delete_does_not_empty_the_workdir(run, box, data):
+    for dest in (".", "/workspace", "/"):
+        failed = run({"src": str(data), "dest": dest, "delete": True})
+        assert "it would delete workdir (/workspace)" in failed.message()
 
 
 # --- URLs --------------------------------------------------------------------------------------------------------------
@@ -446,3 +550,34 @@ def test_bad_input_is_refused_before_anything_changes(run, box, items, said):
     result = run(*items)
     assert result.rc != 0 and said in result.message()
     assert box.ssh("find /workspace | sort") == before
+
+
+def test_a_login_and_a_signature_in_a_url_are_shown_nowhere(box, boxes, web, tmp_path):
+    Web.files.update({"signed.bin": b"signed", "sums.txt": (hashlib.sha256(b"signed").hexdigest() + "  signed.bin\n").encode()})
+    host = web.partition("//")[2]
+    canary = "CANARYXQJ7"
+    good = "http://user:%s@%ssigned.bin?X-Amz-Signature=%s" % (canary, host, canary)
+    items = {
+        "good": {"url": good, "dest": "signed.bin", "checksum": "sha256:%ssums.txt?sig=%s" % (web, canary)},
+        "wrong checksum": {"url": good, "dest": "other.bin", "checksum": "sha256:" + "0" * 64},
+        "not there": {"url": "%sno.bin?sig=%s" % (web, canary), "dest": "no.bin"},
+        "no server": {"url": "http://u:%s@127.0.0.1:9/x?%s#%s" % (canary, canary, canary), "dest": "x"},
+        "blank": {"url": "%sa b?sig=%s" % (web, canary), "dest": "blank"},
+        "wrong scheme": {"url": "s3://%s@bucket/x?%s" % (canary, canary), "dest": "x"},
+        "as src": {"src": "%sx?%s" % (web, canary), "dest": "x"},
+        "no list": {"url": web + "signed.bin", "dest": "y", "checksum": "sha256:%sno.txt?%s" % (web, canary)},
+        "malformed list": {"url": web + "signed.bin", "dest": "y", "checksum": "md4:http://%s@x/y?%s" % (canary, canary)},
+    }
+    (tmp_path / "play.yml").write_text(yaml.safe_dump(steps()))
+    for number, (name, item) in enumerate(items.items()):
+        (tmp_path / "settings.yml").write_text(yaml.safe_dump({"data_sync_items": [item], "ready_packages": ["rsync", "zstd"]}))
+        command = ["ansible-playbook", "-vvvv", "--diff", "-i", str(boxes.inventory), "-l", "box", str(tmp_path / "play.yml")]
+        log = tmp_path / ("log%d" % number)
+        ran = subprocess.run(
+            [*command, "-e", "@%s" % (tmp_path / "settings.yml")],
+            capture_output=True, text=True, check=False, env=dict(os.environ, ANSIBLE_LOG_PATH=str(log)),
+        )  # fmt: skip
+        assert (ran.returncode == 0) is (name == "good"), name + ran.stdout[-3000:]
+        assert canary not in ran.stdout + ran.stderr + log.read_text(), name
+    assert box.ssh("cat /workspace/signed.bin") == "signed"
+    assert box.ssh("grep -rl %s ~/.rented /workspace /tmp || true" % canary) == ""

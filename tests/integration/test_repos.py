@@ -164,7 +164,12 @@ def test_commits_made_on_the_host_are_left_alone_and_can_be_fetched_back(run, bo
     there(box, "/workspace/ahead", "add", ".")
     there(box, "/workspace/ahead", "commit", "-q", "-m", "Found")
     made = there(box, "/workspace/ahead", "rev-parse", "HEAD")
-    assert run(item).ok().run_facts("box")["repos"]["executions"] == 0
+    (box_settled, checked) = run(item).ok(), run(item, check=True).ok()
+    assert box_settled.run_facts("box")["repos"]["executions"] == 0
+    for told in (box_settled, checked):
+        assert "ahead: 1 commit exists only on the instance." in told.stdout
+    fetch = next(line for line in box_settled.stdout.splitlines() if "fetch: GIT_SSH_COMMAND" in line)
+    assert "ssh -F" in fetch and len(fetch.replace(str(repo), "~/code/homework").replace(os.environ["RENTED_GPU_HOME"], "~/x")) < 160
     # A new request has to look, and says what it saw.
     seen = run({**item, "submodules": False}).ok()
     assert seen.changed("box") == 0
@@ -174,7 +179,14 @@ def test_commits_made_on_the_host_are_left_alone_and_can_be_fetched_back(run, bo
     subprocess.run(result["repos"][0]["fetch"], shell=True, check=True, capture_output=True)
     assert git(repo, "rev-parse", "FETCH_HEAD") == made
     git(repo, "merge", "-q", "--ff-only", "FETCH_HEAD")
-    assert run(item).ok().changed("box") == 0
+    last = run(item).ok()
+    assert last.changed("box") == 0
+    # The commits are here too, so only what no commit has is told; also by a run that asks for no repository.
+    assert "only on the instance" not in last.stdout
+    box.ssh("echo more >> /workspace/ahead/found.txt; echo x > /workspace/ahead/new.txt")
+    for told in (run(item), run(item, check=True), run()):
+        assert "ahead: 1 changed file and 1 new file exist only on the instance." in told.ok().stdout
+    box.ssh("cd /workspace/ahead && git checkout -q . && rm new.txt")
 
 
 def test_diverged_histories_are_an_error_that_says_how_to_join_them(run, box, repo):
@@ -230,6 +242,41 @@ def test_uncommitted_work_is_sent_only_when_asked_for_and_announced(run, box, re
     run({**item, "uncommitted": True}).ok()
     assert there(box, "/workspace/draft", "status", "--porcelain") == ""
     assert there(box, "/workspace/draft", "rev-parse", "HEAD") == git(repo, "rev-parse", "HEAD")
+
+
+def test_only_what_arrived_is_called_sent_and_the_rest_is_named(run, box, repo, tmp_path):
+    item = {"src": str(repo), "dest": "arrived", "uncommitted": True}
+    make(repo / "inner")
+    (repo / "new.py").write_text("new\n")
+    (repo / ".gitignore").write_text("secret*\n")
+    (repo / "secret.txt").write_text("x")
+    os.mkfifo(repo / "pipe")
+    sent = run(item).ok()
+    result = next(result for _host, _task, result in sent.results("ok") if "repos" in result)
+    assert "sent too, and is uncommitted on the host: .gitignore, new.py." in " ".join(result["repos"][0]["notes"])
+    (left,) = [note for note in result["notes"] if "not sent" in note]
+    assert "inner/ (a repository of its own)" in left and "secret.txt (ignored)" in left and "pipe (neither file nor folder)" in left
+    assert sorted(box.ssh("ls -A /workspace/arrived").split()) == [".git", ".gitignore", "new.py", "train.py"]
+    assert "only on the instance" not in run(item).ok().stdout
+    # Undone on the host: brought again. Changed there: work, and left alone.
+    box.ssh("rm /workspace/arrived/new.py")
+    again = run(item).ok()
+    assert again.changed("box") == 1 and box.ssh("cat /workspace/arrived/new.py") == "new\n"
+    box.ssh("echo mine > /workspace/arrived/new.py")
+    left = run(item).ok()
+    assert left.run_facts("box")["repos"]["executions"] == 0 and "arrived: 1 new file exists only on the instance." in left.stdout
+
+
+def test_a_submodule_that_is_gone_on_the_host_comes_back(run, box, repo, tmp_path):
+    library = make(tmp_path / "library")
+    git(repo, "-c", "protocol.file.allow=always", "submodule", "add", "-q", str(library), "lib")
+    git(repo, "commit", "-q", "-m", "lib")
+    item = {"src": str(repo), "dest": "withlib"}
+    run(item).ok()
+    assert run(item).ok().run_facts("box")["repos"]["executions"] == 0
+    box.ssh("cd /workspace/withlib && git submodule deinit -q -f lib")
+    assert run(item).ok().changed("box") == 1
+    assert box.ssh("cat /workspace/withlib/lib/train.py") == "print('one')\n"
 
 
 def test_uncommitted_work_never_replaces_work_of_the_host(run, box, repo):
@@ -314,7 +361,7 @@ def test_what_a_cut_off_run_left_is_mended(run, box, repo):
     assert box.ssh("cat /workspace/cut/last.txt") == "last\n"
     # The same in a later fast-forward.
     new = commit(repo, "last.txt", "new\n")
-    box.ssh("cd /workspace/cut && echo new > last.txt && touch .git/index.lock && rm -f ~/.rented/stamps/repos.cut.json")
+    box.ssh("cd /workspace/cut && echo new > last.txt && touch .git/index.lock && rm -f ~/.rented/stamps/repos.*cut.json")
     run(item).ok()
     assert there(box, "/workspace/cut", "rev-parse", "HEAD") == new
     assert there(box, "/workspace/cut", "status", "--porcelain") == ""
@@ -478,6 +525,13 @@ def test_a_branch_of_a_url_is_followed_and_a_tag_costs_nothing(run, box, server)
     failed = run(items[0])
     assert failed.rc != 0 and "file.txt" in failed.message()
     assert box.ssh("cat /workspace/branch/file.txt") == "mine\n"
+    # A tag is taken for fixed by a run, and asked for by a check.
+    assert run(items[1], check=True).ok().changed("box") == 0
+    server.box.ssh("cd /srv/work && git tag -f v1 && git push -q -f origin v1")
+    assert run(items[1], check=True).ok().changed("box") == 1
+    box.ssh("rm ~/.rented/stamps/repos.*tag.json")
+    assert run(items[1]).ok().changed("box") == 1
+    assert box.ssh("cat /workspace/tag/file.txt") == "three\n"
 
 
 def test_a_url_that_cannot_be_read_is_a_clear_error(run, box, server):

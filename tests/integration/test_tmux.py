@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 
 import pytest
@@ -63,6 +64,7 @@ def test_python_in_tmux_is_that_of_the_environment(box, role):
     assert typed(box, "course_a", "python -c 'import sys, idna; print(sys.prefix)'") == home + "/course.a/.venv"
     assert typed(box, "course_a", "pwd") == home + "/course.a"
     assert typed(box, "course_a", "locale charmap") == "UTF-8"
+    assert "VIRTUAL_ENV=%s/course.a/.venv" % home in box.ssh("cat .rented/env.sh; . .rented/env.sh; echo VIRTUAL_ENV=$VIRTUAL_ENV")
     assert "ANSIBLE" not in typed(box, "course_a", "env").upper()
 
 
@@ -103,3 +105,122 @@ def test_no_tmux_and_no_folder_are_one_sentence(box, role):
     finally:
         box.ssh("sudo mv /usr/bin/tmux.away /usr/bin/tmux")
     assert "tmux is not on the host" in without.message()
+
+
+def window(box, session):
+    """The Python prefix in a window of the session that is opened now."""
+    box.ssh("rm -f /tmp/prefix; tmux new-window -d -t =%s: -n fresh" % session)
+    box.ssh(
+        "tmux send-keys -t =%s:fresh 'python -c \"import sys; print(sys.prefix)\" > /tmp/prefix.new; mv /tmp/prefix.new /tmp/prefix' Enter"
+        % session
+    )
+    end = time.monotonic() + 30
+    while box.ssh("test -e /tmp/prefix && echo yes || true").strip() != "yes":
+        assert time.monotonic() < end, box.ssh("tmux capture-pane -p -t =%s:fresh" % session)
+        time.sleep(0.2)
+    box.ssh("tmux kill-window -t =%s:fresh" % session)
+    return box.ssh("cat /tmp/prefix").strip()
+
+
+def test_each_projects_session_keeps_its_own_environment(box, role):
+    home = box.ssh("echo $HOME").strip()
+    box.ssh("mkdir -p hw1 hw2 && echo idna > hw1/requirements.txt && echo idna > hw2/requirements.txt")
+    role(python_env_project="hw1").ok()
+    role(python_env_project="hw2").ok()
+    assert window(box, "hw1") == home + "/hw1/.venv"
+    assert window(box, "hw2") == home + "/hw2/.venv"
+    # The first window too, though the server was running when its session was made.
+    assert typed(box, "hw2:0", "python -c 'import sys; print(sys.prefix)'") == home + "/hw2/.venv"
+    # Elsewhere the environment is that of the project that was prepared last, and in a session of the user's own.
+    assert box.ssh("python -c 'import sys; print(sys.prefix)'").strip() == home + "/hw2/.venv"
+    box.ssh("tmux new-session -d -s own")
+    assert window(box, "own") == home + "/hw2/.venv"
+    assert role(python_env_project="hw2").ok().run_facts(box.name)["tmux"]["executions"] == 0
+    # An environment that moved is followed by new windows.
+    moved = role(python_env_project="hw1", python_env_path="elsewhere/env").ok()
+    assert moved.results()[-1][2]["changed"] is True
+    assert window(box, "hw1") == home + "/elsewhere/env"
+
+
+@pytest.mark.parametrize("term", ["xterm-ghostty", "xterm-kitty", "alacritty", "dumb-unheard-of"])
+def test_the_shown_command_attaches_from_any_terminal(box, role, term):
+    """As a person types it; `script` gives it a terminal."""
+    shown = role(names=["tmux"]).ok().results()[-1][2]["command"]
+    assert "tmux -u attach -t course_a" in shown and "-F" in shown
+    command = "TERM=%s %s" % (term, shown)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    attached = subprocess.Popen(["script", "-qec", command, "/dev/null"], **pipes)
+    try:
+        end = time.monotonic() + 30
+        while not box.ssh("tmux list-clients -t =course_a -F '#{client_termname}'").strip():
+            assert time.monotonic() < end and attached.poll() is None, attached.communicate()[0]
+            time.sleep(0.3)
+        assert box.ssh("tmux list-clients -t =course_a -F '#{client_termname} #{client_utf8}'").split() == ["xterm-256color", "1"]
+    finally:
+        box.ssh("tmux detach-client -s =course_a")
+        attached.kill()
+        attached.communicate()
+
+
+def test_a_configuration_that_is_no_longer_wanted_is_taken_back(box, role):
+    box.ssh("rm -f .tmux.conf")
+    role(names=["tmux"]).ok()
+    assert "rented" in box.ssh("cat .tmux.conf")
+    box.ssh("echo 'set -g status off' >> .tmux.conf")
+    assert role(names=["tmux"], tmux_config=False, check=True).ok().results()[-1][2]["changed"] is True
+    role(names=["tmux"], tmux_config=False).ok()
+    assert box.ssh("cat .tmux.conf; ls .rented/tmux.conf 2>/dev/null || true") == "set -g status off\n"
+    assert role(names=["tmux"], tmux_config=False).ok().run_facts(box.name)["tmux"]["executions"] == 0
+    # The user's own file is an input: without it there is one of ours.
+    assert role(names=["tmux"]).ok().results()[-1][2]["config"] == "the user's own"
+    box.ssh("rm .tmux.conf")
+    assert role(names=["tmux"]).ok().results()[-1][2]["config"] == "ours"
+
+
+SURROUNDINGS = {
+    "base-index and names": "set -g base-index 5\nset -g pane-base-index 3\nset -g automatic-rename off\nset -g allow-rename on\n",
+    "another prefix and shell": "set -g prefix C-a\nset -g default-command 'sh -l'\n",
+    "ends detached sessions": "set -g destroy-unattached on\n",
+    "its commands end at once": "set -g default-command 'true'\n",
+    "does not parse": "set -g no-such-option 1\n}\n",
+}
+
+
+@pytest.mark.parametrize("name", SURROUNDINGS)
+def test_a_users_configuration_steers_no_claim(box, role, name):
+    """The session is there, or an error says that it is not; never "made" without one."""
+    box.ssh("tmux kill-server; sleep 1; cat > .tmux.conf <<'EOF'\n%s\nEOF" % SURROUNDINGS[name])
+    try:
+        run = role(names=["tmux"], tmux_session="strange")
+        there = "strange" in [entry.split(":")[0] for entry in sessions(box)]
+        assert (run.rc == 0) is there
+        if not there:
+            assert "look at default-command, default-shell and destroy-unattached" in run.message()
+    finally:
+        box.ssh("rm -f .tmux.conf; tmux kill-server || true")
+
+
+@pytest.mark.parametrize(
+    ("asked", "name"), [("naïve ünï", "naïve_ünï"), ("a.b:c#S", "a_b_c_S"), ("$0", "_0"), ("-x", "_x"), ("back\\slash", "back_slash")]
+)
+def test_any_name_gives_a_session_that_is_found_again(box, role, asked, name):
+    box.ssh("mkdir -p 'odd #S %d #{host}'")
+    first = role(names=["tmux"], tmux_session=asked, tmux_project="odd #S %d #{host}").ok()
+    assert first.results()[-1][2]["name"] == name
+    assert role(names=["tmux"], tmux_session=asked, tmux_project="odd #S %d #{host}").ok().run_facts(box.name)["tmux"]["executions"] == 0
+    home = box.ssh("echo $HOME").strip()
+    assert box.ssh("tmux -u display-message -p -t '=%s:' '#{session_path}'" % name).strip() == home + "/odd #S %d #{host}"
+
+
+def test_the_surroundings_of_another_tmux_do_not_lead_elsewhere(box, role):
+    """TMUX in the environment of the login names another server."""
+    box.ssh(
+        "tmux -L other new-session -d -s elsewhere 'sleep 1000'; echo 'export TMUX=/tmp/tmux-1000/other,1,0' | sudo tee /etc/profile.d/x.sh"
+    )
+    box.ssh("printf 'export TMUX=/tmp/tmux-%s/other,1,0\\n' $(id -u) | cat - .bashrc > .b && mv .b .bashrc")
+    try:
+        role(names=["tmux"], tmux_session="right").ok()
+        assert "right" in box.ssh("TMUX= tmux list-sessions -F '#{session_name}'").split()
+        assert role(names=["tmux"], tmux_session="right").ok().run_facts(box.name)["tmux"]["executions"] == 0
+    finally:
+        box.ssh("sed -i 1d .bashrc; sudo rm /etc/profile.d/x.sh; tmux -L other kill-server")

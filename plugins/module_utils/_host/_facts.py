@@ -13,7 +13,7 @@ import sys
 import threading
 
 from .. import _stamps
-from . import _limits, _nvidia, _read, _system, _tools
+from . import _limits, _nvidia, _read, _system, _tools, _work
 
 SCHEMA = 1
 
@@ -102,6 +102,7 @@ def gather(workdir: str | None = None, packages: list | None = None, gpu_seconds
     gpu = work.start("gpu", lambda: _nvidia.gather(search, runtime is not None, gpu_seconds), _nvidia.nothing())
     sudo = work.start("sudo", lambda: may_sudo(_tools.which("sudo", search)), uid == 0)
     stamps = work.start("stamps", lambda: _stamps.read_all(home), {})
+    made_here = work.start("work", lambda: _work.of_stamps(stamps(), _tools.which("git", search)), [])
     sessions = work.start("tmux", lambda: _tools.tmux_sessions(_tools.which("tmux", search), uid), [])
 
     manager = work.part("package manager", _system.package_manager, None)
@@ -158,6 +159,7 @@ def gather(workdir: str | None = None, packages: list | None = None, gpu_seconds
     facts["interpreters"] = [{"path": path, "version": version} for path, version in sorted(pythons.items()) if version]
     facts["tmux_sessions"] = sessions()
     facts["stamps"] = stamps()
+    facts["work"] = made_here()
     facts["sudo"] = sudo()
     facts["gpu"] = gpu()
     facts["problems"] = work.problems

@@ -193,5 +193,6 @@ def tmux_sessions(tmux: str | None, uid: int) -> list:
     folder = os.path.join(os.environ.get("TMUX_TMPDIR") or "/tmp", "tmux-%d" % uid)
     if not tmux or not os.path.exists(os.path.join(folder, "default")):
         return []
-    ran = _read.run([tmux, "list-sessions", "-F", "#{session_name}"], seconds=5)
+    # TMUX names the server of another tmux around us. Without -u a name that is not ASCII comes as underscores.
+    ran = _read.run([tmux, "-u", "list-sessions", "-F", "#{session_name}"], seconds=5, env={"TMUX": ""})
     return ran.out.splitlines() if ran.code == 0 else []

@@ -56,7 +56,7 @@ def _defaults(spec):
 
 
 def test_a_role_alone_works_in_the_workdir_of_the_user(play):
-    answers = {"host_facts": {"ansible_facts": {"rented": FACTS}}, "session": {"changed": True}}
+    answers = {"host_facts": {"ansible_facts": {"rented": FACTS}}, "session": {"changed": True, "sessions": ["data"]}}
     play(session, answers, rented_workdir="/data")
     assert play.asked[0][:2] == ("host_facts", {"workdir": "/data"})
     assert play.asked[1][1]["project"] == "/data"
@@ -92,3 +92,36 @@ def test_a_host_cannot_write_the_proof_of_another_one(play, tmp_path, monkeypatc
     assert (written["host"], written["ready"], written["instance"]["id"]) == ("vast-1", False, "1")
     assert written["instance"]["label"] == "rendered"
     assert result["changed"]
+
+
+def test_facts_that_a_cache_kept_of_an_earlier_run_settle_nothing(play):
+    request = {"name": "work", "project": "/data", "config": True, "environment": ""}
+    stamp = {"wanted": _stamps.digest(request), "intact": True, "data": {"name": "work"}, "watch": {}}
+    facts = dict(FACTS, stamps={"tmux": stamp}, tmux_sessions=["work"], tools={})
+    arguments = {"name": "work", "config": True, "environment": ""}
+    now = play(session, {}, arguments, facts=dict(facts, read_by=_action.token()))
+    assert now["changed"] is False and not play.asked
+    answers = {"host_facts": {"ansible_facts": {"rented": FACTS}}, "session": {"changed": True, "sessions": ["work"]}}
+    old = play(session, answers, arguments, facts=dict(facts, read_by="ansible-local-of-yesterday"))
+    assert [name for name, *_rest in play.asked] == ["host_facts", "session"]
+    assert old["ansible_facts"]["rented"]["read_by"] == _action.token()
+    assert [role["executions"] for role in old["ansible_facts"]["rented_run"].values()] == [2]
+
+
+def test_the_proof_of_an_earlier_run_is_withdrawn_when_a_role_fails_on_the_host(play, tmp_path, monkeypatch):
+    monkeypatch.setenv("RENTED_GPU_HOME", str(tmp_path / "state"))
+    facts = dict(FACTS, ready={"ready": True, "host": "vast-1", "made": {}})
+    answers = {"session": {"failed": True, "msg": "no tmux"}, "proof": {"changed": True, "proof": {}}}
+    result = play(session, answers, facts=facts)
+    assert result["failed"] and result["msg"] == "no tmux"
+    withdrawn = play.asked[1][1]["content"]
+    assert play.asked[1][0] == "proof" and withdrawn["ready"] is False and withdrawn["failed"]["why"] == "no tmux"
+    assert json.loads((tmp_path / "state" / "ready" / "vast-1.json").read_text())["ready"] is False
+    play.asked.clear()
+    play(session, answers, facts=facts, check=True)
+    assert [name for name, *_rest in play.asked] == ["session"]
+
+
+def test_a_session_that_the_host_does_not_list_is_not_made(play):
+    result = play(session, {"session": {"changed": True, "sessions": ["other"]}}, {"name": "work"}, facts=FACTS)
+    assert result["failed"] and "is not there after it was started" in result["msg"]

@@ -38,7 +38,7 @@ def test_modes_times_and_links(tmp_path):
     )  # fmt: skip
     out = tmp_path / "out"
     out.mkdir()
-    assert sorted(_downloads.unpack(path, str(out))) == ["d/run.sh", "d/x", "hard"]
+    assert sorted(_downloads.unpack(path, str(out))) == ["d/run.sh", "d/soft", "d/up", "d/x", "hard"]
     # Neither set-user-id nor writable by others, whatever the archive says.
     assert oct(os.stat(out / "d" / "run.sh").st_mode)[-4:] == "0755" and oct(os.stat(out / "d" / "x").st_mode)[-4:] == "0644"
     assert int(os.stat(out / "d" / "x").st_mtime) == 1_600_000_000

@@ -26,7 +26,7 @@ CODE = (
 )
 SHAPE = {
     "schema", "workdir", "home", "user", "uid", "sudo", "python", "os", "hostname", "kind", "container_runtime", "systemd", "boot_id",
-    "package_manager", "packages", "tools", "cpu", "memory", "shm_mb", "disks", "workspace", "gpu", "auto_tmux", "tmux_sessions",
+    "package_manager", "packages", "tools", "cpu", "memory", "shm_mb", "disks", "work", "workspace", "gpu", "auto_tmux", "tmux_sessions",
     "git_identity", "stamps", "ready", "interpreters", "problems",
 }  # fmt: skip
 

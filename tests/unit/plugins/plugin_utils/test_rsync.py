@@ -48,7 +48,7 @@ def test_patterns_mean_what_they_mean_to_git(tmp_path, patterns):
     (source / ".git" / "info" / "exclude").write_text("\n".join(patterns) + "\n")
     command = ["git", "-C", str(source), "-c", "core.excludesFile=/dev/null", "ls-files", "-o", "--exclude-standard", "-z"]
     judged = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert [entry[0] for entry in _rsync.listing(str(source), patterns)] == sorted(judged.split("\0"))[1:]
+    assert [entry[0] for entry in _rsync.files(_rsync.listing(str(source), patterns))] == sorted(judged.split("\0"))[1:]
 
 
 def test_a_listing_knows_sizes_times_and_odd_names(tmp_path):
@@ -59,7 +59,8 @@ def test_a_listing_knows_sizes_times_and_odd_names(tmp_path):
     (tmp_path / ".git").mkdir()
     (tmp_path / ".git" / "config").write_text("")
     found = _rsync.listing(str(tmp_path), [])
-    assert found == sorted([name, 5, 1_700_000_000] for name in ("täxt", "a b", "tab\there", "back\\slash", "line\nbreak"))
+    files = [[name, 5, 1_700_000_000] for name in ("täxt", "a b", "tab\there", "back\\slash", "line\nbreak")]
+    assert found == sorted([*files, ["link", "täxt"]]) and _rsync.files(found) == sorted(files)
     # It is what the host sees of the same files.
     lists = _stamps.write_list(str(tmp_path / ".git"), "x", [entry[0] for entry in found])
     assert _stamps.listed_digest(str(tmp_path), lists) == _rsync.listing_digest(found)

@@ -1,0 +1,96 @@
+# Copyright (c) 2026, the rented.gpu contributors
+# GNU General Public License v3.0 or later (see LICENSE)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection; it may change without notice.
+"""Patterns of a .gitignore (gitignore(5)) as filter rules of rsync(1).
+
+The two differ in what a backslash means, in runs of asterisks, and in blanks at the end.
+"""
+
+from __future__ import annotations
+
+import re
+
+SPECIAL = "*?["
+BRACKET = re.compile(r"\[[!^]?\]?(?:\[:\w+:\]|\\.|[^\]\\])*\]", re.DOTALL)
+
+
+def rules(pattern: str) -> list:
+    """The rules for one pattern; empty for a comment and for a pattern that can match nothing."""
+    rule = "-"
+    if pattern.startswith("#"):
+        return []
+    if pattern.startswith("!"):
+        rule, pattern = "+", pattern[1:]
+    pattern = _without_blanks(pattern)
+    if "//" in pattern:
+        return []
+    folder = "/" if pattern.endswith("/") else ""
+    anchored = "/" in pattern.rstrip("/")
+    parts = []
+    for part in pattern.strip("/").split("/"):
+        if part != "**" or parts[-1:] != ["**"]:
+            parts.append(part)
+    if parts[0] == "**" and len(parts) < 3:
+        # "**/x" is "x", and "**" alone is "*".
+        anchored, parts = False, parts[1:] or ["*"]
+    tokens = [part if part == "**" else _tokens(part) for part in parts]
+    if not pattern.strip("/") or None in tokens:
+        return []
+    # A backslash means something to rsync only in a pattern that has one of these.
+    wild = any(part == "**" or any(not literal or text in SPECIAL for text, literal in part) for part in tokens)
+    texts = [part if part == "**" else _written(part, wild) for part in tokens]
+    found = []
+    for variant in _variants(texts):
+        found.append("%s %s%s%s" % (rule, "/" if anchored and not variant.startswith("**") else "", variant, folder))
+    return found
+
+
+def _without_blanks(pattern: str) -> str:
+    """The pattern without the blanks at its end, but with one that a backslash quotes."""
+    end = position = 0
+    while position < len(pattern):
+        step = 2 if pattern[position] == "\\" else 1
+        if pattern[position] != " ":
+            end = position + step
+        position += step
+    return pattern[:end]
+
+
+def _tokens(part: str) -> list | None:
+    """``[text, literal?]`` for each piece of a path's component; None when it is malformed and matches nothing."""
+    found, position = [], 0
+    while position < len(part):
+        sign = part[position]
+        if sign == "\\":
+            if position + 1 == len(part):
+                return None
+            found.append((part[position + 1], True))
+            position += 2
+        elif sign == "[":
+            bracket = BRACKET.match(part, position)
+            if not bracket:
+                return None
+            found.append((bracket.group(), False))
+            position = bracket.end()
+        else:
+            # Git takes a run of asterisks inside of a name for one; rsync's "**" would match slashes.
+            if sign != "*" or found[-1:] != [("*", False)]:
+                found.append((sign, sign not in SPECIAL))
+            position += 1
+    return found
+
+
+def _written(tokens: list, wild: bool) -> str:
+    return "".join("\\" + text if wild and literal and text in SPECIAL + "\\" else text for text, literal in tokens)
+
+
+def _variants(texts: list) -> list:
+    """``a/**/b`` also means ``a/b``, for which rsync needs a rule of its own."""
+    found = [[]]
+    for number, text in enumerate(texts):
+        if text == "**" and 0 < number < len(texts) - 1:
+            found = [before + [text] for before in found] + found
+        else:
+            found = [before + [text] for before in found]
+    return ["/".join(parts) for parts in found]
