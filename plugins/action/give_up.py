@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ansible_collections.rented.gpu.plugins.modules.give_up import ARGUMENT_SPEC as SPEC
 from ansible_collections.rented.gpu.plugins.plugin_utils import _summary
-from ansible_collections.rented.gpu.plugins.plugin_utils._action import FAILURE, TOKEN, RoleAction, failure_of, token
+from ansible_collections.rented.gpu.plugins.plugin_utils._action import FAILURE, RoleAction, failure_of
 
 
 class ActionModule(RoleAction):
@@ -20,7 +20,7 @@ class ActionModule(RoleAction):
         failed = arguments["result"]
         if failed is not None:
             cause = _summary.brief(str(failed.get("msg") or failed.get("module_stderr") or "see above"), host)
-            return {"changed": False, "ansible_facts": {FAILURE: {"cause": cause, "lost": bool(failed.get("lost")), TOKEN: token()}}}
+            return {"changed": False, "ansible_facts": {FAILURE: {"cause": cause, "lost": bool(failed.get("lost"))}}}
         result = {"changed": False, "msg": "%s is left out of the rest of this run." % host}
         if self._others_may_succeed(host):
             lost = failure_of(self._task_vars["ansible_facts"]).get("lost")

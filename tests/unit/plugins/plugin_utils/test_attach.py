@@ -18,7 +18,7 @@ VARIABLES = {
     "ansible_host": "192.0.2.1",
     "ansible_port": 42201,
     "ansible_user": "root",
-    "ansible_ssh_common_args": "-o HostKeyAlias=vast-314 -o 'UserKnownHostsFile=\"/k/known hosts\"' -o ControlMaster=auto -o ControlPath=/s/%C",
+    "ansible_ssh_common_args": "-o HostKeyAlias=vast-314 -o 'UserKnownHostsFile=\"/k/known hosts\"' -o ControlPath=/s/%C",
 }
 FACTS = {"stamps": {"tmux": {"data": {"name": "homework"}}}, "tools": {"tmux": {"path": "/usr/bin/tmux", "version": "3.3a"}}}
 
