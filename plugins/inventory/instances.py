@@ -299,7 +299,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def _hosts(self, answers):
         """The instances that become hosts: a list of ``(instance, variables)``."""
         answers, sentences = _accounts.once(answers)
-        for sentence in sentences:
+        for sentence in [*sentences, *(sentence for answer in answers for sentence in answer.warnings)]:
             self.display.warning(sentence)
         answer_of = {
             (answer.account.provider.NAME, instance.account, instance.id): answer for answer in answers for instance in answer.instances

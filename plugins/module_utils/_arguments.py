@@ -91,6 +91,13 @@ def build_each(params: dict) -> tuple:
     return found, refused
 
 
+def warn_of_values(module, providers) -> None:
+    """Tell the user which values of the answers were refused."""
+    for provider in providers:
+        for sentence in provider.warnings():
+            module.warn(sentence)
+
+
 def read_public_key(text: str | None, option: str = "ssh_public_key") -> str | None:
     """A public key given as its text or as the path of its file. Raises `RentedError` without repeating the text: it may be private."""
     if not text or not text.strip():

@@ -182,6 +182,9 @@ KNOWN = re.compile(
 )
 
 
+LONGEST = 600  # characters of a name that are looked at
+
+
 class GpuName(NamedTuple):
     """``model`` is the family ("H100", "RTX 4090"), ``variant`` the board ("SXM", "PCIe", "NVL", "MIG 1g.24gb"), ``vram_mb`` per GPU."""
 
@@ -227,7 +230,7 @@ def usual_vram_mb(name: GpuName) -> int | None:
 
 def normalise(raw: str | None, vram_mb=None) -> GpuName:
     """The name of a GPU in one spelling. ``vram_mb`` is what the provider reports; without it, the size in the name counts."""
-    text = " ".join((raw or "").split())
+    text = " ".join((raw or "")[:LONGEST].split())
     if not text:
         return GpuName(None, None, _whole(vram_mb))
     plain = re.sub(

@@ -2,14 +2,19 @@
 # GNU General Public License v3.0 or later (see LICENSE)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection; it may change without notice.
-"""What a provider answers, in one vocabulary. Units are in the names; what is not known is ``None``, never a guess."""
+"""What a provider answers, in one vocabulary. Units are in the names; what is not known is ``None``, never a guess.
+
+Every value passes `_door` when an object is made, whoever makes it: a provider, a cache, a lease.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 
+from ansible_collections.rented.gpu.plugins.module_utils import _door
+
 # Raised when a field changes its meaning: old cache entries and state files are then read no more.
-SCHEMA = 2
+SCHEMA = 3
 HOURS_PER_MONTH = 730.0  # what a price per month is divided by; 8760 / 12
 
 # The tag in which a rented instance carries the mark of the state directory that rented it, where the provider keeps tags.
@@ -66,6 +71,16 @@ class Instance:
     inet_up_mbps: float | None = None
     tags: dict = dataclasses.field(default_factory=dict)
 
+    refused = ()  # no field: ``(name, short value)`` of what did not pass the door
+
+    def __post_init__(self) -> None:
+        refused = _door.instance(self)
+        if self.state not in STATES:
+            refused += (("state", _door.shown(self.state)),)
+            object.__setattr__(self, "state", "unknown")
+        if refused:
+            object.__setattr__(self, "refused", refused)
+
     def as_dict(self) -> dict:
         """A plain dict, field by field (not ``dataclasses.asdict``, which deep-copies and is 10 times slower)."""
         return {name: getattr(self, name) for name in FIELDS}
@@ -117,6 +132,13 @@ class Offer:
     machine_id: str | None = None
     options: dict = dataclasses.field(default_factory=dict)
 
+    refused = ()  # as in `Instance`
+
+    def __post_init__(self) -> None:
+        refused = _door.passed(self, _door.OFFER)
+        if refused:
+            object.__setattr__(self, "refused", refused)
+
     def as_dict(self) -> dict:
         """A plain dict, field by field."""
         return {name: getattr(self, name) for name in OFFER_FIELDS}
@@ -153,6 +175,13 @@ class SshKey:
     id: str
     name: str | None
     public_key: str | None
+
+    refused = ()  # as in `Instance`
+
+    def __post_init__(self) -> None:
+        refused = _door.passed(self, _door.KEY)
+        if refused:
+            object.__setattr__(self, "refused", refused)
 
 
 @dataclasses.dataclass(frozen=True)

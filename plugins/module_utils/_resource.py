@@ -17,7 +17,7 @@ import dataclasses
 import hashlib
 import time
 
-from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names, _ours, _state
+from ansible_collections.rented.gpu.plugins.module_utils import _door, _gpu_names, _ours, _state
 from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     Ambiguous,
     NotFound,
@@ -92,6 +92,9 @@ class Resource:
         name, instance_id = name or None, str(instance_id or "").strip() or None
         if name is not None and (not name.strip() or name != name.strip()):
             raise RentedError("A name has at least one character and no blanks at its ends.")
+        if name is not None and (len(name) > _door.LONGEST_LABEL or _door.harmless(name) != name):
+            # In a list it would read otherwise, so that the instance would not be found, and rented again.
+            raise RentedError("A name has at most %d characters, all of them visible." % _door.LONGEST_LABEL)
         if name is None and instance_id is None:
             raise RentedError("Say which instance is meant: by its 'name', or by its 'id'.")
         self.provider = provider

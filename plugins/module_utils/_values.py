@@ -9,15 +9,20 @@ from __future__ import annotations
 import datetime
 import logging
 import math
+import re
+
+from ansible_collections.rented.gpu.plugins.module_utils import _door
+
+_PORT = re.compile(r"0{0,5}[0-9]{1,5}")
 
 
 def number(value) -> float | None:
-    """A finite number, also where the API writes it as text."""
+    """A finite number, also where the API writes it as text. Its range is a matter of the field, and checked by `_door`."""
     if isinstance(value, bool):
         return None
     try:
         found = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # JSON has numbers that are too large for a float
         return None
     return found if math.isfinite(found) else None
 
@@ -36,18 +41,20 @@ def whole(value) -> int | None:
 
 def port(value) -> int | None:
     """A TCP port."""
-    try:
-        found = int(str(value).strip())
-    except ValueError:
-        return None
-    return found if 0 < found < 65536 else None
+    if isinstance(value, str):
+        value = value.strip()
+        value = int(value) if _PORT.fullmatch(value) else None
+    return value if _door.is_port(value) else None
 
 
 def text(value) -> str | None:
     """A text without blanks at its ends, also where the API writes it as a number; None for an empty one."""
     if value is None or isinstance(value, (dict, list, bool)):
         return None
-    return str(value).strip() or None
+    try:
+        return str(value).strip() or None
+    except ValueError:  # Python writes no integers of more than 4300 digits
+        return None
 
 
 def mapping(value) -> dict:
@@ -64,7 +71,9 @@ def state(states: dict, word, provider: str, instance_id) -> str:
     """Our word for the state of an instance: ``states`` by the API's word; "unknown" for any other, with a debug line."""
     found = states.get(word) if isinstance(word, str) else None
     if found is None:
-        logging.getLogger("rented.gpu." + provider).debug("%s: unknown state %r of instance %s", provider, word, instance_id)
+        logging.getLogger("rented.gpu." + provider).debug(
+            "%s: unknown state %s of instance %s", provider, _door.shown(word), _door.shown(instance_id)
+        )
     return found or "unknown"
 
 

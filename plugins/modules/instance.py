@@ -175,7 +175,7 @@ instance_id:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.rented.gpu.plugins.module_utils._arguments import account_spec, build, read_public_key
+from ansible_collections.rented.gpu.plugins.module_utils._arguments import account_spec, build, read_public_key, warn_of_values
 from ansible_collections.rented.gpu.plugins.module_utils._errors import PartlyCreated, RentedError
 from ansible_collections.rented.gpu.plugins.module_utils._models import LaunchRequest
 from ansible_collections.rented.gpu.plugins.module_utils._resource import STATES, NotReached, Resource
@@ -239,7 +239,10 @@ def main():
             check=module.check_mode,
             not_mine=module.params["not_mine"],
         )
-        outcome = resource.reach(module.params["state"])
+        try:
+            outcome = resource.reach(module.params["state"])
+        finally:
+            warn_of_values(module, [provider])
     except PartlyCreated as error:
         module.fail_json(msg=error.message, instance_id=error.instance_id, instance=None)
     except NotReached as error:

@@ -190,7 +190,7 @@ import datetime
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.rented.gpu.plugins.module_utils import _ask, _offers
-from ansible_collections.rented.gpu.plugins.module_utils._arguments import account_spec, build_each
+from ansible_collections.rented.gpu.plugins.module_utils._arguments import account_spec, build_each, warn_of_values
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
 from ansible_collections.rented.gpu.plugins.module_utils._jmespath import compiled, searched
 from ansible_collections.rented.gpu.plugins.module_utils._providers import PROVIDERS
@@ -248,6 +248,7 @@ def main():
             module.warn(doubt)
         now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         answers = _ask.ask(asked, lambda provider: list(provider.list_offers(wish)))
+        warn_of_values(module, asked)
         failures += [
             {"provider": answer.provider.NAME, "account": answer.provider.account, "message": answer.failure}
             for answer in answers

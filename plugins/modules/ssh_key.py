@@ -79,7 +79,7 @@ import dataclasses
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.rented.gpu.plugins.module_utils._account_keys import AccountKeys
-from ansible_collections.rented.gpu.plugins.module_utils._arguments import account_spec, build, read_public_key
+from ansible_collections.rented.gpu.plugins.module_utils._arguments import account_spec, build, read_public_key, warn_of_values
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
 
 
@@ -111,7 +111,10 @@ def main():
         provider = build(params)
         module.no_log_values.update(provider.secrets())
         keys = AccountKeys(provider, check=module.check_mode)
-        result = keys.present(params["name"], public_key) if params["state"] == "present" else keys.absent(params["name"], public_key)
+        try:
+            result = keys.present(params["name"], public_key) if params["state"] == "present" else keys.absent(params["name"], public_key)
+        finally:
+            warn_of_values(module, [provider])
     except RentedError as error:
         module.fail_json(msg=error.message)
     for warning in keys.warnings:

@@ -36,12 +36,16 @@ class Account:
 
 @dataclasses.dataclass
 class Answer:
-    """What one account answered: its instances, and their scrubbed raw answers where asked for; or the sentence that says why not."""
+    """What one account answered: its instances, and their scrubbed raw answers where asked for; or the sentence that says why not.
+
+    ``warnings`` are sentences about values that were refused.
+    """
 
     account: Account
     instances: list = dataclasses.field(default_factory=list)
     raw: dict = dataclasses.field(default_factory=dict)
     failure: str | None = None
+    warnings: list = dataclasses.field(default_factory=list)
 
 
 def given(entries, timeout: float) -> list:
@@ -136,7 +140,7 @@ def _answer(account: Account, answer: _ask.Answer, keep_raw: bool) -> Answer:
     if answer.failure is not None:
         return Answer(account, failure=answer.failure)
     raw = {instance.id: account.provider.scrubbed_raw(instance.id) for instance in answer.value} if keep_raw else {}
-    return Answer(account, answer.value, raw)
+    return Answer(account, answer.value, raw, warnings=account.provider.warnings())
 
 
 def once(answers: list) -> tuple:
@@ -172,7 +176,10 @@ def once(answers: list) -> tuple:
 
 def to_cache(answers: list) -> list:
     """Plain data, one entry per account; no key is in it."""
-    return [{"instances": [instance.as_dict() for instance in answer.instances], "raw": answer.raw} for answer in answers]
+    return [
+        {"instances": [instance.as_dict() for instance in answer.instances], "raw": answer.raw, "warnings": answer.warnings}
+        for answer in answers
+    ]
 
 
 def from_cache(accounts: list, data) -> list | None:
@@ -181,7 +188,7 @@ def from_cache(accounts: list, data) -> list | None:
         if len(data) != len(accounts):
             return None
         return [
-            Answer(account, [Instance.from_dict(item) for item in entry["instances"]], entry["raw"])
+            Answer(account, [Instance.from_dict(item) for item in entry["instances"]], entry["raw"], warnings=list(entry["warnings"]))
             for account, entry in zip(accounts, data)
         ]
     except (TypeError, KeyError, AttributeError):

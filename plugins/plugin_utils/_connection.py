@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shlex
 import tempfile
 
-from ansible_collections.rented.gpu.plugins.module_utils import _known_hosts, _ssh_command, _stamps, _state
+from ansible_collections.rented.gpu.plugins.module_utils import _door, _known_hosts, _ssh_command, _stamps, _state
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
 from ansible_collections.rented.gpu.plugins.module_utils._models import Instance
 from ansible_collections.rented.gpu.plugins.plugin_utils._names import default_name
@@ -29,7 +30,19 @@ _DIGEST = 16  # hex digits in the socket's name
 
 
 def endpoint(instance: Instance, via: str = "auto") -> tuple:
-    """``(host, port, "direct" or "proxy")``; host and port are None when the instance cannot be reached this way (yet)."""
+    """``(host, port, "direct" or "proxy")``; host and port are None when the instance cannot be reached this way (yet).
+
+    An `Instance` holds no other addresses than these; they are looked at once more before they become arguments of ssh.
+    """
+    host, port, way = _endpoint(instance, via)
+    own = instance.provider in _door.USERS_OWN
+    fits = _door.is_own_host(host) if own else _door.is_host(host)
+    if not fits or not (port is None or _door.is_port(port)):
+        return None, None, way
+    return host, port, way
+
+
+def _endpoint(instance: Instance, via: str) -> tuple:
     direct = (instance.ssh_host, instance.ssh_port, "direct") if instance.ssh_via != "proxy" else (None, None, "direct")
     proxy = (instance.ssh_proxy_host, instance.ssh_proxy_port, "proxy")
     if not proxy[0] and instance.ssh_via == "proxy":
@@ -49,14 +62,16 @@ class Connection:
         self.sockets = socket_folder()
 
     def variables(self, instance: Instance, via: str = "auto", private_key_file: str | None = None) -> dict:
-        """``ansible_*`` variables of one instance. Without an address yet, ``ansible_host`` is left out.
+        """``ansible_*`` variables of one instance. Without an address yet, ``ansible_host`` is left out, and ssh itself refuses.
 
         ``private_key_file`` is that of the account; the instance's own comes first.
         """
         host, port, _via = endpoint(instance, via)
-        private_key_file = instance.ssh_private_key_file or private_key_file
+        own = instance.provider in _door.USERS_OWN
+        private_key_file = (instance.ssh_private_key_file if own else None) or private_key_file
+        user = instance.ssh_user
         variables = {
-            "ansible_user": instance.ssh_user,
+            "ansible_user": user if (_door.is_own_user(user) if own else _door.is_user(user)) else None,
             "ansible_ssh_pipelining": True,
             "ansible_ssh_common_args": self.ssh_arguments(instance, host, port, bool(private_key_file)),
             # For ssh the first value of an option wins, and Ansible puts its ssh_args, and what a switched-off
@@ -92,7 +107,11 @@ class Connection:
             ("ControlPath", _quoted(self.socket(alias, instance, host, port))),
             ("LogLevel", "ERROR"),  # banners and "permanently added" would end in the stderr of every raw task; errors stay
         ]
-        if instance.ssh_jump:
+        if not host:
+            # Ansible would log in to the name in the inventory, which is a label: whatever it resolves to is another machine.
+            options.append(("ProxyCommand", no_address(instance)))
+            options.append(("CanonicalizeHostname", "no"))  # it would ask for the name all the same
+        elif instance.ssh_jump and instance.provider in _door.USERS_OWN:
             options.append(("ProxyCommand", self.jump(instance.ssh_jump)))
         if own_key:
             options.append(("IdentitiesOnly", "yes"))  # an agent with many keys would use up the attempts first
@@ -150,6 +169,14 @@ class Connection:
         """The path of the connection's socket; another address, user or known_hosts file is another connection."""
         parts = (alias, instance.account, host, port, instance.ssh_user, self.known_hosts)
         return os.path.join(self.sockets, hashlib.sha256(repr(parts).encode()).hexdigest()[:_DIGEST])
+
+
+def no_address(instance: Instance) -> str:
+    """The ProxyCommand for an instance without an address: it says so and fails, and no name is looked up."""
+    words = [word for word in (instance.state, instance.state_raw) if word and re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,31}", word)]
+    sentence = "%s has no address for SSH yet: %s. Try again when it has one." % (default_name(instance), ", ".join(dict.fromkeys(words)))
+    # ssh puts "exec" before it, so that it has to be one command. All words above are of letters, digits and "_.-".
+    return "sh -c 'echo \"%s\" >&2; exit 1'" % sentence
 
 
 def _quoted(value: str) -> str:

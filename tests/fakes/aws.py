@@ -35,6 +35,7 @@ import threading
 import time
 import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
 os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
@@ -135,6 +136,7 @@ class FakeAws:
         self.key, self.secret, self.clock = key, secret, clock
         self.requests: list = []
         self.violations: list = []
+        self.rewrite = None  # as of the other fakes; an answer in XML is given as the tree that `tree_of` makes of it
         self._faults: list = []
         self._lock = threading.Lock()
         self._rented: dict = {}
@@ -305,7 +307,14 @@ class FakeAws:
             self.violations += wrong
             return self._error(service, 400, "InvalidParameterValue", "; ".join(wrong))
         own = getattr(self, "_" + operation, None)
-        return own(region, params, method, path, headers, raw) if own else self._pass_on(method, path, headers, raw)
+        found = own(region, params, method, path, headers, raw) if own else self._pass_on(method, path, headers, raw)
+        return self._rewritten(operation, *found) if self.rewrite and found[0] == 200 else found
+
+    def _rewritten(self, operation: str, status: int, headers: dict, body: bytes) -> tuple:
+        if "json" in headers["Content-Type"]:
+            return status, headers, json.dumps(self.rewrite(operation, json.loads(body))).encode()
+        root = ElementTree.fromstring(re.sub(rb' xmlns="[^"]*"', b"", body))
+        return status, headers, xml_of(root.tag, self.rewrite(operation, tree_of(root))).encode("utf-8", "surrogatepass")
 
     def _refuse_key(self, method, path, headers, raw, scope, region, service) -> tuple | None:
         if scope != self.key:
@@ -518,6 +527,27 @@ def _matches(product: dict, rule: dict) -> bool:
     known = {"productFamily": product["product"]["productFamily"], **product["product"]["attributes"]}
     value = known.get(rule["Field"])
     return value in rule["Value"].split(",") if rule["Type"] == "ANY_OF" else value == rule["Value"]
+
+
+def tree_of(element):
+    """EC2's XML as dicts, lists (of ``item``) and texts."""
+    children = list(element)
+    if not children:
+        return [] if element.tag.endswith("Set") else element.text or ""
+    if all(child.tag == "item" for child in children):
+        return [tree_of(child) for child in children]
+    return {child.tag: tree_of(child) for child in children}
+
+
+def xml_of(tag: str, tree) -> str:
+    """The XML of such a tree."""
+    if isinstance(tree, dict):
+        inside = "".join(xml_of(name, item) for name, item in tree.items())
+    elif isinstance(tree, list):
+        inside = "".join(xml_of("item", item) for item in tree)
+    else:
+        inside = escape("" if tree is None else str(tree))
+    return "<%s>%s</%s>" % (tag, inside, tag)
 
 
 # --- signatures, requests and models ---------------------------------------------------------------------------------

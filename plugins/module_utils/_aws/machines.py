@@ -105,12 +105,13 @@ def login(image: dict, platform: str | None) -> str | None:
 
 def is_windows(row: dict) -> bool:
     """Whether there is no SSH to be had without more."""
-    return str(row.get("Platform") or "").lower() == "windows" or "windows" in str(row.get("PlatformDetails") or "").lower()
+    return (_values.text(row.get("Platform")) or "").lower() == "windows" or "windows" in (_values.text(row.get("PlatformDetails")) or "").lower()
 
 
 def tags_of(row: dict) -> dict:
     """Name -> value."""
-    return {str(tag["Key"]): str(tag.get("Value") or "") for tag in _values.rows(row.get("Tags")) if tag.get("Key")}
+    found = {_values.text(tag.get("Key")): _values.text(tag.get("Value")) or "" for tag in _values.rows(row.get("Tags"))}
+    return {name: value for name, value in found.items() if name}
 
 
 def address(row: dict) -> str | None:

@@ -167,7 +167,8 @@ def instance(row: dict, account: str, machine_type: dict | None = None, ssh_user
     raw, count = accelerators(row) or type_accelerators(kind) or ((known.accelerator, known.count) if known else (None, None))
     gpu = gpu_name(raw)
     cpus, ram = cpus_and_ram(type_name)
-    labels = {str(key): str(value) for key, value in _values.mapping(row.get("labels")).items() if value is not None}
+    labels = {str(key): _values.text(value) for key, value in _values.mapping(row.get("labels")).items()}
+    labels = {key: value for key, value in labels.items() if value is not None}
     windows = is_windows(row)
     host = None if windows else address(row)
     memory = _values.scaled(kind.get("memoryMb"), 1 / 1024)
@@ -214,7 +215,8 @@ def is_windows(row: dict) -> bool:
     if any(feature.get("type") == "WINDOWS" for disk in disks for feature in _values.rows(disk.get("guestOsFeatures"))):
         return True
     # Names of licences are documented nowhere; those of Windows are in the projects windows-cloud and windows-sql-cloud.
-    return any("windows" in str(disk.get("licenses")).lower() for disk in disks)
+    licences = [item for disk in disks if isinstance(disk.get("licenses"), list) for item in disk["licenses"]]
+    return any("windows" in (_values.text(licence) or "").lower() for licence in licences)
 
 
 def state(row: dict) -> str:

@@ -10,7 +10,7 @@ import ipaddress
 import logging
 import re
 
-from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names, _values
+from ansible_collections.rented.gpu.plugins.module_utils import _door, _gpu_names, _values
 from ansible_collections.rented.gpu.plugins.module_utils._lambda.connection import NAME
 from ansible_collections.rented.gpu.plugins.module_utils._models import Instance
 
@@ -66,13 +66,13 @@ def instance(row: dict, account: str) -> Instance:
 
 
 def address(value) -> str | None:
-    """The public address; Lambda leaves it out while an instance boots."""
+    """The public address; Lambda leaves it out while an instance boots, and gives no names."""
     text = _values.text(value)
     try:
         return str(ipaddress.ip_address(text)) if text else None
     except ValueError:
-        LOG.debug("Lambda: %r is no address", text)
-        return None
+        LOG.debug("Lambda: %s is no address", _door.shown(text))
+        return None if _door.is_host(text) else text  # the door refuses it, with a warning
 
 
 def price_now(row: dict, word: str | None) -> float | None:

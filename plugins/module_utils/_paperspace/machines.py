@@ -87,7 +87,7 @@ def state(row: dict) -> str:
 
 def is_windows(row: dict) -> bool:
     """Whether a machine or a template is Windows; the words of ``agentType`` are documented nowhere, so the system's name counts too."""
-    return any("windows" in str(row.get(name) or "").lower() for name in ("agentType", "os", "operatingSystemLabel"))
+    return any("windows" in (_values.text(row.get(name)) or "").lower() for name in ("agentType", "os", "operatingSystemLabel"))
 
 
 def address(row: dict, private_network: bool) -> str | None:

@@ -12,13 +12,29 @@ the whole list.
 from __future__ import annotations
 
 import abc
+import functools
 import hashlib
 import os
 import time
 
+from ansible_collections.rented.gpu.plugins.module_utils import _refused
 from ansible_collections.rented.gpu.plugins.module_utils._errors import MissingCredentials, RentedError
 from ansible_collections.rented.gpu.plugins.module_utils._models import HOURS_PER_MONTH, SCHEMA, Instance, LaunchRequest, Wish
 from ansible_collections.rented.gpu.plugins.module_utils._scrub import scrub
+
+
+# What answers with objects that have passed `_door`: whatever was refused there is noted, without a line in the provider's own file.
+LISTS = {"list_instances": "instance", "list_offers": "offer", "list_keys": "SSH key"}
+
+
+def _noting(function, kind: str):
+    @functools.wraps(function)
+    def noted(self, *args, **kwargs):
+        found = list(function(self, *args, **kwargs))
+        self.refused.note(kind, found)
+        return found
+
+    return noted
 
 
 class Provider(abc.ABC):
@@ -42,6 +58,12 @@ class Provider(abc.ABC):
     clock = staticmethod(time.monotonic)
     sleep = staticmethod(time.sleep)
 
+    def __init_subclass__(cls, **kwargs) -> None:
+        super().__init_subclass__(**kwargs)
+        for name, kind in LISTS.items():
+            if name in cls.__dict__:
+                setattr(cls, name, _noting(cls.__dict__[name], kind))
+
     def __init__(
         self,
         account: str | None = None,
@@ -58,6 +80,7 @@ class Provider(abc.ABC):
             raise RentedError("%s takes no api_key: it looks at %s." % (self.TITLE, ", ".join(self.places_looked_at())), self.NAME)
         self.keep_raw = False  # whether `list_instances` also keeps the API's own answers, for `scrubbed_raw`
         self._raw: dict = {}
+        self.refused = _refused.Refused()
         self.api_key = api_key or self.find_api_key()
         if self.needs_key() and not self.api_key:
             raise MissingCredentials(
@@ -137,12 +160,16 @@ class Provider(abc.ABC):
         """Whether an instance that is listed may become a host of an inventory: not one without SSH for ever."""
         return True
 
+    def warnings(self) -> list:
+        """What was refused of all that the account has answered so far: one sentence for each field, without secrets."""
+        return self.refused.sentences("%s account '%s'" % (self.TITLE or self.NAME, self.account), self.secrets())
+
     # --- the API's own words, for those who ask ------------------------------------------------------------------
 
     def remember_raw(self, instance_id, answer) -> None:
         """Called by `list_instances` for each instance; keeps the answer, secrets removed, when `keep_raw` is set."""
         if self.keep_raw:
-            self._raw[str(instance_id)] = scrub(answer, known=self.secrets())
+            self._raw[str(instance_id)] = scrub(_refused.shallow(answer), known=self.secrets())
 
     def scrubbed_raw(self, instance_id: str):
         """What the API answered about an instance in the last `list_instances`, secrets removed; None where it was not kept."""

@@ -232,7 +232,7 @@ class LambdaProvider(Provider, CanLaunch, CanLabel, CanListOffers, CanRegisterKe
 
     def list_keys(self) -> list:
         return [
-            SshKey(id=str(row["id"]), name=_values.text(row.get("name")), public_key=_values.text(row.get("public_key")))
+            SshKey(id=_values.text(row["id"]) or "", name=_values.text(row.get("name")), public_key=_values.text(row.get("public_key")))
             for row in _values.rows(self._list("/ssh-keys", "list the SSH keys"))
             if _values.text(row.get("id"))
         ]

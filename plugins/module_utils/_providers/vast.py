@@ -176,7 +176,8 @@ class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanRead
             repeat=True,
             form=list,
         )
-        return [offer for offer in found if isinstance(offer, dict) and offer.get("id")]
+        # What is no offer, or cannot be rented by its number, is none that could be chosen.
+        return [offer for offer in found if isinstance(offer, dict) and _values.text(offer.get("id"))]
 
     def _rent(self, offer: dict, request: LaunchRequest, options: dict) -> str | None:
         """Rent one offer, once. The id of the instance; None when somebody else has it."""
@@ -350,4 +351,4 @@ class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanRead
 
 def ssh_key(row: dict) -> SshKey:
     """A key of the account. The list calls the text ``key``; the answer to adding one calls it ``public_key``."""
-    return SshKey(str(row["id"]), None, _values.text(row.get("key")) or _values.text(row.get("public_key")))
+    return SshKey(_values.text(row.get("id")) or "", None, _values.text(row.get("key")) or _values.text(row.get("public_key")))

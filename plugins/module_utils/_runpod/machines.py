@@ -10,7 +10,7 @@ import ipaddress
 import logging
 import re
 
-from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names, _values
+from ansible_collections.rented.gpu.plugins.module_utils import _door, _gpu_names, _values
 from ansible_collections.rented.gpu.plugins.module_utils._models import HOURS_PER_MONTH, Instance
 from ansible_collections.rented.gpu.plugins.module_utils._runpod.connection import NAME
 
@@ -58,7 +58,7 @@ def instance(row: dict, account: str, vram: dict | None = None) -> Instance:
         id=str(row["id"]),
         label=_values.text(row.get("name")),
         state=here,
-        state_raw=None if row.get("status") is None else str(row["status"]),
+        state_raw=_values.text(row.get("status")),
         kind="container",
         ssh_host=host,
         ssh_port=port,
@@ -112,15 +112,19 @@ def endpoint(row: dict) -> tuple:
     for entry in _values.rows(_values.mapping(row.get("runtime")).get("ports")):
         if entry.get("private") == 22 and entry.get("type") == "tcp":
             ways.append((entry.get("ip"), entry.get("public"), None))
+    wrong = (None, None, None)
     for host, port, user in ways:
         host, port = (_values.text(host) or "").strip("[]"), _values.port(port)
+        if host and port and not _door.is_host(host):
+            wrong = wrong if wrong[0] else (host, port, user)  # where there is no other, the door says why this one is refused
+            continue
         if not host or port is None:
             continue
         if host.lower().rstrip(".") == PROXY or not is_public(host):
-            LOG.debug("RunPod: the address %s of pod %s is passed over, it cannot be reached", host, row.get("id"))
+            LOG.debug("RunPod: the address %s of pod %s is passed over, it cannot be reached", _door.shown(host), _door.shown(row.get("id")))
             continue
         return host, port, user
-    return None, None, None
+    return wrong
 
 
 def is_public(host: str) -> bool:

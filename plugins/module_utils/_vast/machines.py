@@ -47,10 +47,10 @@ def instance(row: dict, account: str) -> Instance:
     return Instance(
         provider=NAME,
         account=account,
-        id=str(row["id"]),
+        id=_values.text(row["id"]) or "",
         label=text.get("label") or None,
         state=state(row),
-        state_raw=None if row.get("actual_status") is None else str(row["actual_status"]),
+        state_raw=_values.text(row.get("actual_status")),
         kind="vm" if "vastai/kvm" in text.get("image_uuid", "") else "container",
         ssh_host=best[0],
         ssh_port=best[1],
@@ -68,12 +68,12 @@ def instance(row: dict, account: str) -> Instance:
         disk_gb=disk,
         cuda_max=_values.text(row.get("cuda_max_good")),
         driver=_values.text(row.get("driver_version")),
-        region=text.get("geolocation") or row.get("country_code") or None,
+        region=text.get("geolocation") or _values.text(row.get("country_code")),
         price_per_hour=price if price is not None else _values.number(row.get("dph_total")),
         storage_price_per_hour=round(storage * disk / HOURS_PER_MONTH, 6) if storage is not None and disk is not None else None,
         interruptible=row["is_bid"] if isinstance(row.get("is_bid"), bool) else None,
         trust=trust(row),
-        machine_id=str(row["machine_id"]) if row.get("machine_id") is not None else None,
+        machine_id=_values.text(row.get("machine_id")),
         image=text.get("image_uuid") or None,
         started_at=_values.moment(row.get("start_date")),
         ends_at=_values.moment(row.get("end_date")),
@@ -90,7 +90,7 @@ def state(row: dict) -> str:
         # An interruptible whose bid was too low is created stopped and has no status.
         return "stopped" if intended == "stopped" and row.get("cur_state") == "stopped" else "pending"
     found = _values.state(STATES, actual, NAME, row.get("id"))
-    if found == "pending" and re.match(r"(?i)(error|oci runtime)", str(row.get("status_msg") or "").strip()):
+    if found == "pending" and re.match(r"(?i)(error|oci runtime)", _values.text(row.get("status_msg")) or ""):
         return "error"  # the container could not be started; it stays "created" for ever
     if found == "running" and intended == "stopped":
         return "stopping"
@@ -114,7 +114,8 @@ def proxy_endpoint(host: str | None, port, runtype: str) -> tuple | None:
     number = _values.port(port)
     if not host or not number:
         return None
-    return host, number + (1 if "jupyter" in runtype else 0)
+    number = _values.port(number + (1 if "jupyter" in runtype else 0))
+    return (host, number) if number else None
 
 
 def ram_share(row: dict) -> float | None:

@@ -41,7 +41,7 @@ def offer(row: dict, account: str, interruptible: bool) -> Offer:
     return Offer(
         provider=NAME,
         account=account,
-        id=str(row["id"]),
+        id=_values.text(row["id"]) or "",
         kind="container",
         gpu_name_raw=_values.text(row.get("gpu_name")),
         gpu_model=gpu.model,
