@@ -434,7 +434,7 @@ def test_all_failures_are_in_the_message_and_no_key_is(provider, listing):
     with pytest.raises(AnsibleError) as caught:
         listing(TWO)
     text = str(caught.value)
-    assert "'good': The key REMOVED is refused." in text and "'bad': unexpected ValueError: REMOVED broke" in text
+    assert "'good': The key *** is refused." in text and "'bad': unexpected ValueError: *** broke" in text
     assert "k1" not in text and "k2" not in text
 
 
