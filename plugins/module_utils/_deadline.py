@@ -101,13 +101,16 @@ class Watch:
     """``with Watch(seconds):`` around one request, from the connection to the last byte of the answer.
 
     It ends after ``seconds``, or earlier when the account's time is over. `over` says whether it had to cut the connection: what was read
-    then is not a whole answer, even where it looks like one. `come` counts the bytes of the body, for messages.
+    then is not a whole answer, even where it looks like one. `stalled` says whether nothing had come for half of that time: such a
+    request may be repeated like one without an answer, while an answer that comes steadily, but slowly, would be as slow again.
     """
 
     def __init__(self, seconds: float) -> None:
         self.seconds = max(min(seconds, left()), 0.001)
         self.over = False
-        self.come = 0
+        self.stalled = True
+        self._come = 0
+        self._last = time.monotonic()
         self._sockets: list = []
         self._lock = threading.Lock()
         self._timer = threading.Timer(self.seconds, self._cut)
@@ -128,6 +131,11 @@ class Watch:
         with self._lock:
             self._sockets = []
 
+    def came(self, size: int) -> None:
+        """Note that ``size`` more bytes of the answer's body have come."""
+        self._come += size
+        self._last = time.monotonic()
+
     def add(self, connection) -> None:
         """Watch one more socket."""
         with self._lock:
@@ -139,13 +147,14 @@ class Watch:
     def _cut(self) -> None:
         with self._lock:
             self.over = True
+            self.stalled = time.monotonic() - self._last > self.seconds / 2
             sockets, self._sockets = self._sockets, []
         for connection in sockets:
             _shut(connection)
 
     def sentence(self) -> str:
         """How long it was, and what had come."""
-        come = "%d bytes of an answer" % self.come if self.come else "no answer"
+        come = "%d bytes of an answer" % self._come if self._come else "no answer"
         return "timed out: after %.3g s %s had come" % (self.seconds, come)
 
 
@@ -164,10 +173,10 @@ def watched(connection):
 
 
 def come(size: int) -> None:
-    """Note for messages that ``size`` more bytes of the answer have come."""
+    """Note that ``size`` more bytes of the answer to this thread's request have come."""
     watch = _watch.get()
     if watch is not None:
-        watch.come += size
+        watch.came(size)
 
 
 class Watched:

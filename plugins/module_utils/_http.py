@@ -470,7 +470,7 @@ class JsonApi:
         try:
             for block in _transport.blocks(answer):
                 kept += block
-                watch.come = len(kept)
+                watch.came(len(block))
                 if len(kept) > self.answer_limit:
                     raise self._unavailable(too_much(self.answer_limit))
         except (OSError, HTTPException, EOFError, zlib.error, ValueError) as error:
@@ -479,7 +479,7 @@ class JsonApi:
         finally:
             answer.close()
         if watch.over:  # what is cut can look whole
-            raise _NoAnswer("%s; raise 'timeout' if the line is that slow" % watch.sentence(), final=True)
+            raise _NoAnswer("%s; raise 'timeout' if the line is that slow" % watch.sentence(), final=not watch.stalled)
         return answer.status, answer.headers, kept.decode("utf-8", "replace")
 
     def _unavailable(self, found: str) -> ProviderUnavailable:

@@ -24,7 +24,7 @@ class TooLarge(Exception):
 
 
 class TooSlow(Exception):
-    """An answer that began, and was not whole in time. Its text says after how long, and what had come."""
+    """An answer that came slowly, and was not whole in time. Its text says after how long, and what had come."""
 
 
 class Answer:
@@ -43,13 +43,13 @@ class Answer:
         piece = self._read()
         while piece:
             size += len(piece)
-            self._watch.come = size
+            self._watch.came(len(piece))
             if size > self._limit:
                 raise TooLarge(_http.too_much(self._limit))
             yield piece
             piece = self._read()
         if self._watch.over:  # what is cut can look whole
-            raise TooSlow(self._watch.sentence())
+            self._too_slow()
         # The connection says nothing of an answer that ends too soon.
         wanted = str(self.headers.get("Content-Length") or "")
         if wanted.isdigit() and size < int(wanted):
@@ -63,10 +63,17 @@ class Answer:
             return self._raw.read(PIECE)
         except (exceptions.HTTPError, OSError, ValueError) as error:
             if self._watch.over:
-                raise TooSlow(self._watch.sentence()) from None
+                self._too_slow()
             if isinstance(error, exceptions.ReadTimeoutError):
                 raise ReadTimeoutError(endpoint_url=self.url, error=error) from None
             return self._broke_off(error)
+
+    def _too_slow(self):
+        from botocore.exceptions import ReadTimeoutError
+
+        if self._watch.stalled:
+            raise ReadTimeoutError(endpoint_url=self.url, error=self._watch.sentence()) from None
+        raise TooSlow(self._watch.sentence()) from None
 
     def _broke_off(self, error):
         from botocore.exceptions import ConnectionClosedError

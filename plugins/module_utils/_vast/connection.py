@@ -84,9 +84,8 @@ class Connection:
                 if attempt < tries:
                     self._pause(_http.retry_wait(None, attempt), what)
                     continue
-                why = str(error) if isinstance(error, vast.silent) else "connection failed"
-                if "Timeout" in type(error).__name__:
-                    why = "no answer in time"
+                silent = isinstance(error, vast.silent) or "Timeout" in type(error).__name__
+                why = "no answer in time: %s" % _http.shortened(error, self.api_key) if silent else "connection failed"
                 raise self._no_answer(what, why, repeat) from None
             except vast.slow as error:
                 _deadline.check(what)
@@ -209,15 +208,15 @@ def _careful(library, errors):
     """The official client, with limits on the size of an answer and on its time, and without going to another server when an answer says so.
 
     By itself it reads whatever comes into memory, for as long as it comes, and asks a stranger the same, though without the key.
-    Also given: what it raises when no answer began in time, and when an answer began but was not whole in time.
+    Also given: what it raises when no answer came in time, and when one came too slowly.
     """
     import requests
 
     class Silent(errors.ConnectionError):
-        """No answer began in time."""
+        """No answer came in time, or it stalled."""
 
     class Slow(Exception):
-        """An answer began, and was not whole in time."""
+        """An answer came slowly, and was not whole in time."""
 
     class Session(library.VastSession):
         def rebuild_auth(self, prepared_request, response):
@@ -237,7 +236,7 @@ def _careful(library, errors):
                 try:
                     for block in response.iter_content(_transport.BLOCK):
                         kept += block
-                        watch.come = len(kept)
+                        watch.came(len(block))
                         if len(kept) > _http.ANSWER_LIMIT:
                             response.close()
                             raise errors.RequestException("it " + _http.too_much(_http.ANSWER_LIMIT))
@@ -245,7 +244,7 @@ def _careful(library, errors):
                     if not watch.over:
                         raise
                 if watch.over:  # what is cut can look whole
-                    raise Slow(watch.sentence())
+                    raise (Silent if watch.stalled else Slow)(watch.sentence())
                 response._content = bytes(kept)
                 response.encoding = "utf-8"  # JSON has no other, whatever the answer calls itself
                 return response
