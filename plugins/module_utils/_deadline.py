@@ -24,6 +24,7 @@ from ansible_collections.rented.gpu.plugins.module_utils._errors import Provider
 
 # Seconds for all requests of one list. Vast.ai gives 25 instances per second, so this is enough for more than ten thousand of them.
 ACCOUNT_SECONDS = 600.0
+MOST_SECONDS = 86400  # that a limit may have
 
 _account: contextvars.ContextVar = contextvars.ContextVar("rented_gpu_account", default=None)
 _watch: contextvars.ContextVar = contextvars.ContextVar("rented_gpu_watch", default=None)

@@ -427,7 +427,9 @@ class JsonApi:
                 target = urllib.parse.urljoin(url, target)
                 elsewhere, parts = _origin(target) != _origin(url), urllib.parse.urlsplit(target)
             except ValueError:
-                raise self._unavailable("redirects to '%s', which is not an address, when asked to %s" % (shortened(target), what)) from None
+                raise self._unavailable(
+                    "redirects to '%s', which is not an address, when asked to %s" % (shortened(target), what)
+                ) from None
             if elsewhere:
                 raise self._unavailable(
                     "redirects to another server (%s) when asked to %s; the key was not sent there. Check the endpoint"

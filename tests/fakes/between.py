@@ -225,7 +225,7 @@ class Drip(Wire):
             send(b" ")
 
 
-def http(status="200 OK", body=b"", **headers) -> bytes:
+def wire_answer(status="200 OK", body=b"", **headers) -> bytes:
     """A whole answer, as it goes over the wire; a header that is None is left out, and values may be bytes that are not allowed."""
     body = body if isinstance(body, bytes) else body.encode()
     lines = {"Content-Type": "application/json", "Content-Length": str(len(body)), "Connection": "close"}

@@ -229,7 +229,9 @@ class Tokens:
             raise AuthenticationError("%s gave no token for %s: %s" % (TITLE, self.path, self._said(error)), NAME) from None
 
     def _too_slow(self, watch) -> ProviderUnavailable:
-        return ProviderUnavailable("%s's token server did not answer (%s). Try later, or raise 'timeout'." % (TITLE, watch.sentence()), NAME)
+        return ProviderUnavailable(
+            "%s's token server did not answer (%s). Try later, or raise 'timeout'." % (TITLE, watch.sentence()), NAME
+        )
 
     def _limit(self, answer, **_more) -> None:
         """Called by requests before it reads a body."""

@@ -149,7 +149,7 @@ def test_bad_queries_are_one_clear_sentence(provider, listing, query, message):
 
 def test_query_without_jmespath_says_how_to_get_it(provider, listing, monkeypatch):
     monkeypatch.setitem(sys.modules, "jmespath", None)
-    with pytest.raises(AnsibleError, match="-m pip install jmespath"):
+    with pytest.raises(AnsibleError, match="-m pip install --upgrade jmespath"):
         listing('query: "[]"')
 
 

@@ -49,10 +49,7 @@ QUESTIONS = {
     "keys": (lambda provider: provider.list_keys(), _base.CanRegisterKey),
 }
 ASKED = [
-    (name, question)
-    for name in everyone.SERVICES
-    for question, (_ask_it, mixin) in QUESTIONS.items()
-    if issubclass(PROVIDERS[name], mixin)
+    (name, question) for name in everyone.SERVICES for question, (_ask_it, mixin) in QUESTIONS.items() if issubclass(PROVIDERS[name], mixin)
 ]
 
 

@@ -10,12 +10,12 @@ import json
 
 import pytest
 
-from ansible_collections.rented.gpu.plugins.module_utils import _http, _plain
+from ansible_collections.rented.gpu.plugins.module_utils import _plain
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
 from ansible_collections.rented.gpu.plugins.module_utils._models import Wish
 from ansible_collections.rented.gpu.plugins.module_utils._providers import PROVIDERS, _base
 from ansible_collections.rented.gpu.tests.fakes import everyone
-from ansible_collections.rented.gpu.tests.fakes.between import Wire, http
+from ansible_collections.rented.gpu.tests.fakes.between import Wire, wire_answer
 
 from ._time import with_time
 
@@ -42,19 +42,19 @@ def _deep(depth: int):
 
 # Always an error: none of it can be a list.
 REFUSED = {
-    "lists in lists": http(body=LISTS),
-    "objects in objects": http(body=OBJECTS),
-    "an error of objects in objects": http("400 Bad Request", OBJECTS),
-    "an error of lists in lists": http("403 Forbidden", LISTS),
-    "a deep error that is just read": http("400 Bad Request", '{"error":' * 400 + "1" + "}" * 400),
-    "a number of 5000 digits": http(body='{"instances": %s}' % ("9" * 5000)),
-    "a server error of lists": http("503 Service Unavailable", LISTS),
-    "xml in xml": http(body="<a>" * 200_000 + "</a>" * 200_000, Content_Type="text/xml"),
-    "not gzip": http(body="not gzip", Content_Encoding="gzip"),
-    "half of gzip": http(body=gzip.compress(b"[" + b" " * 9000 + b"]")[:-12], Content_Encoding="gzip"),
-    "not deflate": http(body="not deflate", Content_Encoding="deflate"),
-    "a chunk without a size": http(body="zz\r\nxx\r\n", Transfer_Encoding="chunked", Content_Length=None),
-    "a chunk of a negative size": http(body="-5\r\nxx\r\n", Transfer_Encoding="chunked", Content_Length=None),
+    "lists in lists": wire_answer(body=LISTS),
+    "objects in objects": wire_answer(body=OBJECTS),
+    "an error of objects in objects": wire_answer("400 Bad Request", OBJECTS),
+    "an error of lists in lists": wire_answer("403 Forbidden", LISTS),
+    "a deep error that is just read": wire_answer("400 Bad Request", '{"error":' * 400 + "1" + "}" * 400),
+    "a number of 5000 digits": wire_answer(body='{"instances": %s}' % ("9" * 5000)),
+    "a server error of lists": wire_answer("503 Service Unavailable", LISTS),
+    "xml in xml": wire_answer(body="<a>" * 200_000 + "</a>" * 200_000, Content_Type="text/xml"),
+    "not gzip": wire_answer(body="not gzip", Content_Encoding="gzip"),
+    "half of gzip": wire_answer(body=gzip.compress(b"[" + b" " * 9000 + b"]")[:-12], Content_Encoding="gzip"),
+    "not deflate": wire_answer(body="not deflate", Content_Encoding="deflate"),
+    "a chunk without a size": wire_answer(body="zz\r\nxx\r\n", Transfer_Encoding="chunked", Content_Length=None),
+    "a chunk of a negative size": wire_answer(body="-5\r\nxx\r\n", Transfer_Encoding="chunked", Content_Length=None),
     "commands in the status": b"HTTP/1.1 200\x1b[2J\r\n\r\n",
     "commands for a status line": b"\x1b[2J\x1b]0;pwn\x07garbage\r\n\r\n",
     "a status line without an end": b"HTTP/1.1 200 " + b"x" * 70_000,
@@ -62,30 +62,53 @@ REFUSED = {
     "no status": b"HTTP/1.1 \r\n\r\n",
     "no http": b"SSH-2.0-OpenSSH_9.9\r\n",
     "nothing": b"",
-    "a header of 70 KB": http(X_Filler="y" * 70_000),
+    "a header of 70 KB": wire_answer(X_Filler="y" * 70_000),
     "thousands of headers": b"HTTP/1.1 200 OK\r\n" + b"X-A: b\r\n" * 5000 + b"\r\n{}",
-    "commands in an error": http("400 Bad Request", BAD),
-    "commands in an error of xml": http("400 Bad Request", XML % ("c\u202e" * 900, "m\u202e" * 900), Content_Type="text/xml"),
-    "commands without json": http("418 Teapot", EVIL, Content_Type="text/plain"),
-    "commands in the kind": http("400 Bad Request", BAD, Content_Type=b"application/\x1b[2Jjson; charset=\xff"),
+    "commands in an error": wire_answer("400 Bad Request", BAD),
+    "commands in an error of xml": wire_answer("400 Bad Request", XML % ("c\u202e" * 900, "m\u202e" * 900), Content_Type="text/xml"),
+    "commands without json": wire_answer("418 Teapot", EVIL, Content_Type="text/plain"),
+    "commands in the kind": wire_answer("400 Bad Request", BAD, Content_Type=b"application/\x1b[2Jjson; charset=\xff"),
 }
 for _status in ("301", "302", "303", "307", "308"):
-    for _target in (b"http://[::1", b"http://127.0.0.1:99999/", b"http://127.0.0.1:x/", b"//[", b"http://\xff\xfe/", b"http://a b/", b"\x1b[2J"):
-        REFUSED["%s to %r" % (_status, _target)] = http(_status + " Moved", Location=_target)
+    for _target in (
+        b"http://[::1",
+        b"http://127.0.0.1:99999/",
+        b"http://127.0.0.1:x/",
+        b"//[",
+        b"http://\xff\xfe/",
+        b"http://a b/",
+        b"\x1b[2J",
+    ):
+        REFUSED["%s to %r" % (_status, _target)] = wire_answer(_status + " Moved", Location=_target)
 for _wait in ("-1", "1e999", "nan", "Mon, 99 Foo 2026", "9" * 400, "\x1b[2J", "Thu, 01 Jan 99999999 00:00:00 GMT", "1_0"):
     for _status in ("429 Too Many Requests", "503 Service Unavailable"):
-        REFUSED["%s, wait %s" % (_status[:3], _wait[:20])] = http(_status, BAD, Retry_After=_wait)
+        REFUSED["%s, wait %s" % (_status[:3], _wait[:20])] = wire_answer(_status, BAD, Retry_After=_wait)
 # An error or, where the provider reads it so, an answer.
 ODD = {
-    "charset %s" % name: http(body="[]", Content_Type="application/json; charset=" + name)
+    "charset %s" % name: wire_answer(body="[]", Content_Type="application/json; charset=" + name)
     for name in ("undefined", "idna", "punycode", "base64", "utf-32", "unicode_escape", "rot13", "\x1b[2J", "no-such")
 }
 for _length in ("-5", "abc", "1e3", "99999999999999999999999"):
-    ODD["length " + _length] = http(body="{}", Content_Length=_length)
-for _body in ("5", '"x"', "null", "true", "[]", "[[]]", "{}", "[null]", '[{"id": null}]', '{"success": false}', "NaN", "\ufeff[]", "\x00", "[5]"):
-    ODD["body " + repr(_body)] = http(body=_body)
+    ODD["length " + _length] = wire_answer(body="{}", Content_Length=_length)
+for _body in (
+    "5",
+    '"x"',
+    "null",
+    "true",
+    "[]",
+    "[[]]",
+    "{}",
+    "[null]",
+    '[{"id": null}]',
+    '{"success": false}',
+    "NaN",
+    "\ufeff[]",
+    "\x00",
+    "[5]",
+):
+    ODD["body " + repr(_body)] = wire_answer(body=_body)
 for _value in (5, -1, 1.5, "x", True, [5], [None], [[]], [{}], {}, {"a": 1}, 10**400, _deep(300)):
-    ODD["every key is " + repr(_value)[:20]] = http(body=_in_every_key(_value))
+    ODD["every key is " + repr(_value)[:20]] = wire_answer(body=_in_every_key(_value))
 
 QUESTIONS = {
     "instances": (lambda provider: provider.list_instances(), object),
