@@ -263,8 +263,9 @@ def failure(title: str, name: str, endpoint: str, status: int, sentence: str | N
 class JsonApi:
     """JSON over HTTP with a key in a header.
 
-    ``endpoint`` is the base URL without a trailing slash, ``timeout`` is in seconds per try, from the connection to the last byte. ``api_key`` may be a function that gives
-    the key of the moment: tokens that are good for an hour. It is sent as a bearer token, or as it is in the header ``key_header``.
+    ``endpoint`` is the base URL without a trailing slash, ``timeout`` is in seconds per try, from the connection to the last byte.
+    ``api_key`` may be a function that gives the key of the moment: tokens that are good for an hour.
+    It is sent as a bearer token, or as it is in the header ``key_header``.
     ``clock`` and ``sleep`` can be replaced, so that tests do not wait.
     """
 

@@ -2,7 +2,10 @@
 # GNU General Public License v3.0 or later (see LICENSE)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection; it may change without notice.
-"""What the HTTP libraries are told about the surroundings: deadlines, proxies, certificates, ~/.netrc. See "Surroundings" in docs/inventory.md."""
+"""What the HTTP libraries are told about their surroundings: deadlines, proxies, certificates, ~/.netrc.
+
+The table is "Surroundings of the requests" in docs/inventory.md.
+"""
 
 from __future__ import annotations
 

@@ -205,7 +205,7 @@ def _version() -> str:
 
 
 def _careful(library, errors):
-    """The official client, with limits on the size of an answer and on its time, and without going to another server when an answer says so.
+    """The official client, with limits on the size and the time of an answer, and without going to another server when an answer says so.
 
     By itself it reads whatever comes into memory, for as long as it comes, and asks a stranger the same, though without the key.
     Also given: what it raises when no answer came in time, and when one came too slowly.

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import pathlib
 import re
 import threading
@@ -102,9 +103,8 @@ def test_a_price_list_that_drips_is_given_up(monkeypatch):
     for part in ("headers", "body"):
         with Drip(part) as drip, everyone.account("aws", monkeypatch, drip.url, timeout=TIMEOUT) as (provider, _fake):
             connection = with_time(provider)._connect()
-            error = outcome(
-                lambda: connection.call("us-east-1", "get_products", "read the price list", service="pricing", ServiceCode="AmazonEC2")
-            )
+            asked = ("us-east-1", "get_products", "read the price list")
+            error = outcome(functools.partial(connection.call, *asked, service="pricing", ServiceCode="AmazonEC2"))
             assert isinstance(error, ProviderUnavailable), repr(error)
             assert "when asked to read the price list" in error.message and drip.seen
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the rented.gpu contributors
 # GNU General Public License v3.0 or later (see LICENSE)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an API, or whatever stands in its place, can send below and around its data: the end is a list or a sentence, never a Python error."""
+"""What an API, or whatever stands in its place, can send below and around its data: we end with a list or a sentence."""
 
 from __future__ import annotations
 
