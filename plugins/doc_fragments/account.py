@@ -37,7 +37,14 @@ options:
     type: str
   timeout:
     description:
-      - Seconds that one request may take.
+      - Seconds that one request may take, from the connection to the last byte of the answer.
+      - A read that got no answer in that time is repeated, up to three times. One whose answer comes too slowly is not.
     type: float
     default: 30
+  account_timeout:
+    description:
+      - Seconds that listing the instances, offers or keys of one account may take, with all pages, repeats and pauses.
+      - The default is enough for more than ten thousand instances at the pace that V(vast) allows.
+    type: float
+    default: 600
 """

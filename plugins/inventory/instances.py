@@ -33,7 +33,7 @@ notes:
   - Ansible's own C(ssh_args) and C(host_key_checking) have no effect on these hosts. Use
     C(ansible_ssh_extra_args) for more arguments of ssh.
 requirements:
-  - vastai, for accounts at Vast.ai
+  - vastai 1.8.1 or newer, for accounts at Vast.ai
   - jmespath, for O(query)
 extends_documentation_fragment:
   - ansible.builtin.constructed
@@ -139,9 +139,18 @@ options:
     type: bool
     default: false
   timeout:
-    description: Seconds that one request to an API may take.
+    description:
+      - Seconds that one request to an API may take, from the connection to the last byte of the answer.
+      - A request that got no answer in that time is repeated, up to three times. One whose answer comes too slowly is not.
     type: float
     default: 30
+  account_timeout:
+    description:
+      - Seconds that one account may take, with all pages, repeats and pauses. After that it counts as an account that does
+        not answer, and O(on_provider_error) decides.
+      - The default is enough for more than ten thousand instances at the pace that Vast.ai allows.
+    type: float
+    default: 600
 """
 
 EXAMPLES = r"""
@@ -183,8 +192,10 @@ from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 
 from ansible_collections.rented.gpu.plugins.module_utils import _stamps
+from ansible_collections.rented.gpu.plugins.module_utils._deadline import MOST_SECONDS
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError, nearest
 from ansible_collections.rented.gpu.plugins.module_utils._models import FIELDS, STATES
+from ansible_collections.rented.gpu.plugins.module_utils._plain import harmless
 from ansible_collections.rented.gpu.plugins.plugin_utils import _accounts, _left_out, _names, _query
 from ansible_collections.rented.gpu.plugins.plugin_utils._connection import Connection, endpoint
 from ansible_collections.rented.gpu.plugins.plugin_utils._draft import Draft
@@ -234,8 +245,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         for state in self._rendered("states"):
             if state not in STATES:
                 raise RentedError("The option 'states' knows no state '%s'. %s" % (state, nearest(str(state), STATES)))
-        if self.get_option("timeout") <= 0:
-            raise RentedError("The option 'timeout' must be more than 0 seconds.")
+        for option in ("timeout", "account_timeout"):
+            if not 0 < self.get_option(option) <= MOST_SECONDS:
+                raise RentedError("The option '%s' must be more than 0 seconds, and at most %d." % (option, MOST_SECONDS))
 
     def _rendered(self, option):
         """An option of the file with its templates rendered, as plain Python data."""
@@ -255,6 +267,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         named = self.get_option("accounts") is not None
         accounts = _accounts.given(self._rendered("accounts"), timeout) if named else _accounts.found(timeout)
         for account in accounts:
+            account.provider.account_timeout = self.get_option("account_timeout")
             for secret in account.provider.secrets():
                 register_secret(secret)
             self.display.vv("Using the %s at %s" % (account.title, account.provider.endpoint or "its usual place"))
@@ -272,7 +285,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             except KeyError:
                 answers = None
             except Exception as error:  # each cache plugin has its own for a damaged entry
-                self.display.v("The cached instances cannot be read, asking again: %s" % error)
+                self.display.v(harmless("The cached instances cannot be read, asking again: %s" % error))
                 answers = None
             if answers is not None:
                 return answers
@@ -287,12 +300,14 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def _report(self, failures, asked):
         text = " ".join("%s: %s" % (answer.account.title, answer.failure) for answer in failures)
         if self.get_option("on_provider_error") == "warn":
-            self.display.warning(
-                "The list of instances is not complete, %d of %d accounts did not answer. %s" % (len(failures), asked, text)
-            )
+            self._warn("The list of instances is not complete, %d of %d accounts did not answer. %s" % (len(failures), asked, text))
             return
         hint = " Set 'on_provider_error: warn' to go on with the other accounts." if asked > len(failures) else ""
         raise RentedError("%d of %d accounts did not answer, so nothing is listed. %s%s" % (len(failures), asked, text, hint))
+
+    def _warn(self, text):
+        """The one way out for warnings: they repeat what APIs said."""
+        self.display.warning(harmless(text))
 
     # --- answers → hosts ---------------------------------------------------------------------------------------
 
@@ -300,7 +315,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         """The instances that become hosts: a list of ``(instance, variables)``."""
         answers, sentences = _accounts.once(answers)
         for sentence in [*sentences, *(sentence for answer in answers for sentence in answer.warnings)]:
-            self.display.warning(sentence)
+            self._warn(sentence)
         answer_of = {
             (answer.account.provider.NAME, instance.account, instance.id): answer for answer in answers for instance in answer.instances
         }
@@ -318,7 +333,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             hosts.append((instance, self._variables(instance, answer_of[(instance.provider, instance.account, instance.id)], connection)))
         missing = [_names.default_name(instance) for instance, variables in hosts if "ansible_host" not in variables]
         if missing:
-            self.display.warning(
+            self._warn(
                 "No address for ssh_via '%s' is known (yet) of: %s"
                 % (self.get_option("ssh_via"), ", ".join(missing[:10]) + (" …" if missing[10:] else ""))
             )
@@ -420,7 +435,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 if entries:
                     self._construct(entries, add, name, arguments, skipped)
         for entry, (count, reason) in skipped.items():
-            self.display.v("%s was skipped for %d hosts, for example: %s" % (entry, count, reason))
+            self.display.v(harmless("%s was skipped for %d hosts, for example: %s" % (entry, count, reason)))
         return draft
 
     def _construct(self, entries, add, name, arguments, skipped):
@@ -436,6 +451,6 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 try:
                     add(entry, variables, name, strict=False, **arguments)
                 except AnsibleError as always:  # an error that is one without strict too does not say where it is
-                    raise AnsibleParserError("%s is wrong for host %s: %s" % (entry, name, always)) from None
+                    raise AnsibleParserError(harmless("%s is wrong for host %s: %s" % (entry, name, always))) from None
                 count = skipped.get(str(entry), (0, ""))[0]
                 skipped[str(entry)] = (count + 1, str(error))

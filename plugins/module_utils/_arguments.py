@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 
 from ansible_collections.rented.gpu.plugins.module_utils import _public_key
+from ansible_collections.rented.gpu.plugins.module_utils._deadline import MOST_SECONDS
 from ansible_collections.rented.gpu.plugins.module_utils._errors import MissingCredentials, RentedError, nearest
 from ansible_collections.rented.gpu.plugins.module_utils._providers import PROVIDERS, provider_class
 
@@ -20,6 +21,7 @@ ACCOUNT = {
     "api_key": {"type": "str", "no_log": True},
     "endpoint": {"type": "str"},
     "timeout": {"type": "float", "default": 30},
+    "account_timeout": {"type": "float", "default": 600},
 }
 
 
@@ -45,15 +47,28 @@ def build(params: dict):
         if name not in cls.OPTIONS:
             known = nearest(str(name), cls.OPTIONS) if cls.OPTIONS else "It has none."
             raise RentedError("An account of %s has no option '%s'. %s" % (cls.TITLE, name, known), cls.NAME)
-    if params["timeout"] <= 0:
-        raise RentedError("'timeout' is a number of seconds above 0.", cls.NAME)
-    return cls(
+    _check_times(params)
+    made = cls(
         account=params.get("account"),
         api_key=params.get("api_key"),
         endpoint=endpoint,
         timeout=params["timeout"],
         **(params.get("account_options") or {}),
     )
+    return _with_time(made, params)
+
+
+def _check_times(params: dict) -> None:
+    for name in ("timeout", "account_timeout"):
+        # Not a number is neither above nor below 0, and a timer takes no infinity.
+        if params.get(name) is not None and not 0 < params[name] <= MOST_SECONDS:
+            raise RentedError("'%s' is a number of seconds above 0, and at most %d." % (name, MOST_SECONDS))
+
+
+def _with_time(provider, params: dict):
+    if params.get("account_timeout") is not None:
+        provider.account_timeout = params["account_timeout"]
+    return provider
 
 
 def build_all(params: dict) -> list:
@@ -71,6 +86,7 @@ def build_each(params: dict) -> tuple:
     """
     if params.get("provider"):
         return [build(params)], []
+    _check_times(params)
     alone = [name for name in ("account", "api_key", "endpoint", "account_options") if params.get(name)]
     if alone:
         raise RentedError("'%s' belongs to one provider: name it with 'provider'." % alone[0])
@@ -82,7 +98,7 @@ def build_each(params: dict) -> tuple:
             if named:
                 found.append(build(dict(params, provider=cls.NAME)))
             elif cls.available():
-                found.append(cls(timeout=params["timeout"]))
+                found.append(_with_time(cls(timeout=params["timeout"]), params))
         except RentedError as error:  # such as a key file that cannot be read
             refused.append((cls, error))
     if not found and not refused:

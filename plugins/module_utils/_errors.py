@@ -2,22 +2,26 @@
 # GNU General Public License v3.0 or later (see LICENSE)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection; it may change without notice.
-"""Every error that a provider raises. Each one is a sentence a person can act on; none carries a key."""
+"""Every error that a provider raises. Each one is a sentence a person can act on; none carries a key or commands a terminal."""
 
 from __future__ import annotations
 
 import difflib
+
+from ansible_collections.rented.gpu.plugins.module_utils._plain import harmless
 
 
 class RentedError(Exception):
     """What was tried, what was found, what to do next.
 
     ``provider``, ``status`` (an HTTP status code) and ``code`` (the API's own word for the error) are set where they are known.
+    The message may hold an API's words: this is the one place where they are made harmless.
     """
 
     code: str | None = None
 
     def __init__(self, message: str, provider: str | None = None, status: int | None = None) -> None:
+        message = harmless(message)
         super().__init__(message)
         self.message = message
         self.provider = provider

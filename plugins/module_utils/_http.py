@@ -14,16 +14,17 @@ import contextlib
 import json
 import math
 import re
-import socket
 import ssl
 import time
 import urllib.error
 import urllib.parse
+import urllib.request
+import zlib
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 
-from ansible_collections.rented.gpu.plugins.module_utils import _values
+from ansible_collections.rented.gpu.plugins.module_utils import _deadline, _masking, _plain, _transport, _values
 from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     AuthenticationError,
     NotFound,
@@ -43,6 +44,9 @@ PAGE_LIMIT = 1000
 REDIRECT_LIMIT = 5
 REDIRECTS = (301, 302, 303, 307, 308)
 TEXT_LIMIT = 300  # characters of a provider's own words in a message
+BODY_LIMIT = 65536  # characters of a failed answer that are looked at
+DEPTH_LIMIT = 100  # brackets within brackets; no API comes near it, and Python's own limit would be an error of its own kind
+NOT_READABLE = (ValueError, RecursionError)  # what reading JSON raises
 
 
 # --- shared with providers that have a client library ------------------------------------------------------------------
@@ -102,6 +106,8 @@ def pages(fetch, title: str, limit: int = PAGE_LIMIT):
         yield from items
         if not cursor:
             return
+        if not isinstance(cursor, (str, int, float)):
+            raise ProviderUnavailable("%s says in an unknown form where its list goes on; its API may have changed." % title)
         if cursor in seen:
             raise ProviderUnavailable("%s gives the same page again and again; its list has no end. Try later." % title)
         seen.add(cursor)
@@ -148,7 +154,7 @@ def error_words(data) -> tuple:
     if isinstance(data, list) and data:
         return error_words(data[0])
     if not isinstance(data, dict):
-        return None, None if data is None else str(data)
+        return None, None if data is None else shortened(data)
     inner = data.get("error")
     if isinstance(inner, dict):
         return error_words(inner)
@@ -176,11 +182,41 @@ def describe(body: str, content_type: str = "") -> tuple:
     if is_web_page(body, content_type):
         return None, "it answered a web page instead of its API"
     try:
-        code, words = error_words(json.loads(body))
-    except ValueError:
+        code, words = error_words(parsed(body[:BODY_LIMIT]))
+    except NOT_READABLE:
         code, words = None, body
-    words = " ".join((words or "").split())[:TEXT_LIMIT] or None
-    return code, words or code
+    return code, shortened(words or code or "") or None
+
+
+def parsed(text: str):
+    """The data of a JSON text. Raises one of `NOT_READABLE`, also for what is nested too deeply to be worked on."""
+    return not_too_deep(json.loads(text))
+
+
+def not_too_deep(data):
+    """``data``. Raises `ValueError` when it is nested too deeply: whatever walks through it would fail there."""
+    level, depth = [data], 0
+    while level:
+        depth += 1
+        if depth > DEPTH_LIMIT:
+            raise ValueError("nested more than %d deep" % DEPTH_LIMIT)
+        level = [
+            item
+            for part in level
+            if isinstance(part, (dict, list))
+            for item in (part.values() if isinstance(part, dict) else part)
+            if isinstance(item, (dict, list))
+        ]
+    return data
+
+
+def shortened(words, *secrets) -> str:
+    """Somebody else's words as a part of a sentence: on one line, without secrets, and short.
+
+    Masked before they are cut: half a key is known by nobody as a key.
+    """
+    text = redact(" ".join(str(words)[:BODY_LIMIT].split()), *secrets)
+    return _plain.plain(text)[:TEXT_LIMIT]
 
 
 def check_key(title: str, name: str, key: str | None) -> None:
@@ -192,11 +228,8 @@ def check_key(title: str, name: str, key: str | None) -> None:
 
 
 def redact(text: str, *secrets) -> str:
-    """``text`` without the secrets, as they are or URL-quoted: servers like to repeat what they refused."""
-    for secret in secrets:
-        if secret and len(secret) >= 4:
-            text = text.replace(secret, "***").replace(urllib.parse.quote(secret, safe=""), "***")
-    return re.sub(r"(?i)(bearer\s+)[^\s\"']{8,}", r"\1***", text)
+    """``text`` without these secrets, and without those of any account: servers like to repeat what they refused."""
+    return _masking.mask_these(text, {secret for secret in secrets if secret and len(secret) >= 4} | _masking.known())
 
 
 def failure(title: str, name: str, endpoint: str, status: int, sentence: str | None, what: str) -> RentedError:
@@ -230,8 +263,9 @@ def failure(title: str, name: str, endpoint: str, status: int, sentence: str | N
 class JsonApi:
     """JSON over HTTP with a key in a header.
 
-    ``endpoint`` is the base URL without a trailing slash, ``timeout`` is in seconds per try. ``api_key`` may be a function that gives
-    the key of the moment: tokens that are good for an hour. It is sent as a bearer token, or as it is in the header ``key_header``.
+    ``endpoint`` is the base URL without a trailing slash, ``timeout`` is in seconds per try, from the connection to the last byte.
+    ``api_key`` may be a function that gives the key of the moment: tokens that are good for an hour.
+    It is sent as a bearer token, or as it is in the header ``key_header``.
     ``clock`` and ``sleep`` can be replaced, so that tests do not wait.
     """
 
@@ -261,11 +295,8 @@ class JsonApi:
         self._api_key = None
         self._key_header = key_header
         self._sleep = sleep
-        # Imported here: it brings all of cryptography, 10 MB that a listing from the cache or by another library does not need.
-        from ansible.module_utils.urls import Request
-
-        # Redirects are followed here, by hand: Ansible's handler would send the key along to any host.
-        self._request = Request(follow_redirects="none", use_netrc=False, http_agent=USER_AGENT)
+        # Redirects are followed here, by hand: a handler of the library would send the key along to any host.
+        self._opener = _transport.opener()
 
     def get(self, path: str, query: dict | None = None, what: str | None = None):
         """The decoded answer of a read."""
@@ -297,16 +328,18 @@ class JsonApi:
         tries = self.tries if repeat or method in RETRY_METHODS else 1
         for attempt in range(1, tries + 1):
             last = attempt == tries
+            _deadline.check(what)
             try:
-                with self.pace:
-                    status, answer_headers, said = self._send(method, url, data, headers, what)
+                with self.pace, _deadline.Watch(self.timeout) as watch:
+                    status, answer_headers, said = self._send(method, url, data, headers, what, watch)
             except _NoAnswer as error:
-                if last:
+                _deadline.check(what)
+                if last or error.final:
                     raise self._unavailable("did not answer when asked to %s (%s)" % (what, error)) from None
-                self._sleep(retry_wait(None, attempt))
+                self._pause(retry_wait(None, attempt), what)
                 continue
             if status in RETRY_STATUS and not last:
-                self._sleep(retry_wait(answer_headers.get("Retry-After"), attempt))
+                self._pause(retry_wait(answer_headers.get("Retry-After"), attempt), what)
                 continue
             kind = answer_headers.get("Content-Type") or ""
             if text and 200 <= status < 300 and not is_web_page(said, kind):
@@ -322,13 +355,16 @@ class JsonApi:
         """
         what = what or "GET " + path
         url, headers = self._address(path, query, "text/event-stream")
-        found, size, end = [], 0, time.monotonic() + longest
+        with self.pace, _deadline.Watch(longest) as watch:
+            return self._stream(url, headers, what, min(self.timeout, quiet), time.monotonic() + longest, watch)
+
+    def _stream(self, url: str, headers: dict, what: str, quiet: float, end: float, watch) -> list:
+        found, size = [], 0
         try:
-            with self.pace:
-                answer = self._open("GET", url, None, headers, min(self.timeout, quiet))
+            answer = self._open("GET", url, None, headers, quiet, watch)
             kind = answer.headers.get("Content-Type") or ""
-            if answer.code != 200 or "event-stream" not in kind:
-                status, _headers, text = self._read(answer)
+            if answer.status != 200 or "event-stream" not in kind:
+                status, _headers, text = self._read(answer, watch)
                 self._decode(status, kind, text, what)  # raises for all but JSON
                 raise self._unavailable("answered no stream when asked to %s" % what)
         except _NoAnswer as error:
@@ -352,7 +388,7 @@ class JsonApi:
         if query:
             pairs = [(key, value) for key, value in query.items() if value is not None]
             url += "?" + urllib.parse.urlencode(pairs, doseq=True)
-        headers = {"Accept": accept}
+        headers = {"Accept": accept, "Accept-Encoding": "gzip", "User-Agent": USER_AGENT}
         self._api_key = self._give_key()
         if self._api_key:
             headers[self._key_header or "Authorization"] = self._api_key if self._key_header else "Bearer " + self._api_key
@@ -363,8 +399,8 @@ class JsonApi:
             if not text.strip():
                 return None
             try:
-                return json.loads(text)
-            except ValueError:
+                return parsed(text)
+            except NOT_READABLE:
                 found = "a web page instead of its API" if is_web_page(text, content_type) else "something that is not JSON"
                 raise ProviderUnavailable(
                     "%s answered %s when asked to %s. Check that %s is its API and that no proxy is in between."
@@ -377,71 +413,92 @@ class JsonApi:
         error.code = code
         raise error
 
-    def _send(self, method: str, url: str, data, headers: dict, what: str) -> tuple:
+    def _pause(self, seconds: float, what: str) -> None:
+        _deadline.check(what, seconds)
+        self._sleep(seconds)
+
+    def _send(self, method: str, url: str, data, headers: dict, what: str, watch) -> tuple:
         """One try: (status, headers, text). Redirects of reads are followed on the same host only."""
         for _hop in range(REDIRECT_LIMIT):
-            status, answer_headers, text = self._once(method, url, data, headers)
+            status, answer_headers, text = self._once(method, url, data, headers, watch)
             target = answer_headers.get("Location")
             if status not in REDIRECTS or not target:
                 return status, answer_headers, text
-            target = urllib.parse.urljoin(url, target)
-            if _origin(target) != _origin(url):
+            try:
+                target = urllib.parse.urljoin(url, target)
+                elsewhere, parts = _origin(target) != _origin(url), urllib.parse.urlsplit(target)
+            except ValueError:
+                raise self._unavailable(
+                    "redirects to '%s', which is not an address, when asked to %s" % (shortened(target), what)
+                ) from None
+            if elsewhere:
                 raise self._unavailable(
                     "redirects to another server (%s) when asked to %s; the key was not sent there. Check the endpoint"
-                    % (urllib.parse.urlsplit(target).hostname, what)
+                    % (shortened(parts.hostname or target), what)
                 )
             if method not in ("GET", "HEAD"):
                 raise self._unavailable(
-                    "redirects to %s when asked to %s; only reads are redirected. Check the endpoint"
-                    % (urllib.parse.urlsplit(target).path, what)
+                    "redirects to %s when asked to %s; only reads are redirected. Check the endpoint" % (shortened(parts.path), what)
                 )
             url = target
         raise self._unavailable("redirects in a circle when asked to %s" % what)
 
-    def _once(self, method: str, url: str, data, headers: dict) -> tuple:
-        return self._read(self._open(method, url, data, headers, self.timeout))
+    def _once(self, method: str, url: str, data, headers: dict, watch) -> tuple:
+        return self._read(self._open(method, url, data, headers, self.timeout, watch), watch)
 
-    def _open(self, method: str, url: str, data, headers: dict, timeout: float):
+    def _open(self, method: str, url: str, data, headers: dict, timeout: float, watch):
         """The answer, its body unread."""
         try:
-            return self._request.open(method, url, data=data, headers=headers, timeout=timeout)
-        except urllib.error.HTTPError as error:
-            return error
+            body = data.encode() if isinstance(data, str) else data
+            return self._opener.open(urllib.request.Request(url, data=body, headers=headers, method=method), None, timeout)
         except ssl.SSLError as error:
-            raise self._unavailable("cannot be trusted: %s" % _reason(error)) from None
+            raise self._not_trusted(error, watch) from None
         except urllib.error.URLError as error:
             if isinstance(error.reason, ssl.SSLError):
-                raise self._unavailable("cannot be trusted: %s" % _reason(error.reason)) from None
-            raise _NoAnswer(_reason(error.reason)) from None
-        except (OSError, HTTPException, socket.timeout) as error:
-            raise _NoAnswer(_reason(error)) from None
+                raise self._not_trusted(error.reason, watch) from None
+            raise _NoAnswer(watch.sentence() if watch.over else _reason(error.reason)) from None
+        except (OSError, HTTPException) as error:
+            raise _NoAnswer(watch.sentence() if watch.over else _reason(error)) from None
+        except ValueError as error:  # an address, of the user or of a redirect, that is none
+            raise self._unavailable("cannot be asked: %s" % _reason(error)) from None
 
-    def _read(self, answer) -> tuple:
+    def _not_trusted(self, error, watch) -> Exception:
+        if watch.over:  # the handshake was cut
+            return _NoAnswer(watch.sentence())
+        return self._unavailable("cannot be trusted: %s" % _reason(error))
+
+    def _read(self, answer, watch) -> tuple:
         """(status, headers, text) of an answer."""
+        kept = bytearray()
         try:
-            raw = answer.read(self.answer_limit + 1) if answer.fp is not None else b""
-            # A read with a limit says nothing about an answer that ends too soon; half a list could still be JSON.
-            missing = getattr(answer, "length", None)
-            if missing and len(raw) <= self.answer_limit:
-                raise EOFError("%d bytes are missing" % missing)
-        except (OSError, HTTPException, EOFError) as error:
-            raise _NoAnswer("the answer broke off: %s" % _reason(error)) from None
+            for block in _transport.blocks(answer):
+                kept += block
+                watch.came(len(block))
+                if len(kept) > self.answer_limit:
+                    raise self._unavailable(too_much(self.answer_limit))
+        except (OSError, HTTPException, EOFError, zlib.error, ValueError) as error:
+            if not watch.over:
+                raise _NoAnswer("the answer broke off: %s" % _reason(error)) from None
         finally:
             answer.close()
-        if len(raw) > self.answer_limit:
-            raise self._unavailable(too_much(self.answer_limit))
-        return answer.code, answer.headers, raw.decode("utf-8", "replace")
+        if watch.over:  # what is cut can look whole
+            raise _NoAnswer("%s; raise 'timeout' if the line is that slow" % watch.sentence(), final=not watch.stalled)
+        return answer.status, answer.headers, kept.decode("utf-8", "replace")
 
     def _unavailable(self, found: str) -> ProviderUnavailable:
         return ProviderUnavailable("%s at %s %s." % (self.title, self.endpoint, redact(found, self._api_key)), self.name)
 
 
 class _NoAnswer(Exception):
-    """The connection failed or broke off: another try may help."""
+    """The connection failed or broke off: another try may help, unless it is ``final``."""
+
+    def __init__(self, words: str, final: bool = False) -> None:
+        super().__init__(words)
+        self.final = final
 
 
 def _reason(error) -> str:
-    return str(getattr(error, "strerror", None) or error) or type(error).__name__
+    return shortened(getattr(error, "strerror", None) or error) or type(error).__name__
 
 
 def _origin(url: str) -> tuple:

@@ -6,8 +6,7 @@
 
 from __future__ import annotations
 
-import sys
-
+from ansible_collections.rented.gpu.plugins.module_utils import _install
 from ansible_collections.rented.gpu.plugins.module_utils._errors import MissingLibrary, RentedError
 
 
@@ -15,11 +14,8 @@ def compiled(query):
     """The expression; raises `RentedError`."""
     try:
         import jmespath
-    except ImportError:
-        raise MissingLibrary(
-            "'query' needs the Python package 'jmespath' for %s. Install it with: %s -m pip install jmespath"
-            % (sys.executable, sys.executable)
-        )
+    except ImportError as error:
+        raise MissingLibrary(_install.missing("'query'", ["jmespath"], error)) from None
     try:
         return jmespath.compile(query)
     except jmespath.exceptions.JMESPathError as error:

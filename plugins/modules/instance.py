@@ -178,6 +178,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.rented.gpu.plugins.module_utils._arguments import account_spec, build, read_public_key, warn_of_values
 from ansible_collections.rented.gpu.plugins.module_utils._errors import PartlyCreated, RentedError
 from ansible_collections.rented.gpu.plugins.module_utils._models import LaunchRequest
+from ansible_collections.rented.gpu.plugins.module_utils._plain import harmless
 from ansible_collections.rented.gpu.plugins.module_utils._resource import STATES, NotReached, Resource
 
 
@@ -254,7 +255,7 @@ def main():
     except RentedError as error:
         module.fail_json(msg=error.message, instance=None)
     for warning in outcome.warnings:
-        module.warn(warning)
+        module.warn(harmless(warning))
     module.exit_json(
         changed=outcome.changed,
         instance=outcome.instance.as_dict() if outcome.instance else None,

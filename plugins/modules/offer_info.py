@@ -193,6 +193,7 @@ from ansible_collections.rented.gpu.plugins.module_utils import _ask, _offers
 from ansible_collections.rented.gpu.plugins.module_utils._arguments import account_spec, build_each, warn_of_values
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
 from ansible_collections.rented.gpu.plugins.module_utils._jmespath import compiled, searched
+from ansible_collections.rented.gpu.plugins.module_utils._plain import harmless
 from ansible_collections.rented.gpu.plugins.module_utils._providers import PROVIDERS
 from ansible_collections.rented.gpu.plugins.module_utils._providers._base import CanListOffers, can
 from ansible_collections.rented.gpu.plugins.module_utils._resource_words import unsupported
@@ -257,7 +258,7 @@ def main():
         if len(failures) == len(refused) + len(answers):
             raise RentedError(" ".join(failure["message"] for failure in failures))
         for failure in failures:
-            module.warn("No offers of the account '%s': %s" % (failure["account"], failure["message"]))
+            module.warn(harmless("No offers of the account '%s': %s" % (failure["account"], failure["message"])))
         offers = [offer for answer in answers for offer in answer.value or () if _offers.fits(offer, wish)]
         months = {provider.NAME: provider.HOURS_PER_MONTH for provider in asked}
         ranked = _offers.rank(offers, wish, params["image_gb"], months)

@@ -81,6 +81,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.rented.gpu.plugins.module_utils._account_keys import AccountKeys
 from ansible_collections.rented.gpu.plugins.module_utils._arguments import account_spec, build, read_public_key, warn_of_values
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
+from ansible_collections.rented.gpu.plugins.module_utils._plain import harmless
 
 
 def argument_spec():
@@ -118,7 +119,7 @@ def main():
     except RentedError as error:
         module.fail_json(msg=error.message)
     for warning in keys.warnings:
-        module.warn(warning)
+        module.warn(harmless(warning))
     answer = {"changed": keys.changed, "diff": keys.diff}
     if params["state"] == "present":
         answer["key"] = dataclasses.asdict(result)

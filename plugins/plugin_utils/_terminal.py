@@ -6,12 +6,6 @@
 
 from __future__ import annotations
 
-import re
+from ansible_collections.rented.gpu.plugins.module_utils._plain import COMMANDS, bounded, harmless, plain
 
-# What moves the cursor, colours, rings, or turns the direction of writing; tab and line feed stay.
-COMMANDS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-
-
-def plain(text) -> str:
-    """The text with everything that a terminal would obey made visible."""
-    return COMMANDS.sub(lambda found: ascii(found.group())[1:-1], str(text).replace("\r\n", "\n"))
+__all__ = ["COMMANDS", "bounded", "harmless", "plain"]

@@ -9,6 +9,7 @@ import http.client
 import http.server
 import select
 import socket
+import socketserver
 import threading
 import urllib.parse
 
@@ -160,3 +161,77 @@ class Flood(Server):
             handler.wfile.write(end)
         except OSError:
             pass  # the client had enough
+
+
+class Wire:
+    """A server below HTTP: it reads each request and then sends what `answer` sends, byte for byte. ``seen`` holds the requests.
+
+    ``answers`` are whole answers in bytes, in turn, the last one again and again.
+    """
+
+    def __init__(self, *answers: bytes) -> None:
+        self.seen: list = []
+        self.answers = answers
+        self.over = threading.Event()
+        outer = self
+
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self):
+                request = self.rfile.readline()
+                size = 0
+                for line in iter(self.rfile.readline, b"\r\n"):
+                    if not line:
+                        return
+                    request += line
+                    if line.lower().startswith(b"content-length:"):
+                        size = int(line.split(b":")[1])
+                outer.seen.append(request + b"\r\n" + self.rfile.read(size))
+                try:
+                    outer.answer(self.wfile.write)
+                except OSError:
+                    pass  # the client had enough
+
+        self.server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.server.handle_error = lambda *_arguments: None
+        self.url = "http://127.0.0.1:%d" % self.server.server_address[1]
+
+    def answer(self, send) -> None:
+        """Answer one request; the connection is closed afterwards."""
+        send(self.answers[min(len(self.seen), len(self.answers)) - 1])
+
+    def __enter__(self):
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        return self
+
+    def __exit__(self, *unused) -> None:
+        self.over.set()
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class Drip(Wire):
+    """An answer that comes byte by byte and never ends: its ``headers``, or its ``body`` after whole headers."""
+
+    BEGINNING = {"headers": b"HTTP/1.1 200 OK\r\nX-Filler: ", "body": b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n"}
+
+    def __init__(self, part: str, every: float = 0.02) -> None:
+        super().__init__()
+        self.part, self.every = part, every
+
+    def answer(self, send) -> None:
+        send(self.BEGINNING[self.part])
+        while not self.over.wait(self.every):
+            send(b" ")
+
+
+def wire_answer(status="200 OK", body=b"", **headers) -> bytes:
+    """A whole answer, as it goes over the wire; a header that is None is left out, and values may be bytes that are not allowed."""
+    body = body if isinstance(body, bytes) else body.encode()
+    lines = {"Content-Type": "application/json", "Content-Length": str(len(body)), "Connection": "close"}
+    lines.update({name.replace("_", "-"): value for name, value in headers.items()})
+    made = b"HTTP/1.1 " + status.encode("latin-1") + b"\r\n"
+    for name, value in lines.items():
+        if value is not None:
+            made += name.encode() + b": " + (value if isinstance(value, bytes) else value.encode("latin-1")) + b"\r\n"
+    return made + b"\r\n" + body

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import inspect
 
@@ -23,3 +24,12 @@ def fake_of(provider: str) -> type:
         made for name, made in inspect.getmembers(module, inspect.isclass) if name.startswith("Fake") and made.__module__ == module.__name__
     ]
     return found
+
+
+@contextlib.contextmanager
+def account(provider: str, monkeypatch, endpoint: str | None = None, **options):
+    """An account of a provider whose API is at ``endpoint`` (None: its fake), let in by what its fake says it takes; with its fake."""
+    with fake_of(provider)() as fake:
+        for variable, value in fake.environment().items():
+            monkeypatch.setenv(variable, value)
+        yield PROVIDERS[provider](endpoint=endpoint or fake.url, **options), fake

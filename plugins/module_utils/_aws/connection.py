@@ -11,11 +11,10 @@ Error codes: "Error codes for the Amazon EC2 API" of the EC2 API reference, and 
 from __future__ import annotations
 
 import re
-import sys
 import threading
 import time
 
-from ansible_collections.rented.gpu.plugins.module_utils import _http
+from ansible_collections.rented.gpu.plugins.module_utils import _deadline, _http, _install
 from ansible_collections.rented.gpu.plugins.module_utils._aws import answers, credentials, reader
 from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     AuthenticationError,
@@ -140,11 +139,7 @@ class Connection:
                 import botocore.parsers
                 import botocore.session
             except ImportError as error:
-                raise MissingLibrary(
-                    "AWS needs the Python package 'boto3' for %s, which says: %s. Install it with: %s -m pip install --upgrade boto3"
-                    % (sys.executable, error, sys.executable),
-                    NAME,
-                ) from None
+                raise MissingLibrary(_install.missing(TITLE, ["boto3"], error), NAME) from None
             self._library = botocore
         return self._library
 
@@ -220,8 +215,9 @@ class Connection:
         Reads are repeated by botocore (mode "standard"), with ``once`` nothing is. With ``brief`` only what a list needs is read, by
         `reader` where that is possible, and values are texts. Raises a `RentedError`; for the codes in ``refusals`` `Refused`.
         """
+        _deadline.check(what)
         if brief and self._explained(lambda: self._may_read(region), "be asked", region):
-            return self._explained(lambda: self._read(region, operation, arguments), what, region, service, False, refusals)
+            return self._explained(lambda: self._read(region, operation, arguments, what), what, region, service, False, refusals)
         client = self.client(service, region, once)
         return self._explained(lambda: getattr(client, operation)(**arguments), what, region, service, once, refusals)
 
@@ -242,7 +238,7 @@ class Connection:
         configured = self.endpoint or reader.configured_endpoint(session)
         return reader.Reader(session, configured, self._sender, "%s %s" % (session.user_agent(), _http.USER_AGENT))
 
-    def _read(self, region: str, operation: str, arguments: dict) -> dict:
+    def _read(self, region: str, operation: str, arguments: dict, what: str) -> dict:
         """Ask the reader; what botocore would ask again is asked again."""
         errors = self.library().exceptions
         for attempt in range(1, _http.TRIES + 1):
@@ -257,7 +253,9 @@ class Connection:
             except (errors.ConnectionError, errors.HTTPClientError):
                 if attempt == _http.TRIES:
                     raise
-            self._sleep(_http.retry_wait(None, attempt))
+            pause = _http.retry_wait(None, attempt)
+            _deadline.check(what, pause)
+            self._sleep(pause)
         raise AssertionError("unreachable")
 
     def pages(self, region: str, operation: str, key: str, what: str, service: str = "ec2", **arguments):
@@ -281,10 +279,24 @@ class Connection:
         except answers.TooLarge as error:
             unknown = " Whether it was done is not known." if once else ""
             raise ProviderUnavailable("%s%s, when asked to %s, %s.%s" % (TITLE, _where(region), what, error, unknown), NAME) from None
+        except answers.TooSlow as error:
+            _deadline.check(what)
+            unknown = " Whether it was done is not known." if once else ""
+            raise ProviderUnavailable(
+                "%s%s did not answer when asked to %s (%s; raise 'timeout' if the line is that slow).%s"
+                % (TITLE, _where(region), what, error, unknown),
+                NAME,
+            ) from None
         except errors.ClientError as error:
             raise self._refusal(error, what, region, service, once, refusals) from None
         except (errors.BotoCoreError, self.library().parsers.ResponseParserError, ValueError, OSError) as error:
+            _deadline.check(what)
             raise self._trouble(error, what, region, once) from None
+        except (RecursionError, KeyError, IndexError, TypeError, AttributeError, OverflowError):
+            unknown = " Whether it was done is not known." if once else ""
+            raise ProviderUnavailable(
+                "%s%s answered in an unknown form when asked to %s.%s" % (TITLE, _where(region), what, unknown), NAME
+            ) from None
 
     def _look(self, response_dict=None, **_more) -> None:
         """Called by botocore for each answer. Where there is no XML or JSON in it, its parser would only say that it is none."""
@@ -402,14 +414,15 @@ class Connection:
         """AWS's words without secrets, and without the long blob that only an administrator can decode."""
         words = re.sub(r"(?is)\s*Encoded authorization failure message:.*", "", words)
         words = re.sub(r"\b(?:AKIA|ASIA)[A-Z0-9]{8,}\b", "the key", words)
-        return " ".join(_http.redact(words, *self.secrets(), *(self.keys or ())).split())[: _http.TEXT_LIMIT]
+        return _http.shortened(words, *self.secrets(), *(self.keys or ()))
 
 
 def _said(error) -> tuple:
     """(code, HTTP status, words) of botocore's ClientError."""
     said = error.response.get("Error") or {}
     status = (error.response.get("ResponseMetadata") or {}).get("HTTPStatusCode") or 0
-    return str(said.get("Code") or status or "no code"), status, str(said.get("Message") or "")
+    code = _http.shortened(said.get("Code") or status or "no code")
+    return code, status, str(said.get("Message") or "")
 
 
 def _where(region: str | None) -> str:

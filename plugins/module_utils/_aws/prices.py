@@ -10,12 +10,10 @@ not answer there is no price: that is no error. Its products are JSON in strings
 
 from __future__ import annotations
 
-import concurrent.futures
 import datetime
-import json
 import logging
 
-from ansible_collections.rented.gpu.plugins.module_utils import _values
+from ansible_collections.rented.gpu.plugins.module_utils import _deadline, _http, _values
 from ansible_collections.rented.gpu.plugins.module_utils._errors import AuthenticationError
 
 LOG = logging.getLogger("rented.gpu.aws")
@@ -47,7 +45,7 @@ def on_demand(connection, types, regions, needed: bool = False) -> dict:
         return found
 
     found: dict = {}
-    with concurrent.futures.ThreadPoolExecutor(max_workers=MOST_THREADS) as pool:
+    with _deadline.Threads(max_workers=MOST_THREADS) as pool:
         for part in pool.map(ask, sorted(types)):
             found.update(part)
     return found
@@ -105,8 +103,8 @@ def _products(connection, wanted: dict, needed: bool = False):
             Filters=filters,
         ):
             try:
-                yield _values.mapping(json.loads(text))
-            except (TypeError, ValueError):
+                yield _values.mapping(_http.parsed(text))
+            except (TypeError, *_http.NOT_READABLE):
                 LOG.debug("AWS: an entry of the price list is not JSON")
     except AuthenticationError as error:
         if needed:

@@ -9,11 +9,9 @@ Facts: the discovery document ``compute.v1`` (revision 20261106) inside google-a
 
 from __future__ import annotations
 
-import concurrent.futures
-import json
 import re
 
-from ansible_collections.rented.gpu.plugins.module_utils import _http, _values
+from ansible_collections.rented.gpu.plugins.module_utils import _deadline, _http, _values
 from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     AuthenticationError,
     ProviderUnavailable,
@@ -69,9 +67,9 @@ class Compute(_http.JsonApi):
 
     # --- errors ------------------------------------------------------------------------------------------------------
 
-    def _once(self, method: str, url: str, data, headers: dict) -> tuple:
+    def _once(self, method: str, url: str, data, headers: dict, watch) -> tuple:
         """One request. "Too many" is 403 in places; as 429 it is waited out like everywhere."""
-        status, answer_headers, text = super()._once(method, url, data, headers)
+        status, answer_headers, text = super()._once(method, url, data, headers, watch)
         if status == 403 and set(reasons(text)) & set(BUSY):
             status = 429
         return status, answer_headers, text
@@ -133,7 +131,7 @@ class Compute(_http.JsonApi):
 
         def fetch(token):
             answer = self._page("/projects/%s/aggregated/%s" % (self.project, kind), token, what, only, returnPartialSuccess="true")
-            silent = [last(name) for name in answer.get("unreachables") or [] if isinstance(name, str)]
+            silent = [last(name) for name in self._list(answer, "unreachables", what) if isinstance(name, str)]
             found = []
             scopes = answer.get("items")
             if scopes is not None and not isinstance(scopes, dict):
@@ -143,7 +141,7 @@ class Compute(_http.JsonApi):
                 warning = _values.mapping(part.get("warning"))
                 if warning and warning.get("code") != "NO_RESULTS_ON_PAGE":
                     silent.append("%s (%s)" % (last(scope), warning.get("code")))
-                found += part.get(kind) or []
+                found += self._list(part, kind, what)
             if silent and whole:
                 raise ProviderUnavailable(
                     "%s could not %s in %s, so the list is not whole. Try later, or name the zones to ask with 'zones'."
@@ -166,9 +164,14 @@ class Compute(_http.JsonApi):
             warning = _values.mapping(answer.get("warning"))
             if warning and warning.get("code") != "NO_RESULTS_ON_PAGE":
                 raise ProviderUnavailable("%s could not %s whole: %s. Try later." % (TITLE, what, warning.get("code")), NAME)
-            return answer.get("items") or [], answer.get("nextPageToken")
+            return self._list(answer, "items", what), answer.get("nextPageToken")
 
         return list(_http.pages(fetch, TITLE))
+
+    @staticmethod
+    def _list(answer: dict, key: str, what: str) -> list:
+        """The list under a key that may be left out where it is empty."""
+        return [] if answer.get(key) is None else _http.list_in(answer, key, TITLE, NAME, what)
 
     def _page(self, path: str, token, what: str, only: str | None, **more) -> dict:
         answer = self.get(path, {"maxResults": PAGE_SIZE, "pageToken": token, "filter": only, **more}, what)
@@ -191,7 +194,8 @@ class Compute(_http.JsonApi):
 
         Waiting does nothing to a machine, so a wait that breaks off is begun again.
         """
-        scope = "zones/" + last(operation["zone"]) if operation.get("zone") else "global"
+        zone = last(operation.get("zone"))
+        scope = "zones/" + zone if zone else "global"
         path = "/projects/%s/%s/operations/%s/wait" % (self.project, scope, operation["name"])
         end, failures, early = self._clock() + OPERATION_SECONDS, 0, 0
         usual, self.timeout = self.timeout, max(self.timeout, WAIT_SECONDS)
@@ -218,7 +222,7 @@ class Compute(_http.JsonApi):
         errors = _values.rows(_values.mapping(operation.get("error")).get("errors"))
         if errors:
             code = _values.text(errors[0].get("code"))
-            words = _http.redact(" ".join(str(errors[0].get("message") or code).split())[: _http.TEXT_LIMIT], self._api_key)
+            words = _http.shortened(errors[0].get("message") or code, self._api_key)
             raise Failed(_failed_sentence(code, words, what), code, _values.whole(operation.get("httpErrorStatusCode")))
         return operation
 
@@ -228,7 +232,7 @@ def in_parallel(function, items) -> list:
     items = list(items)
     if len(items) < 2:
         return [function(item) for item in items]
-    with concurrent.futures.ThreadPoolExecutor(max_workers=min(len(items), MOST_THREADS)) as pool:
+    with _deadline.Threads(max_workers=min(len(items), MOST_THREADS)) as pool:
         return list(pool.map(function, items))
 
 
@@ -241,8 +245,8 @@ def last(url) -> str | None:
 def reasons(text: str) -> list:
     """The API's words for why it refused: ``error.errors[].reason``, ``error.details[].reason`` and ``error.status``."""
     try:
-        error = json.loads(text)["error"]
-    except (ValueError, KeyError, TypeError):
+        error = _http.parsed(text[: _http.BODY_LIMIT])["error"]
+    except (KeyError, TypeError, *_http.NOT_READABLE):
         return []
     if not isinstance(error, dict):
         return []

@@ -16,11 +16,10 @@ import hashlib
 import json
 import os
 import re
-import sys
 import threading
 import warnings
 
-from ansible_collections.rented.gpu.plugins.module_utils import _http
+from ansible_collections.rented.gpu.plugins.module_utils import _deadline, _http, _install, _transport
 from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     AuthenticationError,
     MissingCredentials,
@@ -92,7 +91,7 @@ def read_file(path: str) -> dict:
             info = json.load(handle)
     except OSError as error:
         raise MissingCredentials("The credentials file %s of %s cannot be read: %s." % (path, TITLE, error.strerror), NAME) from None
-    except ValueError:
+    except (ValueError, RecursionError):
         info = None
     if not isinstance(info, dict) or not isinstance(info.get("type"), str):
         raise MissingCredentials(
@@ -197,22 +196,42 @@ class Tokens:
         return google.credentials.with_scopes_if_required(credentials, [scope])
 
     def _refresh(self, google, credentials) -> None:
-        request = google.requests.Request()
+        what = "give a token for %s" % self.path
+        request = google.requests.Request(_transport.careful(google.session()))
         request.session.hooks["response"].append(self._limit)
+        watch = None
 
         def ask(url, method="GET", body=None, headers=None, timeout=None, **more):
-            return request(url, method=method, body=body, headers=headers, timeout=self.timeout, **more)
+            # Redirects would take the credentials along.
+            nonlocal watch
+            _deadline.check(what)
+            more = {**more, **_transport.surroundings(url), "allow_redirects": False}
+            with _deadline.Watch(self.timeout) as watch:
+                answer = request(url, method=method, body=body, headers=headers, timeout=self.timeout, **more)
+                if watch.over:  # what is cut can look whole
+                    raise self._too_slow(watch)
+                return answer
 
         try:
             credentials.refresh(ask)
         except google.exceptions.TransportError as error:
+            _deadline.check(what)
+            if watch is not None and watch.over:
+                raise self._too_slow(watch) from None
             raise ProviderUnavailable("%s's token server did not answer: %s" % (TITLE, self._said(error)), NAME) from None
+        except (RecursionError, KeyError, TypeError, AttributeError, OverflowError):
+            raise ProviderUnavailable("%s's token server answered in an unknown form. Check the credentials file." % TITLE, NAME) from None
         except google.exceptions.RefreshError as error:
             if getattr(error, "retryable", False):
                 raise ProviderUnavailable("%s's token server is busy: %s Try later." % (TITLE, self._said(error)), NAME) from None
             raise AuthenticationError(self._refused(error), NAME) from None
         except (google.exceptions.GoogleAuthError, ValueError) as error:
             raise AuthenticationError("%s gave no token for %s: %s" % (TITLE, self.path, self._said(error)), NAME) from None
+
+    def _too_slow(self, watch) -> ProviderUnavailable:
+        return ProviderUnavailable(
+            "%s's token server did not answer (%s). Try later, or raise 'timeout'." % (TITLE, watch.sentence()), NAME
+        )
 
     def _limit(self, answer, **_more) -> None:
         """Called by requests before it reads a body."""
@@ -235,8 +254,7 @@ class Tokens:
 
     def _said(self, error) -> str:
         words = error.args[0] if error.args else error
-        text = _http.redact(" ".join(str(words).split())[: _http.TEXT_LIMIT], *secrets(self.info))
-        return text.rstrip(".") + "."
+        return _http.shortened(words, *secrets(self.info)).rstrip(".") + "."
 
 
 class _Counted:
@@ -250,6 +268,7 @@ class _Counted:
         size = 0
         for piece in self._raw.stream(*arguments, **more):
             size += len(piece)
+            _deadline.come(len(piece))
             if size > self._limit:
                 self.close()
                 raise ProviderUnavailable("%s's token server %s." % (TITLE, _http.too_much(self._limit)), NAME)
@@ -267,19 +286,17 @@ class _Google:
         import google.auth.credentials
         import google.auth.exceptions
         import google.auth.transport.requests
+        import requests
 
         self.auth = google.auth
         self.credentials = google.auth.credentials
         self.exceptions = google.auth.exceptions
         self.requests = google.auth.transport.requests
+        self.session = requests.Session
 
 
 def _library() -> _Google:
     try:
         return _Google()
     except ImportError as error:
-        raise MissingLibrary(
-            "%s needs the Python packages 'google-auth' and 'requests' for %s, which says: %s. "
-            "Install them with: %s -m pip install google-auth requests" % (TITLE, sys.executable, error, sys.executable),
-            NAME,
-        ) from None
+        raise MissingLibrary(_install.missing(TITLE, ["google-auth", "requests"], error), NAME) from None

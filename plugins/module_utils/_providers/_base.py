@@ -17,7 +17,7 @@ import hashlib
 import os
 import time
 
-from ansible_collections.rented.gpu.plugins.module_utils import _refused
+from ansible_collections.rented.gpu.plugins.module_utils import _deadline, _masking, _refused
 from ansible_collections.rented.gpu.plugins.module_utils._errors import MissingCredentials, RentedError
 from ansible_collections.rented.gpu.plugins.module_utils._models import HOURS_PER_MONTH, SCHEMA, Instance, LaunchRequest, Wish
 from ansible_collections.rented.gpu.plugins.module_utils._scrub import scrub
@@ -49,20 +49,25 @@ class Provider(abc.ABC):
     SSH_USER: str = "root"
     OPTIONS: tuple = ()  # further keys that an account of this provider takes
     SECRET_OPTIONS: tuple = ()  # those of OPTIONS whose values are secrets
+    SECRET_ENV: tuple = ()  # environment variables that hold other secrets than the key
     NAMES_MATTER: bool = False  # whether the account's name says which instances are meant; else it is only a word of the user
     HOURS_PER_MONTH: float = HOURS_PER_MONTH  # what a price per month is divided by
     CANNOT: dict = {}  # mixin that it lacks -> the sentence that says what to do instead, where the usual one does not help
     NO_PRICES: str | None = None  # where offers have no price: the sentence that says so, and where a person finds the prices
 
+    account_timeout: float = _deadline.ACCOUNT_SECONDS  # seconds for all requests of one list together
+
     # Replaced by tests, which do not wait.
     clock = staticmethod(time.monotonic)
     sleep = staticmethod(time.sleep)
 
-    def __init_subclass__(cls, **kwargs) -> None:
-        super().__init_subclass__(**kwargs)
+    def __init_subclass__(cls, **more) -> None:
+        """Lists are bounded in time, what the door refused in them is noted, and secrets are masked, without a word of the subclass."""
+        super().__init_subclass__(**more)
         for name, kind in LISTS.items():
-            if name in cls.__dict__:
-                setattr(cls, name, _noting(cls.__dict__[name], kind))
+            if name in vars(cls):
+                setattr(cls, name, _noting(_deadline.within_account(vars(cls)[name]), kind))
+        _masking.variables((*cls.API_KEY_ENV, *cls.SECRET_ENV))
 
     def __init__(
         self,
@@ -82,6 +87,7 @@ class Provider(abc.ABC):
         self._raw: dict = {}
         self.refused = _refused.Refused()
         self.api_key = api_key or self.find_api_key()
+        _masking.holder(self)
         if self.needs_key() and not self.api_key:
             raise MissingCredentials(
                 "No API key for %s. Looked at %s." % (self.TITLE, ", ".join(self.places_looked_at())), provider=self.NAME

@@ -15,7 +15,7 @@ import logging
 import os
 import re
 
-from ansible_collections.rented.gpu.plugins.module_utils import _http, _offers
+from ansible_collections.rented.gpu.plugins.module_utils import _deadline, _http, _offers
 from ansible_collections.rented.gpu.plugins.module_utils._aws import (
     credentials,
     images,
@@ -65,6 +65,7 @@ class AwsProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, CanLis
     SSH_USER = "ubuntu"  # of the images that are rented by default; what is listed has the user of its own image
     OPTIONS = ("profile", "regions", "access_key_id", "secret_access_key", "session_token", "ssh_user", "all_instances")
     SECRET_OPTIONS = ("secret_access_key", "session_token")
+    SECRET_ENV = credentials.SECRET_ENV
 
     def __init__(self, account=None, api_key=None, endpoint=None, timeout: float = 30, **options) -> None:
         super().__init__(account=account, api_key=api_key, endpoint=endpoint, timeout=timeout, **options)
@@ -149,7 +150,7 @@ class AwsProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, CanLis
         regions = list(regions)
         if len(regions) < 2:
             return [function(region) for region in regions]
-        with concurrent.futures.ThreadPoolExecutor(max_workers=min(len(regions), MOST_THREADS)) as pool:
+        with _deadline.Threads(max_workers=min(len(regions), MOST_THREADS)) as pool:
             futures = [pool.submit(function, region) for region in regions]
             concurrent.futures.wait(futures, return_when=concurrent.futures.FIRST_EXCEPTION)
             for future in futures:

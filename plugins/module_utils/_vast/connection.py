@@ -9,13 +9,13 @@ The requests are the client's. It repeats after 0.15 s where Vast wants a second
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import re
-import sys
 import time
 import urllib.parse
 
-from ansible_collections.rented.gpu.plugins.module_utils import _http
+from ansible_collections.rented.gpu.plugins.module_utils import _deadline, _http, _install, _transport
 from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     AuthenticationError,
     MissingLibrary,
@@ -26,6 +26,8 @@ from ansible_collections.rented.gpu.plugins.module_utils._errors import (
 
 NAME = "vast"
 TITLE = "Vast.ai"
+PACKAGE = "vastai"
+OLDEST = "1.8.1"  # of the package: the first with VastSession
 # Least seconds between two calls of one kind: "x-rate-limit" in Vast's API files.
 INTERVALS = {"list": 1.0, "manage": 1.0, "destroy": 3.0, "create": 4.5, "search": 6.0, "keys": 1.0, "bid": 5.5}
 
@@ -61,6 +63,7 @@ class Connection:
         pace = self._paces.setdefault(kind, _http.Pace(INTERVALS[kind], clock=self._clock, sleep=self._sleep))
         tries = _http.TRIES if repeat else 1
         for attempt in range(1, tries + 1):
+            _deadline.check(what)
             try:
                 with pace:
                     answer = function(vast)
@@ -69,7 +72,7 @@ class Connection:
                 refusal = self._refusal(response, what)
                 again = response.status_code in _http.RETRY_STATUS and "search_quota_exceeded" not in refusal.text
                 if attempt < tries and again:
-                    self._sleep(_http.retry_wait(response.headers.get("Retry-After"), attempt))
+                    self._pause(_http.retry_wait(response.headers.get("Retry-After"), attempt), what)
                     continue
                 raise refusal if keep_body else refusal.error from None
             except (vast.errors.ConnectionError, vast.errors.Timeout, vast.errors.ChunkedEncodingError, TimeoutError) as error:
@@ -77,19 +80,20 @@ class Connection:
                     raise ProviderUnavailable(
                         "%s at %s cannot be trusted: its certificate was not accepted." % (TITLE, self.endpoint), NAME
                     )
+                _deadline.check(what)
                 if attempt < tries:
-                    self._sleep(_http.retry_wait(None, attempt))
+                    self._pause(_http.retry_wait(None, attempt), what)
                     continue
-                unknown = "" if repeat else " Whether it was done is not known."
+                silent = isinstance(error, vast.silent) or "Timeout" in type(error).__name__
+                why = "no answer in time: %s" % _http.shortened(error, self.api_key) if silent else "connection failed"
+                raise self._no_answer(what, why, repeat) from None
+            except vast.slow as error:
+                _deadline.check(what)
+                raise self._no_answer(what, "%s; raise 'timeout' if the line is that slow" % error, repeat) from None
+            except RecursionError:
                 raise ProviderUnavailable(
-                    "%s at %s did not answer when asked to %s (%s).%s"
-                    % (
-                        TITLE,
-                        self.endpoint,
-                        what,
-                        "no answer in time" if "Timeout" in type(error).__name__ else "connection failed",
-                        unknown,
-                    ),
+                    "%s at %s answered something that is not JSON when asked to %s (nested too deep). Check the endpoint."
+                    % (TITLE, self.endpoint, what),
                     NAME,
                 ) from None
             except (vast.errors.InvalidJSONError, json.JSONDecodeError) as error:
@@ -102,13 +106,17 @@ class Connection:
                     NAME,
                 ) from None
             except vast.errors.RequestException as error:
-                text = _http.redact(str(error), self.api_key)
+                text = _http.shortened(error, self.api_key)
                 raise ProviderUnavailable("%s at %s could not be asked to %s: %s." % (TITLE, self.endpoint, what, text), NAME) from None
             except ValueError as error:
                 # The client checks some arguments itself, before it sends anything.
-                raise RentedError("%s's client refused to %s: %s" % (TITLE, what, _http.redact(str(error), self.api_key)), NAME) from None
+                raise RentedError("%s's client refused to %s: %s" % (TITLE, what, _http.shortened(error, self.api_key)), NAME) from None
             except (KeyError, TypeError, AttributeError):
                 raise ProviderUnavailable("%s answered in an unknown form when asked to %s." % (TITLE, what), NAME) from None
+            try:
+                _http.not_too_deep(answer)
+            except ValueError:
+                answer = None
             if not isinstance(answer, form):
                 raise ProviderUnavailable("%s answered in an unknown form when asked to %s." % (TITLE, what), NAME)
             if isinstance(answer, dict) and answer.get("success") is False:
@@ -117,9 +125,17 @@ class Connection:
             return answer
         raise AssertionError("unreachable")
 
+    def _pause(self, seconds: float, what: str) -> None:
+        _deadline.check(what, seconds)
+        self._sleep(seconds)
+
+    def _no_answer(self, what: str, why: str, repeat: bool) -> ProviderUnavailable:
+        unknown = "" if repeat else " Whether it was done is not known."
+        return ProviderUnavailable("%s at %s did not answer when asked to %s (%s).%s" % (TITLE, self.endpoint, what, why, unknown), NAME)
+
     def _refusal(self, response, what: str) -> Refused:
         """The error of an answer with a bad status."""
-        text = response.text[:65536]
+        text = response.text[: _http.BODY_LIMIT]
         content_type = response.headers.get("Content-Type", "")
         code, sentence = _http.describe(text, content_type)
         sentence = _http.redact(sentence, self.api_key) if sentence else None
@@ -141,15 +157,15 @@ class Connection:
         else:
             error = _http.failure(TITLE, NAME, self.endpoint, status, sentence, what)
         try:
-            data = json.loads(text)
-        except ValueError:
+            data = _http.parsed(text)
+        except _http.NOT_READABLE:
             data = {}
         return Refused(error, text, data if isinstance(data, dict) else {})
 
     def _unsuccessful(self, answer: dict, what: str) -> Refused:
         """The error of a 200 whose body says that it was no success."""
         code, words = _http.error_words(answer)
-        sentence = _http.redact(words or code or "no reason given", self.api_key)
+        sentence = _http.shortened(words or code or "no reason given", self.api_key)
         if code in ("no_such_instance", "not_found"):
             error: RentedError = NotFound("%s knows nothing of this: %s (%s)." % (TITLE, what, sentence), NAME)
         elif code == "auth_error":
@@ -173,21 +189,34 @@ class _Library:
             from vastai.api import client as library
             from vastai.api import instances, keys, offers
         except ImportError as error:
-            raise MissingLibrary(
-                "Vast.ai needs the Python package 'vastai' (1.9 or newer) for %s, which says: %s. "
-                "Install it with: %s -m pip install --upgrade vastai" % (sys.executable, error, sys.executable),
-                NAME,
-            ) from None
+            raise MissingLibrary(_install.missing(TITLE, [PACKAGE + ">=" + OLDEST], error), NAME) from None
+        if not hasattr(library, "VastSession"):
+            raise MissingLibrary(_install.too_old(TITLE, PACKAGE, OLDEST, _version()), NAME)
         self.errors, self.instances, self.keys, self.offers = errors, instances, keys, offers
-        self.client = _careful(library, errors)(api_key=api_key, server_url=endpoint, retry=1, timeout=timeout)
+        self.silent, self.slow, careful = _careful(library, errors)
+        self.client = careful(api_key=api_key, server_url=endpoint, retry=1, timeout=timeout)
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version(PACKAGE)
+    except importlib.metadata.PackageNotFoundError:
+        return "of an unknown version"
 
 
 def _careful(library, errors):
-    """The official client, with a limit on the size of an answer, and without going to another server when an answer says so.
+    """The official client, with limits on the size and the time of an answer, and without going to another server when an answer says so.
 
-    By itself it reads whatever comes into memory, and asks a stranger the same, though without the key.
+    By itself it reads whatever comes into memory, for as long as it comes, and asks a stranger the same, though without the key.
+    Also given: what it raises when no answer came in time, and when one came too slowly.
     """
     import requests
+
+    class Silent(errors.ConnectionError):
+        """No answer came in time, or it stalled."""
+
+    class Slow(Exception):
+        """An answer came slowly, and was not whole in time."""
 
     class Session(library.VastSession):
         def rebuild_auth(self, prepared_request, response):
@@ -199,19 +228,41 @@ def _careful(library, errors):
 
     class Client(library.VastClient):
         def _request(self, method, url, headers, json_data=None, timeout=None):
-            with Session(self.server_url) as session:
+            seconds = self.timeout if timeout is None else timeout
+            with _transport.careful(Session(self.server_url)) as session, _deadline.Watch(seconds) as watch:
                 request = session.prepare_request(requests.Request(method=method, url=url, headers=headers, json=json_data))
-                response = session.send(request, timeout=self.timeout if timeout is None else timeout, stream=True)
+                response = self._begun(session, request, seconds, url, watch)
                 kept = bytearray()
-                for block in response.iter_content(65536):
-                    kept += block
-                    if len(kept) > _http.ANSWER_LIMIT:
-                        response.close()
-                        raise errors.RequestException("it " + _http.too_much(_http.ANSWER_LIMIT))
+                try:
+                    for block in response.iter_content(_transport.BLOCK):
+                        kept += block
+                        watch.came(len(block))
+                        if len(kept) > _http.ANSWER_LIMIT:
+                            response.close()
+                            raise errors.RequestException("it " + _http.too_much(_http.ANSWER_LIMIT))
+                except (errors.RequestException, OSError):
+                    if not watch.over:
+                        raise
+                if watch.over:  # what is cut can look whole
+                    raise (Silent if watch.stalled else Slow)(watch.sentence())
                 response._content = bytes(kept)
+                response.encoding = "utf-8"  # JSON has no other, whatever the answer calls itself
                 return response
 
-    return Client
+        @staticmethod
+        def _begun(session, request, seconds, url, watch):
+            """The answer, its body unread."""
+            try:
+                return session.send(request, timeout=seconds, stream=True, **_transport.surroundings(url))
+            except (errors.RequestException, OSError) as error:
+                # An address that is none is also a ValueError: it says nothing of the time.
+                if watch.over and not isinstance(error, ValueError):
+                    raise Silent(watch.sentence()) from None
+                raise
+            except (ValueError, AttributeError, TypeError):
+                raise errors.RequestException("it redirects to something that is not an address. Check the endpoint") from None
+
+    return Silent, Slow, Client
 
 
 def number(instance_id) -> int:

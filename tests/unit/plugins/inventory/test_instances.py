@@ -149,7 +149,7 @@ def test_bad_queries_are_one_clear_sentence(provider, listing, query, message):
 
 def test_query_without_jmespath_says_how_to_get_it(provider, listing, monkeypatch):
     monkeypatch.setitem(sys.modules, "jmespath", None)
-    with pytest.raises(AnsibleError, match="-m pip install jmespath"):
+    with pytest.raises(AnsibleError, match="-m pip install --upgrade jmespath"):
         listing('query: "[]"')
 
 
@@ -292,6 +292,9 @@ def test_no_credentials_lists_where_it_looked(provider, listing, monkeypatch):
         ("states: [runing]", "no state 'runing'. Did you mean 'running'?"),
         ("ssh_via: prox", "Invalid value 'prox' .*ssh_via"),
         ("timeout: 0", "'timeout' must be more than 0"),
+        ("account_timeout: -1", "'account_timeout' must be more than 0"),
+        ("account_timeout: .nan", "'account_timeout' must be more than 0"),
+        ("timeout: .inf", "'timeout' must be more than 0 seconds, and at most"),
         ("accounts: []", "at least one account"),
         ("accounts: example", "Account 1 is not a mapping"),
         ("accounts: [{name: x}]", "Account 1 names no provider"),
@@ -434,7 +437,7 @@ def test_all_failures_are_in_the_message_and_no_key_is(provider, listing):
     with pytest.raises(AnsibleError) as caught:
         listing(TWO)
     text = str(caught.value)
-    assert "'good': The key REMOVED is refused." in text and "'bad': unexpected ValueError: REMOVED broke" in text
+    assert "'good': The key *** is refused." in text and "'bad': unexpected ValueError: *** broke" in text
     assert "k1" not in text and "k2" not in text
 
 

@@ -548,7 +548,7 @@ def test_without_the_package_the_message_says_how_to_install_it(fake, provider, 
 
     monkeypatch.setattr(builtins, "__import__", refuse)
     with pytest.raises(
-        MissingLibrary, match=r"'google-auth' and 'requests' .*Install them with: \S*python\S* -m pip install google-auth requests"
+        MissingLibrary, match=r"'google-auth' and 'requests' .*Install them with: .*python\S* -m pip install --upgrade google-auth requests"
     ):
         provider.list_instances()
 

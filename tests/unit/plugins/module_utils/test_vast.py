@@ -11,7 +11,10 @@ import json
 import os
 import pathlib
 import random
+import re
+import shlex
 import subprocess
+import sys
 
 import pytest
 
@@ -30,7 +33,7 @@ from ansible_collections.rented.gpu.plugins.module_utils._models import LaunchRe
 from ansible_collections.rented.gpu.plugins.module_utils._providers import vast
 from ansible_collections.rented.gpu.plugins.module_utils._providers.vast import VastProvider
 from ansible_collections.rented.gpu.plugins.module_utils._resource import Resource
-from ansible_collections.rented.gpu.plugins.module_utils._vast import launching, offers
+from ansible_collections.rented.gpu.plugins.module_utils._vast import connection, launching, offers
 from ansible_collections.rented.gpu.tests.fakes.vast import KEY, FakeVast, offer, row
 from ansible_collections.rented.gpu.tests.unit.plugins.module_utils._time import Time, with_time
 
@@ -892,5 +895,33 @@ def test_without_the_package_the_message_says_how_to_install_it(monkeypatch):
 
     monkeypatch.setattr(builtins, "__import__", refuse)
     provider = VastProvider(api_key="given")
-    with pytest.raises(MissingLibrary, match=r"'vastai' .*Install it with: \S*python\S* -m pip install --upgrade vastai"):
+    with pytest.raises(MissingLibrary) as caught:
         provider.list_instances()
+    assert "needs the Python package 'vastai'" in caught.value.message
+    command = caught.value.message.partition("Install it with: ")[2]
+    assert shlex.split(command) == [sys.executable, "-m", "pip", "install", "--upgrade", "vastai>=1.8.1"]
+
+
+def test_an_older_package_is_refused_in_a_sentence(monkeypatch):
+    """Up to 1.8.0 there is no VastSession, which the limits hang on."""
+    import vastai.api.client
+
+    monkeypatch.delattr(vastai.api.client, "VastSession")
+    monkeypatch.setattr("importlib.metadata.version", lambda name: {"vastai": "1.7.0"}[name])
+    monkeypatch.setattr(sys, "executable", "/home/ada/my project/bin/python")
+    with pytest.raises(MissingLibrary) as caught:
+        VastProvider(api_key="key-0123456789").list_instances()
+    assert caught.value.message == (
+        "vastai 1.7.0 is too old for Vast.ai, which needs 1.8.1 or newer. Install it with: "
+        "'/home/ada/my project/bin/python' -m pip install --upgrade 'vastai>=1.8.1'"
+    )
+
+
+PLACES = ("requirements/runtime.in", "meta/ee-requirements.txt", "README.md", "docs/getting_started.md", "docs/providers/vast.md")
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_the_oldest_version_is_the_same_everywhere(place):
+    text = (pathlib.Path(__file__).resolve().parents[4] / place).read_text()
+    named = re.findall(r"(?:pip install .*|^)\bvastai\b(?!/)([^\s'`]*)", text, re.M)
+    assert named and set(named) == {">=" + connection.OLDEST}
