@@ -212,7 +212,7 @@ class ActionModule(RoleAction):
             return "git -C %s fetch %s %s" % tuple(map(shlex.quote, words))
         ssh = _ssh.Ssh(self._connection, self._task_vars)
         url = "ssh://%s%s" % (ssh.in_url, urllib.parse.quote(item["path"]))
-        command = ssh.command(settings=False)
+        command = ssh.shown()
         return "GIT_SSH_COMMAND=%s git -C %s fetch %s %s" % (
             shlex.quote(command), shlex.quote(item["repository"].path), url, shlex.quote(item["source"].branch or "HEAD")
         )  # fmt: skip

@@ -14,13 +14,8 @@ import tempfile
 from ansible_collections.rented.gpu.plugins.module_utils import _known_hosts, _ssh_command, _stamps, _state
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
 from ansible_collections.rented.gpu.plugins.module_utils._models import Instance
+from ansible_collections.rented.gpu.plugins.plugin_utils import _ssh_options
 from ansible_collections.rented.gpu.plugins.plugin_utils._names import default_name
-
-# An idle connection stays for the rest of a run and the run after it, seconds.
-CONTROL_PERSIST = 300
-# A dead connection is noticed after 15 s x 4.
-ALIVE_INTERVAL = 15
-ALIVE_COUNT = 4
 
 # A Unix socket's path: 104 bytes on macOS and the BSDs (108 on Linux), one for the final NUL; while ssh opens it,
 # it carries a suffix of "." and 16 signs.
@@ -64,6 +59,8 @@ class Connection:
             "ansible_ssh_args": "",
             "ansible_host_key_checking": True,
         }
+        if _ssh_options.runs_no_command():
+            variables["ansible_ssh_extra_args"] = _ssh_options.joined(_ssh_options.session_type())
         if host:
             variables["ansible_host"] = host
         if port:
@@ -78,25 +75,14 @@ class Connection:
         The host key is that of the instance, not of the address: pinned at the first connection, a change stops the run.
         """
         alias = default_name(instance)
-        options = [
-            ("HostKeyAlias", alias),
-            ("UserKnownHostsFile", _quoted(self.known_hosts)),
-            ("StrictHostKeyChecking", "accept-new"),
-            ("CheckHostIP", "no"),  # addresses are reused by other people's instances
-            ("ForwardAgent", "no"),  # even where ~/.ssh/config says yes for all hosts: this one is a stranger's
-            ("ForwardX11", "no"),
-            ("ServerAliveInterval", str(ALIVE_INTERVAL)),
-            ("ServerAliveCountMax", str(ALIVE_COUNT)),
-            ("ControlMaster", "auto"),
-            ("ControlPersist", "%ds" % CONTROL_PERSIST),
-            ("ControlPath", _quoted(self.socket(alias, instance, host, port))),
-            ("LogLevel", "ERROR"),  # banners and "permanently added" would end in the stderr of every raw task; errors stay
-        ]
+        socket = self.socket(alias, instance, host, port)
+        # The name of an adopted host may be one of the user's ~/.ssh/config.
+        options = _ssh_options.instance(alias, self.known_hosts, socket, host, own_name=instance.provider == "adopted")
         if instance.ssh_jump:
-            options.append(("ProxyCommand", self.jump(instance.ssh_jump)))
+            options += [("ProxyCommand", self.jump(instance.ssh_jump)), ("ProxyUseFdpass", "no")]
         if own_key:
             options.append(("IdentitiesOnly", "yes"))  # an agent with many keys would use up the attempts first
-        return " ".join("-o " + shlex.quote("%s=%s" % option) for option in options)
+        return _ssh_options.joined(options)
 
     def jump(self, jump: str) -> str:
         """The ProxyCommand that does what ``ssh -J`` does, and checks the keys of the jump hosts as strictly as that of the instance.
@@ -107,23 +93,10 @@ class Connection:
         """
         command = ""
         for user, host, port in _ssh_command.hops(jump):
-            known = " ".join((_quoted(self.known_hosts), "~/.ssh/known_hosts", "~/.ssh/known_hosts2"))
-            options = [
-                ("BatchMode", "yes"),
-                ("UserKnownHostsFile", known),
-                ("StrictHostKeyChecking", "accept-new"),
-                ("CheckHostIP", "no"),
-                ("ForwardAgent", "no"),
-                ("ForwardX11", "no"),
-                ("ServerAliveInterval", str(ALIVE_INTERVAL)),
-                ("ServerAliveCountMax", str(ALIVE_COUNT)),
-                ("ControlMaster", "no"),
-                ("ControlPath", "none"),
-                ("LogLevel", "ERROR"),
-            ]
+            options = _ssh_options.jump(self.known_hosts)
             if command:
-                options.append(("ProxyCommand", command))
-            words = ["ssh", *("-o%s=%s" % option for option in options)]
+                options += [("ProxyCommand", command), ("ProxyUseFdpass", "no")]
+            words = ["ssh", *_ssh_options.words(options)]
             words += (["-l", user] if user else []) + (["-p", str(port)] if port else [])
             # ssh expands % in a ProxyCommand, whose own are %h and %p alone.
             command = "%s -W '[%%h]:%%p' -- %s" % (shlex.join(words).replace("%", "%%"), shlex.quote(host).replace("%", "%%"))
@@ -150,11 +123,6 @@ class Connection:
         """The path of the connection's socket; another address, user or known_hosts file is another connection."""
         parts = (alias, instance.account, host, port, instance.ssh_user, self.known_hosts)
         return os.path.join(self.sockets, hashlib.sha256(repr(parts).encode()).hexdigest()[:_DIGEST])
-
-
-def _quoted(value: str) -> str:
-    """A value as ssh reads it: quoted, ``%`` doubled (ssh expands ``%h`` and its like in paths)."""
-    return '"%s"' % value.replace("%", "%%") if any(sign in value for sign in ' \t%"#') else value
 
 
 def socket_folder() -> str:
