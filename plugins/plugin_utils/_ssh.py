@@ -36,8 +36,9 @@ OPTIONS = {
     "password": "ansible_password",
 }
 
-# Seconds for the start-up files of the login shell, beyond those for the connection.
-PATIENCE = 60
+# The far command has to begin within this many times the seconds that Ansible waits for a connection (its setting `timeout`): start-up files
+# of a login shell may be slow.
+PATIENCE = 6
 PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_channel.py")
 
 
@@ -61,7 +62,7 @@ class Reach:
 
     def patience(self) -> int:
         """Seconds until the far command has to have begun."""
-        return PATIENCE
+        return 10 * PATIENCE
 
     def channel(self) -> list:
         """The command that takes the name and the far command; the far command is for ``sh``, whatever the login shell is."""
@@ -133,7 +134,7 @@ class Ssh(Reach):
         return [*self.argv(), "--", self.address]
 
     def patience(self) -> int:
-        return self._timeout() + PATIENCE
+        return self._timeout() * PATIENCE
 
     def shown(self) -> str:
         """The ssh command for a person, as one word for a shell."""
