@@ -14,7 +14,7 @@ import pytest
 
 SHELLS = {"bash": "/bin/bash", "fish": "/usr/bin/fish", "tcsh": "/usr/bin/tcsh", "zsh": "/usr/bin/zsh"}
 # Prints on both outputs: a lot, binary, without a line end at last; reads the input; prints at the end too.
-NOISE = "head -c 3000000 /dev/urandom; echo Welcome; echo Hello >&2; printf 'no line end'"
+NOISE = "head -c 200000 /dev/urandom; echo Welcome; echo Hello >&2; printf 'no line end'"
 EARLY = ("/root/.bashrc", "/root/.zshenv", "/root/.ssh/rc", "/etc/ssh/sshrc", "/root/.config/fish/config.fish", "/root/.tcshrc", "/root/.popt", "/root/.gitconfig")
 
 
@@ -37,13 +37,13 @@ def start(box):
     """Sets the login shell and start-up files of root, and takes them back."""
 
     def start(shell="bash", **files):
-        box.ssh("usermod -s %s root" % SHELLS[shell])
         for path, text in files.items():
-            box.ssh("mkdir -p $(dirname %s); cat > %s" % (path, path), input=text)
+            box.ssh("mkdir -p $(dirname %s); cat > %s" % (path, path), input=text, errors="replace")
+        box.ssh("usermod -s %s root" % SHELLS[shell], errors="replace")
 
     kept = box.ssh("cat /root/.bashrc 2>/dev/null", check=False)
     yield start
-    box.ssh("/bin/sh -c 'rm -f %s; usermod -s /bin/bash root'" % " ".join(EARLY))
+    box.ssh("/bin/sh -c 'rm -f %s; usermod -s /bin/bash root'" % " ".join(EARLY), errors="replace")
     if kept:
         box.ssh("cat > /root/.bashrc", input=kept)
 
@@ -94,9 +94,9 @@ def test_repositories_and_data_arrive_whatever_the_login_shell_is_and_prints(box
     first = run(work, data).ok()
     assert first.changed("box") > 0
     commit = git(work, "rev-parse", "HEAD")
-    assert commit in box.ssh("git -C /workspace/work-%s rev-parse HEAD" % name)
+    assert commit in box.ssh("git -C /workspace/work-%s rev-parse HEAD" % name, errors="replace")
     digest = hashlib.sha256(content).hexdigest()
-    assert digest in box.ssh("sha256sum /workspace/data\\ set-%s/*" % name)
+    assert digest in box.ssh("sha256sum '/workspace/data set-%s/'*" % name, errors="replace")
     second = run(work, data).ok()
     assert (second.changed("box"), second.executions("box")) == (0, 1)
 
