@@ -88,8 +88,8 @@ TABLE = (
     *_all(WANTED, "It names other files with settings; each setting in them is in this table.", "include.* includeIf.*"),
     *_all(WANTED, "It is checked before anything is sent: a partial clone that lacks objects is refused.", "remote.*.promisor remote.*.partialclonefilter"),
     *_all(HARMLESS, "The format that is asked for does not depend on it.", "core.quotePath core.abbrev core.warnAmbiguousRefs status.* diff.* column.* color.* log.* grep.* core.pager pager.*"),
-    *_all(HARMLESS, "Each push names its address and what is sent.", "push.* remote.* branch.* protocol.version"),
-    *_all(HARMLESS, "Nothing is fetched.", "fetch.* transfer.credentialsInUrl lsrefs.* bundle.* uploadpack.* uploadpackfilter.*"),
+    *_all(HARMLESS, "Each push names its address and what is sent.", "push.* remote.* remotes.* branch.* protocol.version"),
+    *_all(HARMLESS, "Nothing is fetched.", "fetch.* transfer.credentialsInUrl lsrefs.* bundle.* uploadpack.* uploadpackfilter.* uploadarchive.*"),
     *_all(HARMLESS, "It concerns branches, notices, or speed.", "receive.* transfer.*"),
     *_all(HARMLESS, "It concerns speed, memory or how safely files are written.", "pack.* core.* index.* feature.* splitIndex.* repack.* gc.* maintenance.* commitGraph.* fsmonitor.*"),
     *_all(HARMLESS, "Output for people.", "advice.* trace2.* format.* pretty.* versionsort.* help.* man.* blame.*"),
@@ -132,7 +132,13 @@ def markdown() -> str:
     """The table as docs/surroundings.md shows it."""
     lines = ["| setting | verdict | why |", "|---|---|---|"]
     for row in TABLE:
-        values = [("`%s`" % value if value else "empty") + place for value, place in ((row.here, ""), (row.there, " on the host")) if value is not None]
-        by = ", ".join(values) or ("`%s`" % row.how if row.how.startswith(("-", "GIT_")) or "." in row.how and " " not in row.how else row.how)
+        values = [
+            ("`%s`" % value if value else "empty") + place
+            for value, place in ((row.here, ""), (row.there, " on the host"))
+            if value is not None
+        ]
+        by = ", ".join(values) or (
+            "`%s`" % row.how if row.how.startswith(("-", "GIT_")) or "." in row.how and " " not in row.how else row.how
+        )
         lines.append("| `%s` | %s%s | %s |" % (row.pattern, row.verdict, " (%s)" % by if by else "", row.why))
     return "\n".join(lines) + "\n"

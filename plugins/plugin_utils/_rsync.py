@@ -97,7 +97,9 @@ def listing(source: str, exclude: list) -> list:
         return [["", entry.st_size, int(entry.st_mtime)]]
     with tempfile.TemporaryDirectory(prefix="rented-") as empty:
         command = [find(), "-n", "-8", *ALWAYS, *filters(exclude), "--out-format=%i %l %M %n", source.rstrip("/") + "/", empty + "/"]
-        ran = subprocess.run(command, capture_output=True, env=dict(environment(), TZ="UTC"), check=False, text=True, errors="surrogateescape")
+        ran = subprocess.run(
+            command, capture_output=True, env=dict(environment(), TZ="UTC"), check=False, text=True, errors="surrogateescape"
+        )
     if ran.returncode not in (0, 24):  # 24: files vanished while it looked
         raise Failure("Reading %s did not work: %s" % (source, last_lines(ran.stderr)))
     found = []
@@ -220,7 +222,8 @@ def explain(source: str, dest: str, code: int, stderr: str, word: str | None = N
     """What a failed rsync means, in one sentence. ``word`` is what our script on the host said."""
     own = {
         "no-rsync": "rsync is not on the host: the role `ready` installs it.",
-        "wrong-kind": "%s on the host is %s: choose another dest, or move it away." % (dest, "a folder" if os.path.isfile(source) else "a file"),
+        "wrong-kind": "%s on the host is %s: choose another dest, or move it away."
+        % (dest, "a folder" if os.path.isfile(source) else "a file"),
     }
     known = (
         ("No space left on device", "the host's disk is full: free some space there, or rent a larger one; what was sent is kept."),

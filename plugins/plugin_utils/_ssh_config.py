@@ -50,7 +50,11 @@ SESSION = (
     _set("ForkAfterAuthentication", "no", "ssh would go to the background, and its end would be taken for that of the command.", (8, 7)),
     _set("EscapeChar", "none", "A byte of the input would be taken for a command to ssh."),
     _set("PermitLocalCommand", "no", "What a LocalCommand prints would be mixed with the output of the host."),
-    _set("ClearAllForwardings", "yes", "A forwarded port that is in use ends the login or fills it with warnings; the shared connection would keep it."),
+    _set(
+        "ClearAllForwardings",
+        "yes",
+        "A forwarded port that is in use ends the login or fills it with warnings; the shared connection would keep it.",
+    ),
     _set("ExitOnForwardFailure", "no", "Nothing is forwarded."),
     _set("Tunnel", "no", "A tunnel into your network is nothing for a rented machine."),
     _set("ForwardAgent", "no", "The machine is a stranger's. Mode agent lends the agent to one login."),

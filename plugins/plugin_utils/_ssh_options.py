@@ -27,7 +27,9 @@ _SET_BY_US = {option.key for option in (*_ssh_config.SESSION, *_ssh_config.IDENT
 def version(executable: str = "ssh") -> tuple:
     """``(major, minor)`` of this machine's ssh; a recent one where it does not say, for it is no OpenSSH or will be missed later."""
     try:
-        ran = subprocess.run([executable, "-V"], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=10, check=False)
+        ran = subprocess.run(
+            [executable, "-V"], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=10, check=False
+        )
     except (OSError, subprocess.SubprocessError):
         return (9, 0)
     found = re.search(r"OpenSSH[^\d]*(\d+)\.(\d+)", ran.stderr + ran.stdout)

@@ -15,7 +15,16 @@ import pytest
 SHELLS = {"bash": "/bin/bash", "fish": "/usr/bin/fish", "tcsh": "/usr/bin/tcsh", "zsh": "/usr/bin/zsh"}
 # Prints on both outputs: a lot, binary, without a line end at last; reads the input; prints at the end too.
 NOISE = "head -c 200000 /dev/urandom; echo Welcome; echo Hello >&2; printf 'no line end'"
-EARLY = ("/root/.bashrc", "/root/.zshenv", "/root/.ssh/rc", "/etc/ssh/sshrc", "/root/.config/fish/config.fish", "/root/.tcshrc", "/root/.popt", "/root/.gitconfig")
+EARLY = (
+    "/root/.bashrc",
+    "/root/.zshenv",
+    "/root/.ssh/rc",
+    "/etc/ssh/sshrc",
+    "/root/.config/fish/config.fish",
+    "/root/.tcshrc",
+    "/root/.popt",
+    "/root/.gitconfig",
+)
 
 
 def git(folder, *arguments, **environment) -> str:

@@ -24,7 +24,18 @@ NOISY = 'head -c 5000000 /dev/urandom; echo Welcome; echo Hello >&2; printf %s "
 
 def command(login: str, far: str, seconds="20", name="host", asked="host") -> list:
     words = ["/bin/sh", "-c", login, "login"]
-    return [sys.executable, "-I", "-S", _ssh.PROGRAM, name, seconds, str(len(words)), *words, asked, *([far] if isinstance(far, str) else far)]
+    return [
+        sys.executable,
+        "-I",
+        "-S",
+        _ssh.PROGRAM,
+        name,
+        seconds,
+        str(len(words)),
+        *words,
+        asked,
+        *([far] if isinstance(far, str) else far),
+    ]
 
 
 def run(login: str, far: str, given: bytes = b"", **options):
@@ -82,7 +93,9 @@ def test_a_missing_program_is_named():
 
 def test_a_signal_of_the_far_side_and_of_this_one(tmp_path):
     assert run(QUIET, "kill -9 $$").returncode == -9
-    process = subprocess.Popen(command(QUIET, "echo $$ > %s; exec sleep 60" % (tmp_path / "id")), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    process = subprocess.Popen(
+        command(QUIET, "echo $$ > %s; exec sleep 60" % (tmp_path / "id")), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
     while not (tmp_path / "id").exists() or not (tmp_path / "id").read_text().strip():
         time.sleep(0.05)
     process.terminate()
@@ -116,7 +129,7 @@ def test_home_comes_back_for_ssh():
     assert ran.stderr == b"/home/ada\n"
 
 
-HARD = "printf '%s|' \"$@\"; echo \"it's a ! \\\\ $((1+1)) `echo q` %d ünï\"\nif [ -e / ]; then cat; fi # " + "x" * 3000 + "\nexit 7"
+HARD = 'printf \'%s|\' "$@"; echo "it\'s a ! \\\\ $((1+1)) `echo q` %d ünï"\nif [ -e / ]; then cat; fi # ' + "x" * 3000 + "\nexit 7"
 
 
 @pytest.mark.parametrize("shell", ["sh", "bash", "dash", "zsh", "fish", "tcsh", "csh", "ksh", "mksh"])

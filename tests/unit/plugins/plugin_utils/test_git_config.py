@@ -129,17 +129,28 @@ def test_a_bare_repository_is_named_by_the_user_and_taken(repo, tmp_path, monkey
 
 
 def test_every_setting_of_the_installed_git_is_in_the_table():
-    names = [line for line in subprocess.run(["git", "help", "-c"], capture_output=True, text=True, check=True).stdout.split("\n") if "." in line]
+    names = [
+        line for line in subprocess.run(["git", "help", "-c"], capture_output=True, text=True, check=True).stdout.split("\n") if "." in line
+    ]
     names = [name for name in names if " " not in name]
     assert len(names) > 500
     assert [name for name in names if _git_config.setting(name) is None] == []
 
 
 def test_variables_of_the_environment_do_not_steer_git_on_the_host(repo, tmp_path, monkeypatch):
-    for name, value in {"GIT_DIR": "/nowhere", "GIT_DEFAULT_HASH": "sha256", "GIT_TEMPLATE_DIR": "/nowhere", "GIT_CONFIG_COUNT": "x"}.items():
+    for name, value in {
+        "GIT_DIR": "/nowhere",
+        "GIT_DEFAULT_HASH": "sha256",
+        "GIT_TEMPLATE_DIR": "/nowhere",
+        "GIT_CONFIG_COUNT": "x",
+    }.items():
         monkeypatch.setenv(name, value)
     # As an image of the host would set them: for the shell there.
-    monkeypatch.setattr(_ssh.Here, "words", lambda self: ["/bin/sh", "-c", 'export GIT_DIR=/nowhere GIT_DEFAULT_HASH=sha256 GIT_CONFIG_COUNT=x; eval "$1"', "x"])
+    monkeypatch.setattr(
+        _ssh.Here,
+        "words",
+        lambda self: ["/bin/sh", "-c", 'export GIT_DIR=/nowhere GIT_DEFAULT_HASH=sha256 GIT_CONFIG_COUNT=x; eval "$1"', "x"],
+    )
     sent_to = tmp_path / "dest"
     repository = _git.Repository(str(repo), "work")
     commit = repository.source(None).commit
@@ -176,7 +187,15 @@ def test_an_agreed_setting_of_rsync_has_no_say(tmp_path, monkeypatch):
     (tmp_path / "source").mkdir()
     (tmp_path / "source" / "a").write_text("1")
     (tmp_path / ".popt").write_text("rsync alias -r --no-such-option\nrsync alias --stats --no-such-option\n")
-    for name, value in {"HOME": str(tmp_path), "RSYNC_ICONV": "utf8,latin1", "RSYNC_OLD_ARGS": "1", "RSYNC_PARTIAL_DIR": "x", "RSYNC_RSH": "false", "RSYNC_MAX_ALLOC": "1", "RSYNC_COMPRESS_LIST": "none"}.items():
+    for name, value in {
+        "HOME": str(tmp_path),
+        "RSYNC_ICONV": "utf8,latin1",
+        "RSYNC_OLD_ARGS": "1",
+        "RSYNC_PARTIAL_DIR": "x",
+        "RSYNC_RSH": "false",
+        "RSYNC_MAX_ALLOC": "1",
+        "RSYNC_COMPRESS_LIST": "none",
+    }.items():
         monkeypatch.setenv(name, value)
     assert _rsync.send(_ssh.reach(Local(), {}), str(tmp_path / "source"), str(tmp_path / "dest"), [], False).files == 1
     assert _here.inside(str(tmp_path / "dest" / "a"), str(tmp_path / "dest"))

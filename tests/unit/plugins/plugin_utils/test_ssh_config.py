@@ -159,7 +159,14 @@ def test_ansible_still_gets_a_terminal_where_it_asks_for_one(variables):
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("ProxyCommand", "nc %h %p"), ("IdentityFile", "/keys/mine"), ("IdentityAgent", "/agent.sock"), ("Ciphers", "aes256-ctr"), ("AddressFamily", "inet")]
+    ("name", "value"),
+    [
+        ("ProxyCommand", "nc %h %p"),
+        ("IdentityFile", "/keys/mine"),
+        ("IdentityAgent", "/agent.sock"),
+        ("Ciphers", "aes256-ctr"),
+        ("AddressFamily", "inet"),
+    ],
 )
 def test_a_wanted_option_counts(variables, tmp_path, name, value):
     (tmp_path / "config").write_text("Host *\n  %s %s\n" % (name, value))
@@ -178,7 +185,9 @@ def test_a_name_that_was_adopted_is_resolved_by_the_users_configuration(tmp_path
 def test_an_inventory_of_ones_own_profits_for_git_and_rsync(tmp_path):
     """Without the inventory plugin: no word about host keys, which are the user's, but about what would disturb the session."""
     connection = ansible_connection({"ansible_host": "192.0.2.1"})
-    (tmp_path / "config").write_text("Host *\n  RemoteCommand tmux\n  SessionType none\n  ForwardAgent yes\n  UserKnownHostsFile /my/known\n")
+    (tmp_path / "config").write_text(
+        "Host *\n  RemoteCommand tmux\n  SessionType none\n  ForwardAgent yes\n  UserKnownHostsFile /my/known\n"
+    )
     ours = printed(with_config([*_ssh.Ssh(connection, {"inventory_hostname": "box"}).argv(), "192.0.2.1"], tmp_path / "config"))
     assert "remotecommand" not in ours and ours["sessiontype"] == ["default"] and ours["forwardagent"] == ["no"]
     assert ours["userknownhostsfile"] == ["/my/known"]
