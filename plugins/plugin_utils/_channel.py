@@ -4,10 +4,10 @@
 # Private to this collection; it may change without notice.
 """A clean byte pipe to one host, for programs that speak a binary protocol over ssh.
 
-git and rsync start this file in place of ssh: ``python -I -S _channel.py NAME SECONDS COUNT WORD... HOST COMMAND...``. The COUNT words are
-the ssh command with its destination. HOST and COMMAND come from git or rsync, and HOST has to be NAME, the made-up name of the one host that
-this channel serves. The far side prints a mark before it runs the command. Everything that comes before the mark was printed by the start-up
-files of the login shell, and is dropped. Input is held back until then, so that such a file cannot read it either.
+git and rsync start this file in place of ssh: ``python -I -S _channel.py NAME SECONDS COUNT WORD... HOST COMMAND...``. The COUNT words
+are the ssh command with its destination. HOST and COMMAND come from git or rsync, and HOST has to be NAME, the made-up name of the one
+host that this channel serves. The far side prints a mark before it runs the command. Everything that comes before the mark was printed
+by the start-up files of the login shell, and is dropped. Input is held back until then, so that such a file cannot read it either.
 
 This file imports nothing but the standard library, because it runs as a program of its own.
 """

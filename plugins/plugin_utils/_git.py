@@ -322,8 +322,8 @@ class Repository:
             lacks = sum(line.startswith(b"?") for line in listed.stdout)
         if lacks or listed.returncode:
             raise Failure(
-                "%s is a partial clone and lacks %s of its history, so it cannot be sent whole: run `git -C %s fetch --refetch --no-filter` first."
-                % (self.said, "%d objects" % lacks if lacks else "a part", self.path)
+                "%s is a partial clone and lacks %s of its history, so it cannot be sent whole: "
+                "run `git -C %s fetch --refetch --no-filter` first." % (self.said, "%d objects" % lacks if lacks else "a part", self.path)
             )
 
 

@@ -4,8 +4,8 @@
 # Private to this collection; it may change without notice.
 """Every setting of git-config(1), and what it may do to the git commands of this collection.
 
-*neutralised*: overridden for the commands that run. *harmless*: it does not change their result. *wanted*: it describes the user's files, and
-counts as it does for a commit by hand. docs/surroundings.md shows this table, and a test holds the two together.
+*neutralised*: overridden for the commands that run. *harmless*: it does not change their result. *wanted*: it describes the user's
+files, and counts as it does for a commit by hand. docs/surroundings.md shows this table, and a test holds the two together.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ WANTED = "wanted"
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting, or all that match a pattern. ``here`` and ``there`` are its values on the controller and in `receive-pack` on the host."""
+    """One setting, or all that match a pattern. ``here`` is its value on the controller, ``there`` in `receive-pack` on the host."""
 
     pattern: str
     verdict: str
@@ -40,7 +40,8 @@ def _all(verdict: str, why: str, patterns: str) -> list:
 
 # The first that matches counts.
 TABLE = (
-    _set("url.*.insteadOf", "The push would leave for another address.", how="the exact address is mapped to itself, and the longest match wins"),
+    _set("url.*.insteadOf", "The push would leave for another address.",
+        how="the exact address is mapped to itself, and the longest match wins"),
     _set("url.*.pushInsteadOf", "As insteadOf.", how="as insteadOf"),
     _set("protocol.ssh.allow", "The push would be refused.", here="always"),
     _set("protocol.*allow", "As protocol.ssh.allow, which is more exact.", how="protocol.ssh.allow"),
@@ -66,7 +67,8 @@ TABLE = (
     _set("color.remote", "As color.push.", here="false"),
     _set("color.advice", "As color.push.", here="false"),
     _set("color.ui", "As color.push.", here="false"),
-    _set("receive.denyNonFastForwards", "A history that was rewritten could not be sent. Branches of the host do not move by a push.", there="false"),
+    _set("receive.denyNonFastForwards", "A history that was rewritten could not be sent. Branches of the host do not move by a push.",
+        there="false"),
     _set("receive.fsckObjects", "Old repositories with small faults would be refused.", there="false"),
     _set("transfer.fsckObjects", "As receive.fsckObjects.", there="false"),
     _set("receive.hideRefs", "The place for what is sent could not be written.", there="!refs/rented"),
@@ -86,18 +88,35 @@ TABLE = (
     *_all(WANTED, "It says whose repositories you trust; git's refusal is explained.", "safe.directory"),
     *_all(WANTED, "It is part of what the repository is.", "extensions.* core.repositoryFormatVersion"),
     *_all(WANTED, "It names other files with settings; each setting in them is in this table.", "include.* includeIf.*"),
-    *_all(WANTED, "It is checked before anything is sent: a partial clone that lacks objects is refused.", "remote.*.promisor remote.*.partialclonefilter"),
-    *_all(HARMLESS, "The format that is asked for does not depend on it.", "core.quotePath core.abbrev core.warnAmbiguousRefs status.* diff.* column.* color.* log.* grep.* core.pager pager.*"),
+    *_all(
+        WANTED, "It is checked before anything is sent: a partial clone that lacks objects is refused.",
+        "remote.*.promisor remote.*.partialclonefilter",
+    ),
+    *_all(
+        HARMLESS, "The format that is asked for does not depend on it.",
+        "core.quotePath core.abbrev core.warnAmbiguousRefs status.* diff.* column.* color.* log.* grep.* core.pager "
+        "pager.*",
+    ),
     *_all(HARMLESS, "Each push names its address and what is sent.", "push.* remote.* remotes.* branch.* protocol.version"),
-    *_all(HARMLESS, "Nothing is fetched.", "fetch.* transfer.credentialsInUrl lsrefs.* bundle.* uploadpack.* uploadpackfilter.* uploadarchive.*"),
+    *_all(
+        HARMLESS, "Nothing is fetched.",
+        "fetch.* transfer.credentialsInUrl lsrefs.* bundle.* uploadpack.* uploadpackfilter.* uploadarchive.*",
+    ),
     *_all(HARMLESS, "It concerns branches, notices, or speed.", "receive.* transfer.*"),
-    *_all(HARMLESS, "It concerns speed, memory or how safely files are written.", "pack.* core.* index.* feature.* splitIndex.* repack.* gc.* maintenance.* commitGraph.* fsmonitor.*"),
+    *_all(
+        HARMLESS, "It concerns speed, memory or how safely files are written.",
+        "pack.* core.* index.* feature.* splitIndex.* repack.* gc.* maintenance.* commitGraph.* fsmonitor.*",
+    ),
     *_all(HARMLESS, "Output for people.", "advice.* trace2.* format.* pretty.* versionsort.* help.* man.* blame.*"),
-    *_all(HARMLESS, "Nothing is asked and no other protocol is used.", "credential* http.* gpg.* user.* author.* committer.* i18n.* sendpack.*"),
+    *_all(
+        HARMLESS, "Nothing is asked and no other protocol is used.",
+        "credential* http.* gpg.* user.* author.* committer.* i18n.* sendpack.*",
+    ),
     *_all(HARMLESS, "An alias cannot take the place of a command of git.", "alias.*"),
     *_all(
         HARMLESS, "A command that is not used here.",
-        "add.* am.* apply.* browser.* checkout.* clean.* clone.* commit.* completion.* difftool.* fastimport.* fsck.* gitcvs.* gitweb.* gui.* "
+        "add.* am.* apply.* browser.* checkout.* clean.* clone.* commit.* completion.* difftool.* "
+        "fastimport.* fsck.* gitcvs.* gitweb.* gui.* "
         "guitool.* imap.* init.* instaweb.* interactive.* mailinfo.* mailmap.* merge.* mergetool.* notes.* pull.* rebase.* rebase rerere.* "
         "reset.* revert.* scalar.* sendemail.* sequence.* showBranch.* sparse.* stash.* submodule.* svn-remote.* svn.* tag.* tar.* "
         "web.* worktree.* safe.* ssh.* attr.* promisor.* replay.* sparseIndex.* cat-file.* hook.* history.*",
@@ -138,7 +157,7 @@ def markdown() -> str:
             if value is not None
         ]
         by = ", ".join(values) or (
-            "`%s`" % row.how if row.how.startswith(("-", "GIT_")) or "." in row.how and " " not in row.how else row.how
+            "`%s`" % row.how if row.how.startswith(("-", "GIT_")) or ("." in row.how and " " not in row.how) else row.how
         )
         lines.append("| `%s` | %s%s | %s |" % (row.pattern, row.verdict, " (%s)" % by if by else "", row.why))
     return "\n".join(lines) + "\n"

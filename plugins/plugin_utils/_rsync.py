@@ -116,7 +116,7 @@ def listing_digest(found: list) -> str:
 
 
 def environment() -> dict:
-    """This process's environment without what a user may have set for rsync: RSYNC_* variables, and ~/.popt, which is looked for in HOME."""
+    """This process's environment without what a user may have set for rsync: its variables, and ~/.popt, which it looks for in HOME."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("RSYNC_") and name not in ("HOME", "CVSIGNORE")}
     return dict(kept, HOME="/nonexistent", LC_ALL="C", **{_channel.REAL_HOME: os.environ.get("HOME") or os.path.expanduser("~")})
 

@@ -36,8 +36,8 @@ OPTIONS = {
     "password": "ansible_password",
 }
 
-# The far command has to begin within this many times the seconds that Ansible waits for a connection (its setting `timeout`): start-up files
-# of a login shell may be slow.
+# The far command has to begin within this many times the seconds that Ansible waits for a connection (its setting `timeout`):
+# start-up files of a login shell may be slow.
 PATIENCE = 6
 PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_channel.py")
 

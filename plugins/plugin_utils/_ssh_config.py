@@ -99,11 +99,18 @@ LEFT = (
     *_all(NEUTRALISED, "PermitLocalCommand switches it off.", "LocalCommand"),
     *_all(
         HARMLESS, "Nothing is forwarded.",
-        "ForwardX11Timeout ForwardX11Trusted GatewayPorts PermitRemoteOpen StreamLocalBindMask StreamLocalBindUnlink TunnelDevice XAuthLocation",
+        "ForwardX11Timeout ForwardX11Trusted GatewayPorts PermitRemoteOpen StreamLocalBindMask "
+        "StreamLocalBindUnlink TunnelDevice XAuthLocation",
     ),
     *_all(HARMLESS, "Without a terminal it does nothing.", "EnableEscapeCommandline ObscureKeystrokeTiming"),
-    *_all(HARMLESS, "CanonicalizeHostname is off.", "CanonicalDomains CanonicalizeFallbackLocal CanonicalizeMaxDots CanonicalizePermittedCNAMEs"),
-    *_all(HARMLESS, "sshd takes only what its AcceptEnv names. Our commands set or remove the variables that they depend on.", "SendEnv SetEnv"),
+    *_all(
+        HARMLESS, "CanonicalizeHostname is off.",
+        "CanonicalDomains CanonicalizeFallbackLocal CanonicalizeMaxDots CanonicalizePermittedCNAMEs",
+    ),
+    *_all(
+        HARMLESS, "sshd takes only what its AcceptEnv names. Our commands set or remove the variables that they depend on.",
+        "SendEnv SetEnv",
+    ),
     *_all(HARMLESS, "It changes how a key is written down, not which key counts.", "HashKnownHosts"),
     *_all(HARMLESS, "It concerns logs of this machine.", "SyslogFacility"),
     *_all(HARMLESS, "It warns on the error output.", "WarnWeakCrypto"),

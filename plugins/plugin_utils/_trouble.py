@@ -18,8 +18,8 @@ _CONFIG = "your ssh configuration (~/.ssh/config, /etc/ssh/ssh_config and the fi
 KNOWN = (
     (
         "^" + _channel.SILENT + r"(?P<a>[^;]*); (?P<b>.*)$",
-        "the login works, but the login shell did not run the command within {a}. Look at the start-up files of the host (%s) for a program "
-        "that replaces the shell or waits for an answer (exec, read, a menu){b}" % _FILES,
+        "the login works, but the login shell did not run the command within {a}. Look at the start-up files of the host (%s) for a "
+        "program that replaces the shell or waits for an answer (exec, read, a menu){b}" % _FILES,
     ),
     (
         "^" + _channel.ENDED + r"(?P<b>.*)$",
@@ -33,8 +33,8 @@ KNOWN = (
     ("^" + _channel.MISSING + r"(?P<a>.*)$", "{a}: a program is missing on this machine. Install it (apt-get install openssh-client)"),
     (
         r"^(?P<a>.*): line (?P<c>\d+): Bad configuration option: (?P<d>\S+)",
-        "the ssh of this machine does not know the option {d} in line {c} of {a}. Correct it, or put `IgnoreUnknown {d}` at the top of that "
-        "file",
+        "the ssh of this machine does not know the option {d} in line {c} of {a}. Correct it, or put `IgnoreUnknown {d}` at the top of "
+        "that file",
     ),
     (
         r"^(?P<a>.*): terminating, (?P<c>\d+) bad configuration options",

@@ -177,7 +177,7 @@ def test_a_partial_clone_is_refused_before_anything_and_taken_once_it_is_whole(r
     git(repo, "config", "uploadpack.allowFilter", "true")
     partial = tmp_path / "partial"
     git(tmp_path, "clone", "-q", "--filter=blob:none", "file://%s" % repo, str(partial))
-    with pytest.raises(Failure, match="lacks 1 objects .* fetch --refetch --no-filter"):
+    with pytest.raises(Failure, match=r"lacks 1 objects .* fetch --refetch --no-filter"):
         sent(partial, tmp_path / "dest")
     git(partial, "fetch", "-q", "--refetch", "--no-filter")
     sent(partial, tmp_path / "dest")

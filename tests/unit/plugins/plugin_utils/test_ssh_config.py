@@ -123,8 +123,8 @@ EXPECTED = {
     command_of_adopt: set(),
     # It carries a connection and runs nothing: -W sets what concerns sessions and forwarding. Its names and keys are the user's.
     command_of_a_jump: {
-        "SessionType", "ClearAllForwardings", "HostKeyAlias", "GlobalKnownHostsFile", "KnownHostsCommand", "HostName", "CanonicalizeHostname",
-        "ControlPersist", "ExitOnForwardFailure",
+        "SessionType", "ClearAllForwardings", "HostKeyAlias", "GlobalKnownHostsFile", "KnownHostsCommand", "HostName",
+        "CanonicalizeHostname", "ControlPersist", "ExitOnForwardFailure",
     },
 }  # fmt: skip
 
