@@ -15,6 +15,7 @@ This file imports nothing but the standard library, because it runs as a program
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import select
 import signal
@@ -33,7 +34,7 @@ MARKED = "marked"
 FAILED = 255  # the exit status of ssh for its own failures
 REAL_HOME = "RENTED_CHANNEL_HOME"  # HOME for ssh, where the program that starts this one must not find the real one
 
-BLOCK = 1 << 18
+BLOCK = 1 << 20
 QUOTED = 300  # bytes of what the host printed that a message repeats
 
 # Longer words are cut: old versions of csh refuse words of 1024 bytes.
@@ -81,9 +82,11 @@ def main(arguments: list) -> int:
 def _serve(child, mark: bytes, seconds: float) -> int:
     state, text = _wait_for(child.stdout.fileno(), mark, seconds)
     if state == MARKED:
-        for handle in (0, 1):
+        for handle in (0, 1, child.stdin.fileno(), child.stdout.fileno()):
             with contextlib.suppress(OSError):
                 os.set_blocking(handle, True)
+            with contextlib.suppress(OSError, AttributeError):  # no pipe, or no Linux
+                fcntl.fcntl(handle, fcntl.F_SETPIPE_SZ, BLOCK)
         with contextlib.suppress(BrokenPipeError):
             _write(1, text)
         threading.Thread(target=_pump, args=(0, child.stdin.fileno()), daemon=True).start()
