@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shlex
 import time
 
@@ -217,7 +218,15 @@ class RoleAction(ActionBase):
         # A login begins at home; on this machine Ansible would begin in the folder of the playbook.
         if chdir is None and _here.is_here(self._connection):
             chdir = shlex.quote(_here.home())
-        return super()._low_level_execute_command(cmd, *arguments, chdir=chdir, **options)
+        # What a login shell prints before the command is dropped: without a line end it would hide the answer of a module.
+        # The mark is in two parts, so that a shell that shows the command does not show the mark.
+        first, second = secrets.token_hex(8), secrets.token_hex(8)
+        result = super()._low_level_execute_command("echo %s''%s; %s" % (first, second, cmd), *arguments, chdir=chdir, **options)
+        _noise, mark, answer = result.get("stdout", "").partition(first + second)
+        if mark:
+            result["stdout"] = answer.lstrip("\r\n")
+            result["stdout_lines"] = result["stdout"].splitlines()
+        return result
 
     def _check_place(self) -> None:
         """An instance that is listed here is not this machine, whatever -c says."""

@@ -15,13 +15,8 @@ import tempfile
 from ansible_collections.rented.gpu.plugins.module_utils import _door, _known_hosts, _ssh_command, _stamps, _state
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
 from ansible_collections.rented.gpu.plugins.module_utils._models import Instance
+from ansible_collections.rented.gpu.plugins.plugin_utils import _ssh_options
 from ansible_collections.rented.gpu.plugins.plugin_utils._names import default_name
-
-# An idle connection stays for the rest of a run and the run after it, seconds.
-CONTROL_PERSIST = 300
-# A dead connection is noticed after 15 s x 4.
-ALIVE_INTERVAL = 15
-ALIVE_COUNT = 4
 
 # A Unix socket's path: 104 bytes on macOS and the BSDs (108 on Linux), one for the final NUL; while ssh opens it,
 # it carries a suffix of "." and 16 signs.
@@ -79,6 +74,8 @@ class Connection:
             "ansible_ssh_args": "",
             "ansible_host_key_checking": True,
         }
+        if _ssh_options.runs_no_command():
+            variables["ansible_ssh_extra_args"] = _ssh_options.joined(_ssh_options.session_type())
         if host:
             variables["ansible_host"] = host
         if port:
@@ -93,29 +90,17 @@ class Connection:
         The host key is that of the instance, not of the address: pinned at the first connection, a change stops the run.
         """
         alias = default_name(instance)
-        options = [
-            ("HostKeyAlias", alias),
-            ("UserKnownHostsFile", _quoted(self.known_hosts)),
-            ("StrictHostKeyChecking", "accept-new"),
-            ("CheckHostIP", "no"),  # addresses are reused by other people's instances
-            ("ForwardAgent", "no"),  # even where ~/.ssh/config says yes for all hosts: this one is a stranger's
-            ("ForwardX11", "no"),
-            ("ServerAliveInterval", str(ALIVE_INTERVAL)),
-            ("ServerAliveCountMax", str(ALIVE_COUNT)),
-            ("ControlMaster", "auto"),
-            ("ControlPersist", "%ds" % CONTROL_PERSIST),
-            ("ControlPath", _quoted(self.socket(alias, instance, host, port))),
-            ("LogLevel", "ERROR"),  # banners and "permanently added" would end in the stderr of every raw task; errors stay
-        ]
+        socket = self.socket(alias, instance, host, port)
+        # The name of an adopted host may be one of the user's ~/.ssh/config.
+        options = _ssh_options.instance(alias, self.known_hosts, socket, host, own_name=instance.provider == "adopted")
         if not host:
             # Ansible would log in to the name in the inventory, which is a label: whatever it resolves to is another machine.
-            options.append(("ProxyCommand", no_address(instance)))
-            options.append(("CanonicalizeHostname", "no"))  # it would ask for the name all the same
+            options += [("ProxyCommand", no_address(instance)), ("ProxyUseFdpass", "no"), ("CanonicalizeHostname", "no")]
         elif instance.ssh_jump and instance.provider in _door.USERS_OWN:
-            options.append(("ProxyCommand", self.jump(instance.ssh_jump)))
+            options += [("ProxyCommand", self.jump(instance.ssh_jump)), ("ProxyUseFdpass", "no")]
         if own_key:
             options.append(("IdentitiesOnly", "yes"))  # an agent with many keys would use up the attempts first
-        return " ".join("-o " + shlex.quote("%s=%s" % option) for option in options)
+        return _ssh_options.joined(options)
 
     def jump(self, jump: str) -> str:
         """The ProxyCommand that does what ``ssh -J`` does, and checks the keys of the jump hosts as strictly as that of the instance.
@@ -126,23 +111,10 @@ class Connection:
         """
         command = ""
         for user, host, port in _ssh_command.hops(jump):
-            known = " ".join((_quoted(self.known_hosts), "~/.ssh/known_hosts", "~/.ssh/known_hosts2"))
-            options = [
-                ("BatchMode", "yes"),
-                ("UserKnownHostsFile", known),
-                ("StrictHostKeyChecking", "accept-new"),
-                ("CheckHostIP", "no"),
-                ("ForwardAgent", "no"),
-                ("ForwardX11", "no"),
-                ("ServerAliveInterval", str(ALIVE_INTERVAL)),
-                ("ServerAliveCountMax", str(ALIVE_COUNT)),
-                ("ControlMaster", "no"),
-                ("ControlPath", "none"),
-                ("LogLevel", "ERROR"),
-            ]
+            options = _ssh_options.jump(self.known_hosts)
             if command:
-                options.append(("ProxyCommand", command))
-            words = ["ssh", *("-o%s=%s" % option for option in options)]
+                options += [("ProxyCommand", command), ("ProxyUseFdpass", "no")]
+            words = ["ssh", *_ssh_options.words(options)]
             words += (["-l", user] if user else []) + (["-p", str(port)] if port else [])
             # ssh expands % in a ProxyCommand, whose own are %h and %p alone.
             command = "%s -W '[%%h]:%%p' -- %s" % (shlex.join(words).replace("%", "%%"), shlex.quote(host).replace("%", "%%"))
@@ -177,11 +149,6 @@ def no_address(instance: Instance) -> str:
     sentence = "%s has no address for SSH yet: %s. Try again when it has one." % (default_name(instance), ", ".join(dict.fromkeys(words)))
     # ssh puts "exec" before it, so that it has to be one command. All words above are of letters, digits and "_.-".
     return "sh -c 'echo \"%s\" >&2; exit 1'" % sentence
-
-
-def _quoted(value: str) -> str:
-    """A value as ssh reads it: quoted, ``%`` doubled (ssh expands ``%h`` and its like in paths)."""
-    return '"%s"' % value.replace("%", "%%") if any(sign in value for sign in ' \t%"#') else value
 
 
 def socket_folder() -> str:

@@ -11,7 +11,7 @@ import shlex
 import subprocess
 
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
-from ansible_collections.rented.gpu.plugins.plugin_utils import _login, _terminal
+from ansible_collections.rented.gpu.plugins.plugin_utils import _login, _ssh_options, _terminal
 
 WORKS = "works"
 NO_ANSWER = "no answer"
@@ -20,7 +20,7 @@ MORE = 20  # seconds beyond those for the connection: for jump hosts and a slow 
 
 def command(variables: dict, seconds: int) -> list:
     """ssh as the inventory's variables say, alone on its connection, without the remote command."""
-    words = ["ssh", "-v", "-o", "ControlMaster=no", "-o", "ControlPath=none", "-o", "BatchMode=yes", "-o", "ConnectTimeout=%d" % seconds]
+    words = ["ssh", "-v", *_ssh_options.words(_ssh_options.first_login(seconds))]
     words += shlex.split(variables.get("ansible_ssh_common_args", ""))
     for option, name in (("-p", "ansible_port"), ("-i", "ansible_ssh_private_key_file"), ("-l", "ansible_user")):
         if variables.get(name):

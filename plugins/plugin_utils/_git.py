@@ -19,6 +19,7 @@ import urllib.parse
 from dataclasses import dataclass, field
 
 from ansible_collections.rented.gpu.plugins.module_utils._errors import nearest
+from ansible_collections.rented.gpu.plugins.plugin_utils import _git_config, _trouble
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure, MissingTool
 
 # Where what was sent waits on the host: outside refs/heads, so that no branch and no work tree moves by a push.
@@ -30,22 +31,29 @@ POINTER = re.compile(rb"^version https://git-lfs\.github\.com/spec/v1\n(?:ext-[^
 POINTER_MAX = 1024
 COMMIT = re.compile(r"^[0-9a-f]{40}([0-9a-f]{24})?$")
 
-# What the ssh session on the host runs to receive a push: makes the repository when there is none, and leaves any other folder alone.
+# Variables of the host's image that would steer git there.
+UNSET = 'for name in $(env | sed -n "s/^\\(GIT_[A-Za-z0-9_]*\\)=.*/\\1/p"); do unset "$name"; done'
+
+# What `sh` runs on the host to receive a push: makes the repository when there is none, and leaves any other folder alone.
 RECEIVE = """\
-command -v git >/dev/null 2>&1 || { echo "rented: no-git" >&2; exit 1; }
+%(unset)s
+export GIT_DEFAULT_HASH=%(hash)s GIT_DEFAULT_REF_FORMAT=files
+command -v git >/dev/null 2>&1 || { %(no_git)s; exit 1; }
 if [ ! -e "$1/.git/HEAD" ] && [ ! -f "$1/.git" ]; then
-  if [ -e "$1" ] && [ ! -d "$1" ]; then echo "rented: not-a-folder" >&2; exit 1; fi
-  if [ -d "$1" ] && [ ! -d "$1/.git" ] && [ -n "$(ls -A "$1")" ]; then echo "rented: not-a-repository" >&2; exit 1; fi
-  mkdir -p "$1" && git init -q "$1" && git -C "$1" config rented.creating true || exit 1
+  if [ -e "$1" ] && [ ! -d "$1" ]; then %(not_a_folder)s; exit 1; fi
+  if [ -d "$1" ] && [ ! -d "$1/.git" ] && [ -n "$(ls -A "$1")" ]; then %(not_a_repository)s; exit 1; fi
+  mkdir -p "$1" && git %(settings)s init -q --template= "$1" && git -C "$1" config rented.creating true || exit 1
 fi
-exec git -c "safe.directory=*" receive-pack "$1"
+exec git -c "safe.directory=*" %(settings)s receive-pack "$1"
 """
 # The same for the git folder of a submodule; its work tree is made by the checkout on the host.
 RECEIVE_MODULE = """\
+%(unset)s
+export GIT_DEFAULT_HASH=%(hash)s GIT_DEFAULT_REF_FORMAT=files
 if [ ! -e "$1/HEAD" ]; then
-  mkdir -p "$1" && git init -q --bare "$1" && git -C "$1" config core.bare false || exit 1
+  mkdir -p "$1" && git %(settings)s init -q --bare --template= "$1" && git -C "$1" config core.bare false || exit 1
 fi
-exec git -c "safe.directory=*" receive-pack "$1"
+exec git -c "safe.directory=*" %(settings)s receive-pack "$1"
 """
 
 
@@ -113,7 +121,7 @@ class Repository:
 
     def _run(self, *arguments, check=True, environment=None, stdin=None, binary=False):
         ran = subprocess.run(
-            ["git", "-C", self.path, *arguments],
+            ["git", *_git_config.here(), "-C", self.path, *arguments],
             env=environment or clean_environment(), input=stdin, capture_output=True, check=False,
         )  # fmt: skip
         if check and ran.returncode:
@@ -138,6 +146,7 @@ class Repository:
     def source(self, version: str | None) -> Source:
         """What ``version`` means here, and what of the work here no commit has."""
         found = self.resolve(version)
+        self.check_whole(found.commit)
         if not self.bare:
             status = self._run("status", "--porcelain", "-z", "--untracked-files=normal", "--ignore-submodules=untracked")
             found.uncommitted = status_paths(status.stdout)
@@ -210,9 +219,7 @@ class Repository:
         stamp = self.git("log", "-1", "--format=%cI", source.commit)
         for who in ("AUTHOR", "COMMITTER"):
             environment.update({"GIT_%s_NAME" % who: "rented", "GIT_%s_EMAIL" % who: "rented@localhost", "GIT_%s_DATE" % who: stamp})
-        commit = self.git(
-            "-c", "commit.gpgSign=false", "commit-tree", tree, "-p", source.commit, "-m", "Uncommitted work", environment=environment
-        )
+        commit = self.git("commit-tree", tree, "-p", source.commit, "-m", "Uncommitted work", environment=environment)
         return commit, environment
 
     def left_out(self, source: Source, environment: dict) -> list:
@@ -315,6 +322,7 @@ class Repository:
                     "The submodule %s lacks the commit %s that %s wants: run `git -C %s submodule update`."
                     % (said, wanted[:12], self.said, self.path)
                 )
+            module.check_whole(wanted)
             below = posixpath.join(folder, names[path])
             found.append(Module(prefix + path, below, local, wanted))
             found += module.submodules(wanted, prefix + path + "/", posixpath.join(below, "modules"))
@@ -327,14 +335,41 @@ class Repository:
         environment = dict(environment or clean_environment())
         # LFS objects do not go this way (a plain ssh host is no LFS server): its hook must not try.
         environment.update(GIT_SSH_COMMAND=ssh.command(), GIT_SSH_VARIANT=ssh.variant, GIT_LFS_SKIP_PUSH="1")
-        url = "ssh://%s%s" % (ssh.in_url, urllib.parse.quote(dest))
-        receive = "sh -c %s rented-receive" % shlex.quote(script)
+        url = "ssh://%s%s" % (ssh.alias, urllib.parse.quote(os.fsencode(dest)))
+        marker = _trouble.Marker()
+        script = script % {
+            "unset": UNSET, "hash": self.object_format(), "settings": shlex.join(_git_config.there()),
+            **{word.replace("-", "_"): marker.say(word) for word in ("no-git", "not-a-folder", "not-a-repository")},
+        }  # fmt: skip
+        receive = "/bin/sh -c %s rented-receive" % shlex.quote(script)
         ran = self._run(
-            "-c", "push.gpgSign=false", "push", "--quiet", "--no-verify", "--no-follow-tags", "--recurse-submodules=no",
+            *_git_config.own_address(url), "push", "--quiet", "--no-verify", "--no-follow-tags", "--recurse-submodules=no",
             "--receive-pack=" + receive, url, *refspecs, check=False, environment=environment,
         )  # fmt: skip
         if ran.returncode:
-            raise Failure(push_error(self.said, dest, ran.stderr), stderr=ran.stderr.strip())
+            raise Failure(push_error(self.said, dest, ran.stderr, marker.said(ran.stderr)), stderr=ran.stderr.strip())
+
+    def object_format(self) -> str:
+        """How objects are named: sha1 or sha256. The repository on the host needs the same."""
+        ran = self._run("rev-parse", "--show-object-format", check=False)
+        return "sha256" if ran.stdout.strip() == "sha256" else "sha1"
+
+    def check_whole(self, commit: str) -> None:
+        """Raises `Failure` for a partial clone that lacks objects of the commit's history.
+
+        git would fetch them in the middle of the push, and through the connection of the push, which leads to the host.
+        """
+        partial = self._run("config", "--get-regexp", r"^(remote\..*\.promisor|extensions\.partialclone)$", check=False)
+        if not partial.stdout.strip():
+            return
+        command = ["git", *_git_config.here(), "-C", self.path, "rev-list", "--objects", "--no-object-names", "--missing=print", commit]
+        with subprocess.Popen(command, env=clean_environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as listed:
+            lacks = sum(line.startswith(b"?") for line in listed.stdout)
+        if lacks or listed.returncode:
+            raise Failure(
+                "%s is a partial clone and lacks %s of its history, so it cannot be sent whole: "
+                "run `git -C %s fetch --refetch --no-filter` first." % (self.said, "%d objects" % lacks if lacks else "a part", self.path)
+            )
 
 
 def special_files(folder: str) -> list:
@@ -361,19 +396,26 @@ def status_paths(porcelain: str) -> list:
     return paths
 
 
-def push_error(said: str, dest: str, stderr: str) -> str:
-    """What a failed push means."""
-    known = {
-        "rented: no-git": "git is not on the host: the role `ready` installs it.",
-        "rented: not-a-folder": "%s on the host is a file: choose another dest, or move it away." % dest,
-        "rented: not-a-repository": "%s on the host holds files but is no git repository:"
-        " nothing was changed; choose another dest, or move it away." % dest,
-        "No space left on device": "the host's disk is full: free some space, or rent a larger one.",
-        "Permission denied (publickey": "the host refused the ssh key.",
-        "Host key verification failed": "the host's key is not the one that is known.",
+def push_error(said: str, dest: str, stderr: str, word: str | None = None) -> str:
+    """What a failed push means. ``word`` is what our script on the host said."""
+    own = {
+        "no-git": "git is not on the host: the role `ready` installs it",
+        "not-a-folder": "%s on the host is a file: choose another dest, or move it away" % dest,
+        "not-a-repository": "%s on the host holds files but is no git repository: nothing was changed; choose another dest, or move it away"
+        % dest,
     }
-    for sign, meaning in known.items():
-        if sign in stderr:
-            return "Sending %s did not work: %s" % (said, meaning)
+    known = {
+        "No space left on device": "the host's disk is full: free some space, or rent a larger one",
+        "Permission denied (publickey": "the host refused the ssh key",
+        "Host key verification failed": "the host's key is not the one that is known",
+        "does not support this repository's hash algorithm": "%s on the host names its objects in another way (sha1 or sha256) than yours: "
+        "choose another dest, or move it away" % dest,
+    }
+    meaning = own.get(word) or _trouble.explained(stderr)
+    for sign, text in known.items():
+        if not meaning and sign in stderr:
+            meaning = text
+    if meaning:
+        return "Sending %s did not work: %s." % (said, meaning)
     lines = [line for line in stderr.strip().splitlines() if line.strip()]
     return "Sending %s to %s by git push did not work: %s" % (said, dest, " ".join(lines[-3:]) or "git said nothing")

@@ -8,31 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 import sys
 
 
 def is_here(connection) -> bool:
     """Whether the host of a task is this machine (``-c local``)."""
     return getattr(connection, "transport", "") == "local"
-
-
-class Here:
-    """What stands in the place of `_ssh.Ssh`: git and rsync then do here exactly what they do on a host, checks included."""
-
-    # As ssh does it: drop the host, and give the other words, joined, to a shell.
-    SHELL = ["sh", "-c", 'shift; exec sh -c "$*"', "rented-here"]
-
-    variant = "simple"  # for git: a command that takes no options
-    address = bracketed = in_url = "here"
-
-    def argv(self, settings: bool = True) -> list:
-        """The command without the host."""
-        return list(self.SHELL)
-
-    def command(self, settings: bool = True) -> str:
-        """As one word for a shell: GIT_SSH_COMMAND and rsync's -e."""
-        return shlex.join(self.SHELL)
 
 
 def home() -> str:

@@ -21,7 +21,7 @@ import time
 from dataclasses import dataclass, field
 
 from ansible_collections.rented.gpu.plugins.module_utils import _stamps
-from ansible_collections.rented.gpu.plugins.plugin_utils import _patterns
+from ansible_collections.rented.gpu.plugins.plugin_utils import _channel, _patterns, _trouble
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure, MissingTool
 from ansible_collections.rented.gpu.plugins.plugin_utils._paths import size
 
@@ -35,7 +35,9 @@ NEVER = [".git"]  # excluded unless the user says "!.git"
 PROGRESS = re.compile(r"^\s*([\d,.]+)\s+(\d+)%\s+(\S+)\s+(\S+)")
 ESCAPE = re.compile(rb"\\#([0-3][0-7]{2})")
 ITEM = re.compile(r"^(\*deleting  |[<>ch.][fdLDS]\S{9}|[<>ch.][fdLDS]\S*) (.*)$")
-MISSING = "rented: nothing-there"
+MISSING = "nothing-there"  # what our script says of a dest that does not exist yet
+# Variables of the host's image that would steer rsync there.
+UNSET = 'for name in $(env | sed -n "s/^\\(RSYNC_[A-Za-z0-9_]*\\)=.*/\\1/p"); do unset "$name"; done'
 
 
 @dataclass
@@ -80,8 +82,7 @@ def listing(source: str, exclude: list) -> list:
         return [_stamps.entry_of(os.fsencode(source), "")]
     with tempfile.TemporaryDirectory(prefix="rented-") as empty:
         command = [find(), "-n", "-8", *ALWAYS, *filters(exclude), "--out-format=%i %l %M %n", source.rstrip("/") + "/", empty + "/"]
-        environment = dict(os.environ, LC_ALL="C", TZ="UTC")
-        ran = subprocess.run(command, capture_output=True, env=environment, check=False)
+        ran = subprocess.run(command, capture_output=True, env=dict(environment(), TZ="UTC"), check=False)
     if ran.returncode not in (0, 24):  # 24: files vanished while it looked
         raise Failure("Reading %s did not work: %s" % (source, last_lines(ran.stderr.decode("utf-8", "replace"))))
     found = []
@@ -118,8 +119,16 @@ def listing_digest(found: list) -> str:
     return _stamps.digest(found)
 
 
-def _command(ssh, remote: str) -> list:
-    return [find(), "-e", ssh.command(), "--rsync-path", remote, "-8", "-s", *ALWAYS, "--partial-dir=" + PARTIAL, "--timeout=%d" % SILENCE]
+def environment() -> dict:
+    """This process's environment without what a user may have set for rsync: its variables, and ~/.popt, which it looks for in HOME."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("RSYNC_") and name not in ("HOME", "CVSIGNORE")}
+    return dict(kept, HOME="/nonexistent", LC_ALL="C", **{_channel.REAL_HOME: os.environ.get("HOME") or os.path.expanduser("~")})
+
+
+def _command(ssh, remote: list) -> list:
+    """rsync up to its options; ``remote`` are the lines that `sh` runs on the host, the last of which gets the words of rsync's server."""
+    far = "\n".join([UNSET, *remote])
+    return [find(), "-e", ssh.command(), "--rsync-path", far, "-8", "-s", *ALWAYS, "--partial-dir=" + PARTIAL, "--timeout=%d" % SILENCE]
 
 
 def send(ssh, source: str, dest: str, exclude: list, delete: bool, dry=False, show=None, checksum=False, silence=SILENCE) -> Stats | None:
@@ -134,34 +143,34 @@ def send(ssh, source: str, dest: str, exclude: list, delete: bool, dry=False, sh
         wrong, prepare = "[ -e %s ] && [ ! -d %s ]" % (where, where), "mkdir -p %s" % where
     else:
         wrong, prepare = "[ -d %s ]" % where, "mkdir -p %s" % shlex.quote(posixpath.dirname(dest))
+    marker = _trouble.Marker()
     if dry:
-        prepare = "[ -e %s ] || { echo %s >&2; exit 9; }" % (where, shlex.quote(MISSING))
-    remote = "; ".join(
-        (
-            'command -v rsync >/dev/null || { echo "rented: no-rsync" >&2; exit 9; }',
-            'if %s; then echo "rented: wrong-kind" >&2; exit 9; fi' % wrong,
-            "{ %s; } && rsync" % prepare,
-        )
-    )
+        prepare = "[ -e %s ] || { %s; exit 9; }" % (where, marker.say(MISSING))
+    remote = [
+        "command -v rsync >/dev/null || { %s; exit 9; }" % marker.say("no-rsync"),
+        "if %s; then %s; exit 9; fi" % (wrong, marker.say("wrong-kind")),
+        "{ %s; } && exec rsync" % prepare,
+    ]
     command = _command(ssh, remote) + ["--stats", "--out-format=%i %n"]
     command += filters(exclude) if folder else []
     command += ["--delete"] if delete and folder else []
     command += ["--checksum", "--timeout=%d" % silence] if checksum else []
     command += ["-n"] if dry else ["--info=progress2"]
-    command += [source.rstrip("/") + "/" if folder else source, "%s:%s" % (ssh.bracketed, dest + "/" if folder else dest)]
+    command += [source.rstrip("/") + "/" if folder else source, "%s:%s" % (ssh.alias, dest + "/" if folder else dest)]
     stats, code, stderr = _watched(command, show)
-    if dry and MISSING in stderr:
+    word = marker.said(stderr)
+    if dry and word == MISSING:
         return None
     if code not in (0, 24):
-        raise Failure(explain(source, dest, code, stderr), stderr=stderr[-2000:])
+        raise Failure(explain(source, dest, code, stderr, word), stderr=stderr[-2000:])
     return stats
 
 
 def send_listed(ssh, folder: str, names: list, dest: str) -> None:
     """Send these files of a folder, those that are not there yet. Raises `Failure`."""
-    remote = "mkdir -p %s && rsync" % shlex.quote(dest)
-    command = _command(ssh, remote) + ["--ignore-existing", "--from0", "--files-from=-", folder + "/", "%s:%s/" % (ssh.bracketed, dest)]
-    ran = subprocess.run(command, input="\0".join(names), capture_output=True, text=True, check=False)
+    remote = ["mkdir -p %s && exec rsync" % shlex.quote(dest)]
+    command = _command(ssh, remote) + ["--ignore-existing", "--from0", "--files-from=-", folder + "/", "%s:%s/" % (ssh.alias, dest)]
+    ran = subprocess.run(command, input="\0".join(names), capture_output=True, text=True, check=False, env=environment())
     if ran.returncode:
         raise Failure(explain(folder, dest, ran.returncode, ran.stderr), stderr=ran.stderr[-2000:])
 
@@ -172,7 +181,7 @@ def _watched(command: list, show) -> tuple:
     with tempfile.TemporaryFile("w+", errors="replace") as errors:
         process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=errors, stdin=subprocess.DEVNULL, encoding="utf-8", errors="backslashreplace",
-            env=dict(os.environ, LC_ALL="C"), bufsize=1,
+            env=environment(), bufsize=1,
         )  # fmt: skip
         try:
             # Universal newlines: progress, which ends in a carriage return, comes as lines too.
@@ -215,19 +224,24 @@ def _take(stats: Stats, line: str) -> None:
         stats.literal = number
 
 
-def explain(source: str, dest: str, code: int, stderr: str) -> str:
-    """What a failed rsync means, in one sentence."""
+def explain(source: str, dest: str, code: int, stderr: str, word: str | None = None) -> str:
+    """What a failed rsync means, in one sentence. ``word`` is what our script on the host said."""
+    own = {
+        "no-rsync": "rsync is not on the host: the role `ready` installs it.",
+        "wrong-kind": "%s on the host is %s: choose another dest, or move it away."
+        % (dest, "a folder" if os.path.isfile(source) else "a file"),
+    }
     known = (
-        ("rented: no-rsync", "rsync is not on the host: the role `ready` installs it."),
-        (
-            "rented: wrong-kind",
-            "%s on the host is %s: choose another dest, or move it away." % (dest, "a folder" if os.path.isfile(source) else "a file"),
-        ),
         ("No space left on device", "the host's disk is full: free some space there, or rent a larger one; what was sent is kept."),
         ("Permission denied (publickey", "the host refused the ssh key."),
         ("Host key verification failed", "the host's key is not the one that is known."),
         ("Permission denied", "something may not be read here or written there: %s" % last_lines(stderr)),
     )
+    if word in own:
+        return "Sending %s did not work: %s" % (source, own[word])
+    meaning = _trouble.explained(stderr)
+    if meaning:
+        return "Sending %s did not work: %s." % (source, meaning)
     for sign, meaning in known:
         if sign in stderr:
             return "Sending %s did not work: %s" % (source, meaning)

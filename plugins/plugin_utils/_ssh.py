@@ -2,19 +2,22 @@
 # GNU General Public License v3.0 or later (see LICENSE)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection; it may change without notice.
-"""The ssh command that git and rsync use to reach a host: the same as Ansible's own, so that its open connection is shared."""
+"""How git and rsync reach a host: by the ssh that Ansible would use, whose open connection is shared, through a `_channel`."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import os
+import re
+import secrets
 import shlex
 import subprocess
+import sys
 
 from ansible.errors import AnsibleConnectionFailure
 
-from ansible_collections.rented.gpu.plugins.plugin_utils import _here, _login
+from ansible_collections.rented.gpu.plugins.plugin_utils import _channel, _here, _login, _ssh_options
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure, vanished
 
 # Settings of the ssh connection plugin by name, and the host variable that says the same where another plugin (Mitogen's) is in use.
@@ -33,19 +36,58 @@ OPTIONS = {
     "password": "ansible_password",
 }
 
-# One login of its own, which is over when the command is: for this the user's agent is lent, and for nothing else.
-ALONE = ["-o", "ControlMaster=no", "-o", "ControlPath=none"]
+# The far command has to begin within this many times the seconds that Ansible waits for a connection (its setting `timeout`):
+# start-up files of a login shell may be slow.
+PATIENCE = 6
+PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_channel.py")
 
 
 def reach(connection, task_vars: dict):
-    """How git and rsync reach the host of a task: `Ssh`, or `_here.Here` where it is this machine."""
-    return _here.Here() if _here.is_here(connection) else Ssh(connection, task_vars)
+    """How git and rsync reach the host of a task: `Ssh`, or `Here` where it is this machine."""
+    return Here() if _here.is_here(connection) else Ssh(connection, task_vars)
 
 
-class Ssh:
+class Reach:
+    """A host that git and rsync reach through a `_channel`, under a name that stands for this host and no other."""
+
+    variant = "simple"  # for git: it gives nothing but a name and a command
+
+    def __init__(self, name: str) -> None:
+        # No setting of a user is about this name, and no repository names it as its server.
+        self.alias = "rented-%s-%s" % (re.sub("[^a-z0-9]+", "-", name.lower()).strip("-")[:40], secrets.token_hex(6))
+
+    def words(self) -> list:
+        """The command that takes a far command as its last word."""
+        raise NotImplementedError
+
+    def patience(self) -> int:
+        """Seconds until the far command has to have begun."""
+        return 10 * PATIENCE
+
+    def channel(self) -> list:
+        """The command that takes the name and the far command; the far command is for ``sh``, whatever the login shell is."""
+        words = self.words()
+        return [sys.executable or "python3", "-I", "-S", PROGRAM, self.alias, str(self.patience()), str(len(words)), *words]
+
+    def command(self) -> str:
+        """The same as one word for a shell: GIT_SSH_COMMAND and rsync's -e."""
+        return shlex.join(self.channel())
+
+
+class Here(Reach):
+    """This machine: git and rsync do here exactly what they do on a host, checks included."""
+
+    address = bracketed = in_url = "here"
+
+    def __init__(self) -> None:
+        super().__init__("here")
+
+    def words(self) -> list:
+        return ["/bin/sh", "-c"]
+
+
+class Ssh(Reach):
     """How to reach the host of a task by ssh. Raises `Failure` when the host is reached otherwise."""
-
-    variant = "ssh"  # for git: which options the command takes
 
     def __init__(self, connection, task_vars: dict) -> None:
         self.connection = connection
@@ -59,6 +101,7 @@ class Ssh:
         self.address = str(self._option("host") or task_vars.get("inventory_hostname"))
         self.user = self._option("remote_user")
         self.port = self._option("port")
+        super().__init__(str(task_vars.get("inventory_hostname") or self.address))
 
     def _option(self, name: str):
         try:
@@ -68,11 +111,10 @@ class Ssh:
         return self.task_vars.get(OPTIONS[name]) if value is None else value
 
     def argv(self, settings: bool = True) -> list:
-        """The command without the host; ``settings=False``: to show to people, without what serves to share Ansible's connection."""
+        """The command without the host; ``settings=False``: to show to people, without what only serves programs."""
         command = [str(self._option("ssh_executable") or "ssh")]
         if settings:
-            # Never become the master: its background process would hold our pipes open.
-            command += ["-o", "ControlMaster=no", "-o", "BatchMode=yes"]
+            command += _ssh_options.words(_ssh_options.channel(command[0]))
             command += shlex.split(self._option("ssh_args") or "")
         if self.port:
             command += ["-o", "Port=%s" % self.port]
@@ -81,12 +123,28 @@ class Ssh:
         if self.user:
             command += ["-o", 'User="%s"' % self.user]
         if settings:
-            command += ["-o", "ConnectTimeout=%s" % (self._option("timeout") or 10)]
+            command += ["-o", "ConnectTimeout=%s" % self._timeout()]
         common = shlex.split(self._option("ssh_common_args") or "") + shlex.split(self._option("ssh_extra_args") or "")
-        command += common if settings else _without_multiplexing(common)
+        command += common if settings else _ssh_options.for_people(common)
         if settings:
             command += self._control_path(command)
         return command
+
+    def words(self) -> list:
+        return [*self.argv(), "--", self.address]
+
+    def patience(self) -> int:
+        return self._timeout() * PATIENCE
+
+    def shown(self) -> str:
+        """The ssh command for a person, as one word for a shell."""
+        return shlex.join(self.argv(settings=False))
+
+    def _timeout(self) -> int:
+        try:
+            return int(self._option("timeout") or 10)
+        except (TypeError, ValueError):
+            return 10
 
     def _control_path(self, command: list) -> list:
         """Where Ansible's connection listens, when Ansible chose the place itself (a hash of host, port and user, as its plugin does)."""
@@ -102,10 +160,6 @@ class Ssh:
             pattern = "%(directory)s/" + hashlib.sha1(name.encode(), usedforsecurity=False).hexdigest()[:10]
         folder = os.path.expanduser(self._option("control_path_dir") or "~/.ansible/cp")
         return ["-o", 'ControlPath="%s"' % (pattern % {"directory": folder})]
-
-    def command(self, settings: bool = True) -> str:
-        """As one word for a shell: GIT_SSH_COMMAND and rsync's -e."""
-        return shlex.join(self.argv(settings))
 
     @property
     def bracketed(self) -> str:
@@ -130,9 +184,10 @@ def program(name: str, connection, task_vars: dict):
         if "stderr" not in failure.details or _here.is_here(connection):
             raise
         ssh = Ssh(connection, task_vars)
-        asked = [*ssh.argv(), ssh.address, "true"]
+        asked = [*ssh.channel(), ssh.alias, "true"]
         answer = subprocess.run(asked, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False)
-        if answer.returncode != 255:  # ssh's own; `true` has none
+        # 255 is the exit status of ssh for its own failures; what the channel says is about a host that answers.
+        if answer.returncode != _channel.FAILED or re.search("^rented-channel: ", answer.stderr, flags=re.M):
             raise
         words = _login.last_words(answer.stderr)
         raise AnsibleConnectionFailure(vanished(task_vars.get("inventory_hostname"), name, words)) from None
@@ -171,22 +226,8 @@ class LentAgent:
     def __enter__(self) -> LentAgent:
         self.before = self.connection.get_option("ssh_args")
         # First value wins in ssh, and ssh_args come first: these stand against whatever the inventory says about multiplexing.
-        self.connection.set_option("ssh_args", "%s -o ForwardAgent=yes %s" % (" ".join(ALONE), self.before or ""))
+        self.connection.set_option("ssh_args", "%s -o ForwardAgent=yes %s" % (_ssh_options.joined(_ssh_options.ALONE), self.before or ""))
         return self
 
     def __exit__(self, *unused) -> None:
         self.connection.set_option("ssh_args", self.before)
-
-
-def _without_multiplexing(words: list) -> list:
-    kept, index = [], 0
-    while index < len(words):
-        pair = words[index : index + 2]
-        if words[index] == "-o" and len(pair) == 2 and pair[1].lower().startswith("control"):
-            index += 2
-        elif words[index].lower().startswith("-ocontrol"):
-            index += 1
-        else:
-            kept.append(words[index])
-            index += 1
-    return kept

@@ -141,6 +141,6 @@ def test_nested_submodules_know_their_git_folders(repo, tmp_path):
 
 
 def test_errors_of_a_push_are_explained():
-    assert "role `ready`" in _git.push_error("work", "/w", "rented: no-git\nfatal: the remote end hung up")
+    assert "role `ready`" in _git.push_error("work", "/w", "fatal: the remote end hung up", "no-git")
     assert "disk is full" in _git.push_error("work", "/w", "error: file write error: No space left on device")
     assert "odd thing" in _git.push_error("work", "/w", "fatal: odd thing\n")

@@ -102,7 +102,6 @@ def test_what_was_sent_is_read_from_the_real_thing(tmp_path):
 @pytest.mark.parametrize(
     ("code", "stderr", "said"),
     [
-        (12, "rented: no-rsync", "role `ready`"),
         (11, "rsync: write failed: No space left on device (28)", "disk is full"),
         (12, "rsync error: error in rsync protocol data stream", "goes on where it stopped"),
         (-9, "", "goes on where it stopped"),
@@ -111,3 +110,8 @@ def test_what_was_sent_is_read_from_the_real_thing(tmp_path):
 )
 def test_errors_are_explained(code, stderr, said):
     assert said in _rsync.explain("/src", "/dest", code, stderr)
+
+
+def test_what_our_own_script_said_comes_first():
+    assert "role `ready`" in _rsync.explain("/src", "/dest", 12, "rsync error", "no-rsync")
+    assert "is a file" in _rsync.explain("/src", "/dest", 12, "rsync error", "wrong-kind")

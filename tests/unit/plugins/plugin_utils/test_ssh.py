@@ -74,7 +74,7 @@ def test_without_options_the_host_variables_count():
 
 def test_what_is_shown_to_people_works_without_our_socket():
     connection = Connection(host="192.0.2.1", port=2222, remote_user="root", ssh_common_args=COMMON, ssh_args="-o ControlMaster=auto")
-    shown = _ssh.Ssh(connection, {}).command(settings=False)
+    shown = _ssh.Ssh(connection, {}).shown()
     assert "Control" not in shown and "HostKeyAlias=vast-1" in shown and "Port=2222" in shown
 
 
