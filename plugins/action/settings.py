@@ -5,18 +5,16 @@
 
 from __future__ import annotations
 
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.plugins.loader import lookup_loader
 
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
+from ansible_collections.rented.gpu.plugins.module_utils._models import FIELDS
 from ansible_collections.rented.gpu.plugins.modules.settings import ARGUMENT_SPEC as SPEC
-from ansible_collections.rented.gpu.plugins.plugin_utils import _here, _preflight, _specs
+from ansible_collections.rented.gpu.plugins.plugin_utils import _asked, _here, _misspelt, _origins, _preflight, _reasons, _settings
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import RUN, Failure, MissingTool, RoleAction
 
-NOBODY = (
-    "There is no instance: the inventory has no host in the group 'rented'. Give the inventory file with -i, for example -i rented.yml. "
-    "If it was given, the warnings above say why it could not be read; without warnings, no instance is running. "
-    "Hosts of your own inventory are chosen with -e rented_hosts=GROUP, this machine itself with -e rented_hosts=localhost."
-)
+PATTERN = "rented_hosts"
+HERE = "localhost"
 
 
 class ActionModule(RoleAction):
@@ -25,27 +23,50 @@ class ActionModule(RoleAction):
     _requires_connection = False
 
     def work(self, arguments):
-        if self._nobody():
-            raise Failure(NOBODY)
+        free = _origins.free_words(self._loader)
+        nobody = self._nobody()
+        if nobody:
+            raise Failure(" ".join([*free, nobody]))
         # A playbook that runs us begins anew: what an earlier play of the same run did is no longer counted.
         self._new_facts[RUN] = {}
-        options = {}
-        for role in arguments["roles"]:
-            options.update(_specs.options_of(role))
-        misspelt = _specs.misspelt(self._task_vars, arguments["roles"], options)
-        wrong = ["'%s' is not a setting. Did you mean '%s'?" % pair for pair in misspelt]
-        values = {name: self._templar.template(self._task_vars[name]) for name in options if name in self._task_vars}
-        wrong += ArgumentSpecValidator(options).validate(values, validate_role_argument_spec=True).error_messages
+        options = _settings.options_of(arguments["roles"])
+        suspects = self._suspects(options)
+        wrong = free + [str(suspect) for suspect in suspects if suspect.certain]
+        values, unreadable = _settings.read(options, self._task_vars, self._templar.template)
+        wrong += unreadable
         if not wrong:
             wrong = self._preflight(values)
         if wrong:
-            raise Failure("Nothing was changed. " + " ".join(wrong), settings_errors=wrong)
-        return {"changed": False}
+            raise Failure("Nothing was changed. " + " ".join(wrong))
+        asked = _asked.asked(values)
+        if not asked and self._is_first():
+            self._display.display(_asked.NOTHING)
+        result = {"changed": False, "asked": asked}
+        warnings = [str(suspect) for suspect in suspects]
+        return dict(result, warnings=warnings) if warnings else result
 
     def _nobody(self):
-        """Whether a playbook of ours took localhost because the inventory has no instance."""
-        here = self._task_vars
-        return here.get("inventory_hostname") == "localhost" and "rented_hosts" not in here and not here.get("groups", {}).get("rented")
+        """Why a playbook of ours took localhost: the inventory has no instance, or `rented_hosts` matches no host. None when it did not."""
+        variables = self._task_vars
+        if variables.get("inventory_hostname") != HERE:
+            return None
+        groups = variables.get("groups") or {}
+        if PATTERN not in variables:
+            return None if groups.get("rented") else _reasons.no_instance(variables.get("ansible_inventory_sources"))
+        pattern = self._templar.template(variables[PATTERN])
+        lookup = lookup_loader.get("ansible.builtin.inventory_hostnames", loader=self._loader, templar=self._templar)
+        if HERE in lookup.run(pattern if isinstance(pattern, list) else [str(pattern)], variables=variables):
+            return None
+        return _reasons.no_match(str(pattern), groups)
+
+    def _is_first(self):
+        hosts = self._task_vars.get("ansible_play_hosts_all") or []
+        return not hosts or hosts[0] == self._task_vars.get("inventory_hostname")
+
+    def _suspects(self, options):
+        given = [one for one in _origins.given(self._task_vars, self._loader) if not one.name.startswith(_settings.OTHER_PREFIXES)]
+        others = (*_settings.OTHERS, *("rented_" + field for field in FIELDS))
+        return _misspelt.suspects(given, (*options, *_settings.PLAYBOOKS), others)
 
     def _preflight(self, values):
         wrong = []

@@ -17,6 +17,7 @@ from ansible_collections.rented.gpu.plugins.module_utils._errors import MissingC
 from ansible_collections.rented.gpu.plugins.module_utils._models import Instance
 from ansible_collections.rented.gpu.plugins.module_utils._providers import PROVIDERS, provider_class
 from ansible_collections.rented.gpu.plugins.module_utils._providers._base import Provider
+from ansible_collections.rented.gpu.plugins.module_utils._shown import shown
 
 KEYS = ("provider", "name", "api_key", "endpoint", "ssh_private_key_file")
 
@@ -94,14 +95,14 @@ def _account(number: int, entry, timeout: float) -> Account:
     known = KEYS + tuple(cls.OPTIONS)
     for key in entry:
         if key not in known:
-            raise RentedError("Account %d (%s) has no option '%s'. %s" % (number, cls.NAME, key, nearest(str(key), known)))
+            raise RentedError("Account %d (%s) has no option '%s'. %s" % (number, cls.NAME, shown(key), nearest(str(key)[:80], known)))
     for key in KEYS:
         if key in entry and (not isinstance(entry[key], str) or not entry[key].strip()):
             # An empty key must not fall back to the environment: that would be another account.
             raise RentedError("Account %d (%s): '%s' is empty or not a text; leave it out or give it a value." % (number, cls.NAME, key))
     endpoint = entry.get("endpoint")
     if endpoint and cls.ENDPOINT.startswith("http") and not endpoint.startswith(("http://", "https://")):
-        raise RentedError("Account %d (%s): the endpoint '%s' does not begin with https://." % (number, cls.NAME, endpoint))
+        raise RentedError("Account %d (%s): the endpoint '%s' does not begin with https://." % (number, cls.NAME, shown(endpoint)))
     options = {key: value for key, value in entry.items() if key not in KEYS}
     provider = cls(account=entry.get("name"), api_key=entry.get("api_key"), endpoint=endpoint, timeout=timeout, **options)
     path = entry.get("ssh_private_key_file")
@@ -110,14 +111,18 @@ def _account(number: int, entry, timeout: float) -> Account:
 
 def private_key(path: str, whose: str) -> str:
     """The whole path of a private SSH key. Raises `RentedError` that begins with ``whose`` when it is none."""
+    if "\n" in path or "PRIVATE KEY" in path:
+        raise RentedError("%s: 'ssh_private_key_file' holds the text of a key; give the path of its file." % whose)
     full = os.path.abspath(os.path.expanduser(os.path.expandvars(path)))
     try:
         with open(full, "rb") as handle:
             first = handle.read(20)
-    except OSError as error:
-        raise RentedError("%s: the SSH key %s cannot be read: %s." % (whose, path, error.strerror))
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        raise RentedError(
+            "%s: the SSH key %s cannot be read: %s." % (whose, shown(path), getattr(error, "strerror", None) or "it is no path")
+        ) from None
     if not first.startswith(b"-----BEGIN"):
-        raise RentedError("%s: %s is not a private SSH key (is it the public half? Leave '.pub' off)." % (whose, path))
+        raise RentedError("%s: %s is not a private SSH key (is it the public half? Leave '.pub' off)." % (whose, shown(path)))
     return full
 
 

@@ -18,7 +18,7 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.rented.gpu.plugins.module_utils import _stamps
-from ansible_collections.rented.gpu.plugins.plugin_utils import _here, _terminal
+from ansible_collections.rented.gpu.plugins.plugin_utils import _given, _here, _settings, _terminal
 
 FACTS = "rented"  # ansible_facts.rented: what host_facts read
 RUN = "rented_run"  # ansible_facts.rented_run: what each role did in this run
@@ -114,18 +114,22 @@ class RoleAction(ActionBase):
         self.executions = 0
         started = time.monotonic()
         try:
+            self._task.args = self._read_arguments()
             arguments = self.validate_argument_spec(argument_spec=self.ARGUMENT_SPEC)[1] if self.ARGUMENT_SPEC else dict(self._task.args)
             self._check_place()
             with _here.own_environment_left() if _here.is_here(self._connection) else contextlib.nullcontext():
                 result = self.work(arguments)
         except Failure as failure:
             result = dict(failure.details, failed=True, msg=_terminal.plain(failure))
-            # Ansible prints the whole result of a failed task; the sentence must not drown in facts.
-            self._new_facts.pop(FACTS, None)
+            # Ansible prints the whole result of a failed task, and keeps no facts of it; the sentence must not drown in them.
+            self._new_facts.clear()
+            # Nor in lines of the role's own source: Ansible prints those around this place of the task.
+            self._task._ds = None
         finally:
             self._remove_tmp_path(self._connection._shell.tmpdir)
         result.setdefault("changed", False)
-        self._count(result, time.monotonic() - started)
+        if not result.get("failed"):
+            self._count(result, time.monotonic() - started)
         facts = dict(result.get("ansible_facts") or {}, **self._new_facts)
         if facts:
             result["ansible_facts"] = facts
@@ -147,12 +151,22 @@ class RoleAction(ActionBase):
                 % (self._task_vars.get("inventory_hostname"), provider)
             )
 
+    def _read_arguments(self) -> dict:
+        """The arguments as people may write them, before Ansible makes texts of lists and cuts texts at commas."""
+        try:
+            return _settings.arguments(self.ARGUMENT_SPEC, self._task.args, self._role())
+        except _given.Wrong as wrong:
+            raise Failure("%s." % str(wrong).rstrip(".")) from None
+
+    def _role(self) -> str:
+        return self._task._role.get_name(include_role_fqcn=False) if self._task._role else ""
+
     def _count(self, result: dict, seconds: float) -> None:
         # What is not counted returns no facts: those of a run_once task would become the facts of every host.
         if not self.COUNTED:
             return
         run = dict(self._task_vars["ansible_facts"].get(RUN) or {})
-        role = self._task._role.get_name(include_role_fqcn=False) if self._task._role else self._task.action.rsplit(".", 1)[-1]
+        role = self._role() or self._task.action.rsplit(".", 1)[-1]
         before = run.get(role, {"seconds": 0, "executions": 0, "changed": False})
         run[role] = {
             "seconds": round(before["seconds"] + seconds, 2),
