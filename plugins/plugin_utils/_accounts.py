@@ -75,15 +75,29 @@ def found(timeout: float) -> list:
     accounts = [Account(cls(timeout=timeout)) for _name, cls in sorted(PROVIDERS.items()) if cls.available()]
     if accounts:
         return accounts
-    looked = [
-        "%s: %s" % (cls.TITLE or name, ", ".join(cls.places_looked_at()))
-        for name, cls in sorted(PROVIDERS.items())
-        if cls.places_looked_at()
-    ]
-    raise MissingCredentials(
-        "No account of any provider was found. Looked at %s. Set one of these, or name an account under 'accounts' in the inventory file."
-        % "; ".join(looked)
+    raise MissingCredentials("No account of any provider was found. " + _looked())
+
+
+def _looked() -> str:
+    """Where was looked: the first place of each provider, and all places of those whose own tools were used here before them."""
+    traces, others = [], []
+    for name, cls in sorted(PROVIDERS.items()):
+        places = cls.places_looked_at()
+        if any(map(_has_trace, places)):
+            traces.append("%s: %s" % (cls.TITLE or name, ", ".join(places)))
+        elif any(place.startswith("$") for place in places):
+            others.append("%s: %s" % (cls.TITLE or name, next(place for place in places if place.startswith("$"))))
+    others.sort(key=lambda text: "Vast" not in text)  # the provider of the first pages of the documentation
+    return "Looked at %s%s. Set one of these, or name an account under 'accounts' in the inventory file." % (
+        "; ".join(traces + others),
+        ", and at the files of their own tools" if others else "",
     )
+
+
+def _has_trace(place: str) -> bool:
+    """Whether the folder of a file in a home is there, without the file."""
+    folder = os.path.dirname(place)
+    return place.startswith("~/") and folder not in ("~", "~/.config") and os.path.isdir(os.path.expanduser(folder))
 
 
 def _account(number: int, entry, timeout: float) -> Account:

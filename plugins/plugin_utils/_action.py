@@ -18,7 +18,7 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.rented.gpu.plugins.module_utils import _stamps
-from ansible_collections.rented.gpu.plugins.plugin_utils import _given, _here, _settings, _terminal
+from ansible_collections.rented.gpu.plugins.plugin_utils import _given, _here, _once, _settings, _terminal
 
 FACTS = "rented"  # ansible_facts.rented: what host_facts read
 RUN = "rented_run"  # ansible_facts.rented_run: what each role did in this run
@@ -125,6 +125,10 @@ class RoleAction(ActionBase):
             self._new_facts.clear()
             # Nor in lines of the role's own source: Ansible prints those around this place of the task.
             self._task._ds = None
+            _once.mark(result)
+        except AnsibleConnectionFailure:
+            self._task._ds = None
+            raise
         finally:
             self._remove_tmp_path(self._connection._shell.tmpdir)
         result.setdefault("changed", False)

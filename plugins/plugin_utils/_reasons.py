@@ -12,8 +12,12 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
+
+import yaml
 
 from ansible_collections.rented.gpu.plugins.module_utils._shown import shown
+from ansible_collections.rented.gpu.plugins.plugin_utils._terminal import plain
 
 _FAILED: dict = {}  # path of an inventory file: what is wrong with it
 
@@ -21,11 +25,39 @@ OWN = "Hosts of your own inventory are chosen with -e rented_hosts=GROUP, this m
 
 
 def remember(path: str, reason: str) -> None:
-    _FAILED[path] = reason
+    _FAILED[path] = " ".join(plain(reason.strip().split("\n", 1)[0]).split())
 
 
 def forget(path: str) -> None:
     _FAILED.pop(path, None)
+
+
+def names_plugin(path: str, plugin: str) -> bool:
+    """Whether a file is an inventory of this plugin, whatever its name."""
+    try:
+        with open(path, encoding="utf-8") as handle:
+            return bool(re.search(r"^plugin:\s*['\"]?%s['\"]?\s*$" % re.escape(plugin), handle.read(1 << 16), re.MULTILINE))
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _broken(path: str) -> str:
+    """Why a file is no YAML. Ansible's own message stands among the warnings at the top."""
+    if not path.endswith((".yml", ".yaml")) or not os.path.isfile(path):
+        return ""
+    try:
+        with open(path, encoding="utf-8") as handle:
+            text = handle.read(1 << 20)
+        for _event in yaml.parse(text):
+            pass
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line if error.problem_mark else 0
+        tab = "\t" in (text.split("\n") + [""])[line]
+        said = "it has a tab, and YAML is indented with blanks" if tab else " ".join(str(error.problem).split())
+        return "line %d is no YAML: %s." % (line + 1, shown(said))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return "it cannot be read as YAML."
+    return ""
 
 
 def no_instance(sources) -> str:
@@ -34,6 +66,10 @@ def no_instance(sources) -> str:
     lines = []
     for path, reason in _FAILED.items():
         lines.append("%s: %s" % (shown(os.path.basename(path)), reason))
+    for source in sources:
+        broken = "" if source in _FAILED else _broken(source)
+        if broken:
+            lines.append("%s: %s" % (shown(os.path.basename(source)), broken))
     lines += [
         "The inventory %s does not exist." % shown(source)
         for source in sources
