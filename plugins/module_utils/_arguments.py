@@ -11,6 +11,7 @@ import os
 from ansible_collections.rented.gpu.plugins.module_utils import _public_key
 from ansible_collections.rented.gpu.plugins.module_utils._errors import MissingCredentials, RentedError, nearest
 from ansible_collections.rented.gpu.plugins.module_utils._providers import PROVIDERS, provider_class
+from ansible_collections.rented.gpu.plugins.module_utils._shown import shown
 
 # `provider` has no choices: Ansible's own message lists them all, ours names the nearest.
 ACCOUNT = {
@@ -40,11 +41,11 @@ def build(params: dict):
             raise RentedError("'%s' is empty; leave it out or give it a value." % name, cls.NAME)
     endpoint = params.get("endpoint")
     if endpoint and cls.ENDPOINT.startswith("http") and not endpoint.startswith(("http://", "https://")):
-        raise RentedError("The endpoint '%s' does not begin with https://." % endpoint, cls.NAME)
+        raise RentedError("The endpoint '%s' does not begin with https://." % shown(endpoint), cls.NAME)
     for name in params.get("account_options") or {}:
         if name not in cls.OPTIONS:
             known = nearest(str(name), cls.OPTIONS) if cls.OPTIONS else "It has none."
-            raise RentedError("An account of %s has no option '%s'. %s" % (cls.TITLE, name, known), cls.NAME)
+            raise RentedError("An account of %s has no option '%s'. %s" % (cls.TITLE, shown(name), known), cls.NAME)
     if params["timeout"] <= 0:
         raise RentedError("'timeout' is a number of seconds above 0.", cls.NAME)
     return cls(

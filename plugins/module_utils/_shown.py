@@ -30,8 +30,7 @@ def shown(value) -> str:
         return _reason(value) or _masked(str(value))
     if isinstance(value, (bytes, bytearray)):
         return "(binary data)"
-    texts = list(_texts(value))
-    for text in texts:
+    for text in texts(value):
         if _reason(text):
             return "(%s that holds %s)" % (kind(value), _reason(text).strip("()"))
     try:
@@ -86,16 +85,17 @@ def _url(word: str) -> str:
     return found["scheme"] + rest + ("?***" if mark else "")
 
 
-def _texts(value, depth: int = 0):
+def texts(value, depth: int = 0):
+    """Every text inside of a value, keys too."""
     if isinstance(value, str):
         yield value
     elif depth < 20 and isinstance(value, dict):
         for key, inner in value.items():
-            yield from _texts(key, depth + 1)
-            yield from _texts(inner, depth + 1)
+            yield from texts(key, depth + 1)
+            yield from texts(inner, depth + 1)
     elif depth < 20 and isinstance(value, (list, tuple, set, frozenset)):
         for inner in value:
-            yield from _texts(inner, depth + 1)
+            yield from texts(inner, depth + 1)
 
 
 def _plain(value):

@@ -47,7 +47,7 @@ def given(variables: dict, loader) -> list:
             continue
         line = getattr(tag, "line_num", None)
         where = "%s, line %d" % (_short(str(path)), line) if path and line else _short(str(path)) if path else ""
-        found.append(Given(str(name), variables[name], name in extra, where or ("given with -e" if name in extra else "")))
+        found.append(Given(str(name), variables[name], name in extra, where))
     return found
 
 

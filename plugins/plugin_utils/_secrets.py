@@ -29,7 +29,10 @@ def looks_like(text: str) -> str | None:
     if TOKENS.search(text):
         return "a token"
     for address in URL.findall(text):
-        parts = urllib.parse.urlsplit(address)
+        try:
+            parts = urllib.parse.urlsplit(address)
+        except ValueError:  # https://[::1/x; what uses it says what is wrong with it
+            continue
         if parts.password or (parts.username and parts.scheme.lower() in ("http", "https", "git+https", "git+http")):
             return "a URL with a password or a token in it"
         if any(QUERY.search(name) for name, _value in urllib.parse.parse_qsl(parts.query, keep_blank_values=True)):

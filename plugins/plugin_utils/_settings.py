@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.rented.gpu.plugins.module_utils._shown import shown
+from ansible_collections.rented.gpu.plugins.module_utils._shown import shown, texts
 from ansible_collections.rented.gpu.plugins.plugin_utils import _given, _specs
 
 KEY = "git_keys_private_key"  # a path, or the text of a key, which has line ends
+HOST_KEYS = "known_hosts_extra"  # its own check refuses a private key
 VERSIONS = ("python_env_python", "python_env_uv_version")
 CONTROLS = re.compile("[\x00-\x1f\x7f\u2028\u2029]")
 # Names that exist beside the options of the roles.
@@ -79,6 +80,8 @@ def _checked(name: str, option: dict, value):
                 % (text, name, text)
             )
     found = _given.read(option, value)
+    if name not in (KEY, HOST_KEYS) and any("PRIVATE KEY" in text for text in texts(found)):
+        raise _given.Wrong("holds a private key, which belongs into %s and nowhere else" % KEY)
     if isinstance(found, str) and name != KEY and CONTROLS.search(found):
         raise _given.Wrong("has to be one line of text without control characters: %s" % shown(found))
     if isinstance(found, (int, float)) and not isinstance(found, bool) and found < 0:

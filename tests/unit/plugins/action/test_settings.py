@@ -37,7 +37,8 @@ def run(tmp_path):
         keep.update(HOME=str(tmp_path), ANSIBLE_COLLECTIONS_PATH=str(COLLECTIONS), ANSIBLE_NOCOLOR="1", COLUMNS="9999", **environment)
         done = subprocess.run(
             [sys.executable, "-m", "ansible.cli.playbook", *words],
-            cwd=tmp_path, env=keep, check=False, timeout=240, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            cwd=tmp_path, env=keep, check=False, timeout=240, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         return done.returncode, done.stdout
 
@@ -53,7 +54,7 @@ def bootstrap(run, *words):
     [
         (["-i", "own.ini", "-e", "homework.yml"], "-e homework.yml sets nothing: did you mean -e @homework.yml?"),
         (["-i", "own.ini", "-e", "git_keys_name=Ada Lovelace"], "In -e, 'Lovelace' sets nothing, and the value before it ends"),
-        (["-i", "own.ini", "-e", "repo_list=x"], "'repo_list' (given with -e) is not a setting. Did you mean 'repos_list'?"),
+        (["-i", "own.ini", "-e", "repo_list=x"], "'repo_list' is not a setting. Did you mean 'repos_list'?"),
         (
             ["-i", "own.ini", "-e", "rented_hosts=label_homwork"],
             "-e rented_hosts=label_homwork matches no host of the inventory. Did you mean 'label_homework'?",
