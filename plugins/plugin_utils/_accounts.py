@@ -17,7 +17,7 @@ from ansible_collections.rented.gpu.plugins.module_utils._errors import MissingC
 from ansible_collections.rented.gpu.plugins.module_utils._models import Instance
 from ansible_collections.rented.gpu.plugins.module_utils._providers import PROVIDERS, provider_class
 from ansible_collections.rented.gpu.plugins.module_utils._providers._base import Provider
-from ansible_collections.rented.gpu.plugins.module_utils._shown import shown
+from ansible_collections.rented.gpu.plugins.module_utils._shown import kind, shown, texts
 
 KEYS = ("provider", "name", "api_key", "endpoint", "ssh_private_key_file")
 
@@ -101,10 +101,24 @@ def _has_trace(place: str) -> bool:
 
 
 def _account(number: int, entry, timeout: float) -> Account:
+    """The account of one entry. Whatever a provider refuses in it, no message repeats what may be a secret."""
+    try:
+        return _made(number, entry, timeout)
+    except RentedError as error:
+        for text in sorted(texts(entry), key=len, reverse=True):
+            if text and shown(text) != text:
+                error.message = error.message.replace(str(text), shown(text))
+        error.args = (error.message,)
+        raise
+
+
+def _made(number: int, entry, timeout: float) -> Account:
     if not isinstance(entry, dict):
         raise RentedError("Account %d is not a mapping: write it as '- provider: vast'." % number)
     if not entry.get("provider"):
         raise RentedError("Account %d names no provider. %s" % (number, nearest("", PROVIDERS)))
+    if not isinstance(entry["provider"], str):
+        raise RentedError("Account %d: 'provider' has to be a name, not %s. %s" % (number, kind(entry["provider"]), nearest("", PROVIDERS)))
     cls = provider_class(entry["provider"])
     known = KEYS + tuple(cls.OPTIONS)
     for key in entry:
