@@ -15,6 +15,7 @@ from ansible_collections.rented.gpu.plugins.module_utils import _leases, _ssh_co
 from ansible_collections.rented.gpu.plugins.module_utils._errors import Ambiguous, NotFound, RentedError, nearest
 from ansible_collections.rented.gpu.plugins.module_utils._leases import Lease
 from ansible_collections.rented.gpu.plugins.module_utils._providers import adopted
+from ansible_collections.rented.gpu.plugins.module_utils._shown import shown
 from ansible_collections.rented.gpu.plugins.modules.adopt import ARGUMENT_SPEC as SPEC
 from ansible_collections.rented.gpu.plugins.plugin_utils import _accounts, _first_login
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure, RoleAction
@@ -59,7 +60,7 @@ class ActionModule(RoleAction):
             )
         for name in arguments["variables"]:
             if name not in SETTINGS:
-                raise RentedError("'%s' is not a setting, and nothing was done. %s" % (name, nearest(name, SETTINGS)))
+                raise RentedError("'%s' is not a setting, and nothing was done. %s" % (shown(name), nearest(name, SETTINGS)))
         for name in ("ssh", "name", "id"):
             # A template that came out empty must not mean "any host".
             if arguments[name] is not None and not arguments[name].strip():
@@ -69,14 +70,14 @@ class ActionModule(RoleAction):
                 "Say which host: paste the ssh command that its page shows, for example -e 'adopt_ssh=\"ssh -p 12345 root@192.0.2.1\"'."
             )
         if arguments["gpu"] and not re.search(r"[A-Za-z]{2}|[A-Za-wyzA-WYZ]|\d{3}", arguments["gpu"]):
-            raise RentedError("'%s' names no GPU. Write it as 'RTX 4090' or '2x RTX 4090'." % arguments["gpu"])
+            raise RentedError("'%s' names no GPU. Write it as 'RTX 4090' or '2x RTX 4090'." % shown(arguments["gpu"]))
         price = arguments["price_per_hour"]
         if price is not None and (_values.number(price) is None or price < 0):
             raise RentedError("The price is a number of USD per hour, not below 0; %s is none." % price)
         for name in ("started_at", "ends_at"):
             if arguments[name] and _values.moment(arguments[name]) is None:
                 raise RentedError(
-                    "'%s' is %r, which is no date and time. Write it as '2026-12-01 18:00', in UTC." % (name, arguments[name])
+                    "'%s' is '%s', which is no date and time. Write it as '2026-12-01 18:00', in UTC." % (name, shown(arguments[name]))
                 )
         if arguments["login_timeout"] <= 0:
             raise RentedError("'login_timeout' is a number of seconds above 0.")
@@ -95,7 +96,7 @@ class ActionModule(RoleAction):
         if found is None:
             known = ", ".join("%s (id %s)" % (lease.label, lease.id) if lease.label else lease.id for lease in leases) or "none"
             advice = "Leave the id out to adopt another host." if command else "To adopt one, give adopt_ssh."
-            raise NotFound("No adopted host has the %s '%s'; adopted are: %s. %s" % (key, arguments[key], known, advice))
+            raise NotFound("No adopted host has the %s '%s'; adopted are: %s. %s" % (key, shown(arguments[key]), known, advice))
         if there not in (None, found):
             raise RentedError(
                 "The address of 'ssh' is that of the adopted host %s, and the id is '%s'. Nothing was changed; leave one of them out."

@@ -7,12 +7,20 @@ from __future__ import annotations
 
 import os
 
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-
 from ansible_collections.rented.gpu.plugins.module_utils import _stamps
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError, nearest
+from ansible_collections.rented.gpu.plugins.module_utils._shown import shown
 from ansible_collections.rented.gpu.plugins.modules.provision_script import ARGUMENT_SPEC as SPEC
-from ansible_collections.rented.gpu.plugins.plugin_utils import _alone, _paths, _provision, _secrets, _specs, _uv_wheel
+from ansible_collections.rented.gpu.plugins.plugin_utils import (
+    _alone,
+    _misspelt,
+    _origins,
+    _paths,
+    _provision,
+    _secrets,
+    _settings,
+    _uv_wheel,
+)
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure, RoleAction
 
 PREFIX = "provision_"
@@ -67,9 +75,7 @@ class ActionModule(RoleAction):
         for name in names:
             if name not in known:
                 raise RentedError("'%s' is not a setting. %s" % (name, nearest(name, known)))
-        options = {}
-        for role in arguments["roles"]:
-            options.update(_specs.options_of(role))
+        options = _settings.options_of(arguments["roles"])
         return {name: self._templar.template(self._task_vars[name]) for name in sorted(options) if name in self._task_vars}, options
 
     def _refuse(self, arguments, settings, options):
@@ -78,15 +84,17 @@ class ActionModule(RoleAction):
         for name in ("collection", "index", "place", "log", "user", "wait_for"):
             for text in _secrets.texts(arguments[name]):
                 _alone.check_word(PREFIX + name, text, vaulted)
-        misspelt = _specs.misspelt(self._task_vars, arguments["roles"], options)
-        wrong = ["'%s' is not a setting. Did you mean '%s'?" % pair for pair in misspelt]
-        wrong += ArgumentSpecValidator(options).validate(settings, validate_role_argument_spec=True).error_messages
+        given = [one for one in _origins.given(self._task_vars, self._loader) if not one.name.startswith(_settings.OTHER_PREFIXES)]
+        wrong = [str(suspect) for suspect in _misspelt.suspects(given, (*options, *_settings.PLAYBOOKS)) if suspect.certain]
+        wrong += _settings.read(options, settings, lambda value: value)[1]
         if not wrong:
             no_log = {name for name, option in options.items() if option.get("no_log")}
             wrong = _alone.wrong(settings, no_log, vaulted, arguments["wait_for"])
         for name in ("place", "log"):
             if not _alone.PLAIN.match(arguments[name]):
-                wrong.append("%s%s is '%s'; it has to be a path on the instance, absolute or below ~/." % (PREFIX, name, arguments[name]))
+                wrong.append(
+                    "%s%s is '%s'; it has to be a path on the instance, absolute or below ~/." % (PREFIX, name, shown(arguments[name]))
+                )
         if arguments["wait_timeout"] < 0:
             wrong.append("provision_wait_timeout takes seconds, not %d." % arguments["wait_timeout"])
         if wrong:

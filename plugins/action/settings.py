@@ -7,24 +7,28 @@ from __future__ import annotations
 
 import time
 
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.plugins.loader import lookup_loader
 
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
+from ansible_collections.rented.gpu.plugins.module_utils._models import FIELDS
 from ansible_collections.rented.gpu.plugins.modules.settings import ARGUMENT_SPEC as SPEC
-from ansible_collections.rented.gpu.plugins.plugin_utils import _here, _kept, _left_out, _plan, _preflight, _specs, _table
+from ansible_collections.rented.gpu.plugins.plugin_utils import (
+    _asked,
+    _here,
+    _kept,
+    _left_out,
+    _misspelt,
+    _origins,
+    _plan,
+    _preflight,
+    _reasons,
+    _settings,
+    _table,
+)
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import BEGAN, FAILURE, RUN, Failure, MissingTool, RoleAction
 
-NOBODY = (
-    "There is no instance: the inventory has no host in the group 'rented'. Give the inventory file with -i, for example -i rented.yml. "
-    "If it was given, the warnings above say why it could not be read; without warnings, no instance is running. "
-    "Hosts of your own inventory are chosen with -e rented_hosts=GROUP, this machine itself with -e rented_hosts=localhost."
-)
-
-
-def _nobody_runs(variables) -> str:
-    """What to tell when the inventory has no host: what it saw, where it saw something."""
-    left_out = _left_out.sentences(variables)
-    return "There is no instance that runs: " + " ".join(left_out) if left_out else NOBODY
+PATTERN = "rented_hosts"
+HERE = "localhost"
 
 
 class ActionModule(RoleAction):
@@ -33,31 +37,55 @@ class ActionModule(RoleAction):
     _requires_connection = False
 
     def work(self, arguments):
+        free = _origins.free_words(self._loader)
         waiting = _left_out.wanted(self._task_vars) and bool(_left_out.loading(self._task_vars))
-        if self._nobody() and not waiting:
-            raise Failure(_nobody_runs(self._task_vars))
+        nobody = self._nobody()
+        if nobody and not waiting:
+            raise Failure(" ".join([*free, nobody]))
         # A playbook that runs us begins anew: what an earlier play of the same run did is no longer counted.
         # The task runs once, and Ansible gives the facts of such a task to every host of the play.
         self._new_facts.update({RUN: {}, FAILURE: {}, BEGAN: time.time()})
-        options = {}
-        for role in arguments["roles"]:
-            options.update(_specs.options_of(role))
-        misspelt = _specs.misspelt(self._task_vars, arguments["roles"], options)
-        wrong = ["'%s' is not a setting. Did you mean '%s'?" % pair for pair in misspelt]
-        values = {name: self._templar.template(self._task_vars[name]) for name in options if name in self._task_vars}
-        wrong += ArgumentSpecValidator(options).validate(values, validate_role_argument_spec=True).error_messages
+        options = _settings.options_of(arguments["roles"])
+        suspects = self._suspects(options)
+        wrong = free + [str(suspect) for suspect in suspects if suspect.certain]
+        values, unreadable = _settings.read(options, self._task_vars, self._templar.template)
+        wrong += unreadable
         if not wrong:
             wrong = self._preflight(values)
         if wrong:
-            raise Failure("Nothing was changed. " + " ".join(wrong), settings_errors=wrong)
+            raise Failure("Nothing was changed. " + " ".join(wrong))
+        asked = _asked.asked(values)
+        if not asked:
+            self._display.display(_asked.NOTHING)
         for line in _plan.lines(self._task_vars, _table.width(), _kept.exists, self.check_mode):
             self._display.display(line)
-        return {"changed": False, "wait": waiting}
+        result = {"changed": False, "asked": asked, "wait": waiting}
+        warnings = [str(suspect) for suspect in suspects]
+        return dict(result, warnings=warnings) if warnings else result
 
     def _nobody(self):
-        """Whether a playbook of ours took localhost because the inventory has no instance."""
-        here = self._task_vars
-        return here.get("inventory_hostname") == "localhost" and "rented_hosts" not in here and not here.get("groups", {}).get("rented")
+        """Why a playbook of ours took localhost: the inventory has no instance, or `rented_hosts` matches no host. None when it did not."""
+        variables = self._task_vars
+        if variables.get("inventory_hostname") != HERE:
+            return None
+        groups = variables.get("groups") or {}
+        if PATTERN not in variables:
+            return None if groups.get("rented") else self._none_runs() or _reasons.no_instance(variables.get("ansible_inventory_sources"))
+        pattern = self._templar.template(variables[PATTERN])
+        lookup = lookup_loader.get("ansible.builtin.inventory_hostnames", loader=self._loader, templar=self._templar)
+        if HERE in lookup.run(pattern if isinstance(pattern, list) else [str(pattern)], variables=variables):
+            return None
+        return self._none_runs() or _reasons.no_match(str(pattern), groups)
+
+    def _none_runs(self):
+        """What the inventory saw and left out, where that is the cause."""
+        left_out = _left_out.sentences(self._task_vars)
+        return "There is no instance that runs: " + " ".join(left_out) if left_out else None
+
+    def _suspects(self, options):
+        given = [one for one in _origins.given(self._task_vars, self._loader) if not one.name.startswith(_settings.OTHER_PREFIXES)]
+        others = (*_settings.OTHERS, *("rented_" + field for field in FIELDS))
+        return _misspelt.suspects(given, (*options, *_settings.PLAYBOOKS), others)
 
     def _preflight(self, values):
         wrong = []

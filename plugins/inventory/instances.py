@@ -196,7 +196,7 @@ from ansible_collections.rented.gpu.plugins.module_utils._deadline import MOST_S
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError, nearest
 from ansible_collections.rented.gpu.plugins.module_utils._models import FIELDS, STATES
 from ansible_collections.rented.gpu.plugins.module_utils._plain import harmless
-from ansible_collections.rented.gpu.plugins.plugin_utils import _accounts, _left_out, _names, _query
+from ansible_collections.rented.gpu.plugins.plugin_utils import _accounts, _left_out, _names, _query, _reasons
 from ansible_collections.rented.gpu.plugins.plugin_utils._connection import Connection, endpoint
 from ansible_collections.rented.gpu.plugins.plugin_utils._draft import Draft
 
@@ -215,7 +215,13 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     NAME = "rented.gpu.instances"
 
     def verify_file(self, path):
-        return super().verify_file(path) and path.endswith(("rented.yml", "rented.yaml"))
+        if not super().verify_file(path):
+            return False
+        if path.endswith(("rented.yml", "rented.yaml")):
+            return True
+        if _reasons.names_plugin(path, self.NAME):
+            _reasons.remember(path, "it is an inventory of %s, whose name has to end in rented.yml or rented.yaml: rename it." % self.NAME)
+        return False
 
     def parse(self, inventory, loader, path, cache=True):
         super().parse(inventory, loader, path, cache)
@@ -225,8 +231,13 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             answers = self._answers(accounts, path, cache)
             hosts = self._hosts(answers)
             self._populate(hosts)
+            _reasons.forget(path)
         except RentedError as error:
+            _reasons.remember(path, error.message)
             raise AnsibleParserError(error.message) from None  # the message is whole; a chain would print it twice
+        except AnsibleError as error:
+            _reasons.remember(path, str(error))
+            raise
 
     # --- options -----------------------------------------------------------------------------------------------
 

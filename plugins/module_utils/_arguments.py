@@ -12,6 +12,7 @@ from ansible_collections.rented.gpu.plugins.module_utils import _public_key
 from ansible_collections.rented.gpu.plugins.module_utils._deadline import MOST_SECONDS
 from ansible_collections.rented.gpu.plugins.module_utils._errors import MissingCredentials, RentedError, nearest
 from ansible_collections.rented.gpu.plugins.module_utils._providers import PROVIDERS, provider_class
+from ansible_collections.rented.gpu.plugins.module_utils._shown import shown
 
 # `provider` has no choices: Ansible's own message lists them all, ours names the nearest.
 ACCOUNT = {
@@ -42,11 +43,11 @@ def build(params: dict):
             raise RentedError("'%s' is empty; leave it out or give it a value." % name, cls.NAME)
     endpoint = params.get("endpoint")
     if endpoint and cls.ENDPOINT.startswith("http") and not endpoint.startswith(("http://", "https://")):
-        raise RentedError("The endpoint '%s' does not begin with https://." % endpoint, cls.NAME)
+        raise RentedError("The endpoint '%s' does not begin with https://." % shown(endpoint), cls.NAME)
     for name in params.get("account_options") or {}:
         if name not in cls.OPTIONS:
             known = nearest(str(name), cls.OPTIONS) if cls.OPTIONS else "It has none."
-            raise RentedError("An account of %s has no option '%s'. %s" % (cls.TITLE, name, known), cls.NAME)
+            raise RentedError("An account of %s has no option '%s'. %s" % (cls.TITLE, shown(name), known), cls.NAME)
     _check_times(params)
     made = cls(
         account=params.get("account"),

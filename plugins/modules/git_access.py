@@ -39,8 +39,8 @@ options:
     default: [github.com, gitlab.com, bitbucket.org, hf.co]
   private_key:
     description:
-      - With O(mode=private_key), the file of the key on the controller; the action plugin reads and checks it.
-      - The file itself never travels by its path, only its content, and only to this module.
+      - With O(mode=private_key), the file of the key on the controller, or the key itself as its text, for example from a vault.
+      - The action plugin reads and checks it. Only the content travels, and only to this module.
     type: str
   content:
     description: The private key itself. Filled in by the action plugin.
@@ -89,7 +89,7 @@ ARGUMENT_SPEC = {
     "email": {"type": "str", "default": ""},
     "mode": {"type": "str", "choices": ["push", "agent", "private_key"], "default": "push"},
     "hosts": {"type": "list", "elements": "str", "default": ["github.com", "gitlab.com", "bitbucket.org", "hf.co"]},
-    "private_key": {"type": "str", "no_log": False},
+    "private_key": {"type": "str", "no_log": True},
     "content": {"type": "str", "no_log": True},
     "stamp_wanted": {"type": "str"},
 }

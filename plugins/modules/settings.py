@@ -11,7 +11,8 @@ short_description: Check the settings of the roles before the first login
 version_added: 0.1.0
 description:
   - Compares all variables of the named roles with their argument specs, once for a whole playbook.
-  - Finds misspelt variables and names the nearest one.
+  - Finds variables that nearly are settings, wherever they were given, and words of C(-e) that set nothing, such as a file without its C(@).
+  - Says which setting has a value that it cannot take. Secrets are not repeated.
   - Looks on the controller for what a role will need from it, such as the private key, the local repository or the data, so that a mistake
     is told before anything changes.
   - Then says which hosts the play is about to work on, at what price, and which instances it leaves out.
@@ -44,11 +45,11 @@ wait:
   description: Whether instances are still loading and the variable C(rented_wait) (or C(wait)) says to wait for them.
   type: bool
   returned: success
-settings_errors:
-  description: One sentence for each thing that is wrong.
+asked:
+  description: What the settings of this run bring to the host, in a few words for each thing. Empty when they bring nothing.
   type: list
   elements: str
-  returned: failure
+  returned: success
 """
 
 from ansible.module_utils.basic import AnsibleModule

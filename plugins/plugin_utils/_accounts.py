@@ -17,6 +17,7 @@ from ansible_collections.rented.gpu.plugins.module_utils._errors import MissingC
 from ansible_collections.rented.gpu.plugins.module_utils._models import Instance
 from ansible_collections.rented.gpu.plugins.module_utils._providers import PROVIDERS, provider_class
 from ansible_collections.rented.gpu.plugins.module_utils._providers._base import Provider
+from ansible_collections.rented.gpu.plugins.module_utils._shown import kind, shown, texts
 
 KEYS = ("provider", "name", "api_key", "endpoint", "ssh_private_key_file")
 
@@ -78,34 +79,62 @@ def found(timeout: float) -> list:
     accounts = [Account(cls(timeout=timeout)) for _name, cls in sorted(PROVIDERS.items()) if cls.available()]
     if accounts:
         return accounts
-    looked = [
-        "%s: %s" % (cls.TITLE or name, ", ".join(cls.places_looked_at()))
-        for name, cls in sorted(PROVIDERS.items())
-        if cls.places_looked_at()
-    ]
-    raise MissingCredentials(
-        "No account of any provider was found. Looked at %s. Set one of these, or name an account under 'accounts' in the inventory file."
-        % "; ".join(looked)
+    raise MissingCredentials("No account of any provider was found. " + _looked())
+
+
+def _looked() -> str:
+    """Where was looked: the first place of each provider, and all places of those whose own tools were used here before them."""
+    traces, others = [], []
+    for name, cls in sorted(PROVIDERS.items()):
+        places = cls.places_looked_at()
+        if any(map(_has_trace, places)):
+            traces.append("%s: %s" % (cls.TITLE or name, ", ".join(places)))
+        elif any(place.startswith("$") for place in places):
+            others.append("%s: %s" % (cls.TITLE or name, next(place for place in places if place.startswith("$"))))
+    others.sort(key=lambda text: "Vast" not in text)  # the provider of the first pages of the documentation
+    return "Looked at %s%s. Set one of these, or name an account under 'accounts' in the inventory file." % (
+        "; ".join(traces + others),
+        ", and at the files of their own tools" if others else "",
     )
 
 
+def _has_trace(place: str) -> bool:
+    """Whether the folder of a file in a home is there, without the file."""
+    folder = os.path.dirname(place)
+    return place.startswith("~/") and folder not in ("~", "~/.config") and os.path.isdir(os.path.expanduser(folder))
+
+
 def _account(number: int, entry, timeout: float) -> Account:
+    """The account of one entry. Whatever a provider refuses in it, no message repeats what may be a secret."""
+    try:
+        return _made(number, entry, timeout)
+    except RentedError as error:
+        for text in sorted(texts(entry), key=len, reverse=True):
+            if text and shown(text) != text:
+                error.message = error.message.replace(str(text), shown(text))
+        error.args = (error.message,)
+        raise
+
+
+def _made(number: int, entry, timeout: float) -> Account:
     if not isinstance(entry, dict):
         raise RentedError("Account %d is not a mapping: write it as '- provider: vast'." % number)
     if not entry.get("provider"):
         raise RentedError("Account %d names no provider. %s" % (number, nearest("", PROVIDERS)))
+    if not isinstance(entry["provider"], str):
+        raise RentedError("Account %d: 'provider' has to be a name, not %s. %s" % (number, kind(entry["provider"]), nearest("", PROVIDERS)))
     cls = provider_class(entry["provider"])
     known = KEYS + tuple(cls.OPTIONS)
     for key in entry:
         if key not in known:
-            raise RentedError("Account %d (%s) has no option '%s'. %s" % (number, cls.NAME, key, nearest(str(key), known)))
+            raise RentedError("Account %d (%s) has no option '%s'. %s" % (number, cls.NAME, shown(key), nearest(str(key)[:80], known)))
     for key in KEYS:
         if key in entry and (not isinstance(entry[key], str) or not entry[key].strip()):
             # An empty key must not fall back to the environment: that would be another account.
             raise RentedError("Account %d (%s): '%s' is empty or not a text; leave it out or give it a value." % (number, cls.NAME, key))
     endpoint = entry.get("endpoint")
     if endpoint and cls.ENDPOINT.startswith("http") and not endpoint.startswith(("http://", "https://")):
-        raise RentedError("Account %d (%s): the endpoint '%s' does not begin with https://." % (number, cls.NAME, endpoint))
+        raise RentedError("Account %d (%s): the endpoint '%s' does not begin with https://." % (number, cls.NAME, shown(endpoint)))
     options = {key: value for key, value in entry.items() if key not in KEYS}
     provider = cls(account=entry.get("name"), api_key=entry.get("api_key"), endpoint=endpoint, timeout=timeout, **options)
     path = entry.get("ssh_private_key_file")
@@ -114,14 +143,18 @@ def _account(number: int, entry, timeout: float) -> Account:
 
 def private_key(path: str, whose: str) -> str:
     """The whole path of a private SSH key. Raises `RentedError` that begins with ``whose`` when it is none."""
+    if "\n" in path or "PRIVATE KEY" in path:
+        raise RentedError("%s: 'ssh_private_key_file' holds the text of a key; give the path of its file." % whose)
     full = os.path.abspath(os.path.expanduser(os.path.expandvars(path)))
     try:
         with open(full, "rb") as handle:
             first = handle.read(20)
-    except OSError as error:
-        raise RentedError("%s: the SSH key %s cannot be read: %s." % (whose, path, error.strerror))
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        raise RentedError(
+            "%s: the SSH key %s cannot be read: %s." % (whose, shown(path), getattr(error, "strerror", None) or "it is no path")
+        ) from None
     if not first.startswith(b"-----BEGIN"):
-        raise RentedError("%s: %s is not a private SSH key (is it the public half? Leave '.pub' off)." % (whose, path))
+        raise RentedError("%s: %s is not a private SSH key (is it the public half? Leave '.pub' off)." % (whose, shown(path)))
     return full
 
 

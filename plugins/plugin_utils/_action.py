@@ -22,7 +22,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.rented.gpu.plugins.module_utils import _stamps
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
-from ansible_collections.rented.gpu.plugins.plugin_utils import _here, _kept, _terminal
+from ansible_collections.rented.gpu.plugins.plugin_utils import _given, _here, _kept, _settings, _terminal
 
 FACTS = "rented"  # ansible_facts.rented: what host_facts read
 RUN = "rented_run"  # ansible_facts.rented_run: what each role did in this run
@@ -166,6 +166,7 @@ class RoleAction(ActionBase):
         self.asked = set()
         started = time.monotonic()
         try:
+            self._task.args = self._read_arguments()
             arguments = self.validate_argument_spec(argument_spec=self.ARGUMENT_SPEC)[1] if self.ARGUMENT_SPEC else dict(self._task.args)
             self._check_place()
             with _here.own_environment_left() if _here.is_here(self._connection) else contextlib.nullcontext():
@@ -175,6 +176,7 @@ class RoleAction(ActionBase):
             self._withdraw_proof(str(failure))
         except AnsibleConnectionFailure as error:
             if not self._task_vars.get(RESCUED):
+                self._task._ds = None  # or Ansible prints lines of the role's own source around this place
                 raise
             result = {"failed": True, "msg": _terminal.plain(error), "lost": True}
         finally:
@@ -191,6 +193,7 @@ class RoleAction(ActionBase):
     def _failed(self, result: dict) -> dict:
         """Ansible prints the whole result of a failed task: the sentence must not drown in facts and figures."""
         result.setdefault("changed", False)
+        self._task._ds = None  # or Ansible prints lines of the role's own source around this place
         if self._made_by_ansible and "\n" not in str(result.get("msg")):
             raise Told(result)
         return result
@@ -237,6 +240,13 @@ class RoleAction(ActionBase):
                 "ansible_connection, or run inventory/here.yml on the instance itself."
                 % (self._task_vars.get("inventory_hostname"), provider)
             )
+
+    def _read_arguments(self) -> dict:
+        """The arguments as people may write them, before Ansible makes texts of lists and cuts texts at commas."""
+        try:
+            return _settings.arguments(self.ARGUMENT_SPEC, self._task.args, self._role_name() if self._task._role else "")
+        except _given.Wrong as wrong:
+            raise Failure("%s." % str(wrong).rstrip(".")) from None
 
     def _count(self, result: dict, seconds: float) -> None:
         # What is not counted returns no facts: those of a run_once task would become the facts of every host.

@@ -10,6 +10,7 @@ import posixpath
 import re
 
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
+from ansible_collections.rented.gpu.plugins.module_utils._shown import shown
 from ansible_collections.rented.gpu.plugins.plugin_utils import _git_settings, _items, _secrets
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure
 
@@ -23,7 +24,7 @@ def wrong(settings: dict, no_log: set, vaulted: set, wait_for: list) -> list:
     found = []
     for path in wait_for:
         if not PLAIN.match(path):
-            found.append("provision_wait_for: '%s' has to be a path on the instance, absolute or below ~/." % path)
+            found.append("provision_wait_for: '%s' has to be a path on the instance, absolute or below ~/." % shown(path))
     for name, value in sorted(settings.items()):
         found += _secret(name, value, name in no_log, vaulted)
     if found:

@@ -19,6 +19,7 @@ import urllib.parse
 from dataclasses import dataclass, field
 
 from ansible_collections.rented.gpu.plugins.module_utils._errors import nearest
+from ansible_collections.rented.gpu.plugins.module_utils._shown import shown
 from ansible_collections.rented.gpu.plugins.plugin_utils import _git_config, _trouble
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure, MissingTool
 
@@ -176,7 +177,7 @@ class Repository:
                     known = self.git("for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/tags").split()
                     if not known:
                         raise Failure("%s has no commit yet: commit something, then run again." % self.said)
-                    raise Failure("%s has no branch, tag or commit '%s'. %s" % (self.said, version, nearest(version, known)))
+                    raise Failure("%s has no branch, tag or commit '%s'. %s" % (self.said, shown(version), nearest(version[:80], known)))
                 found = Source(self.path, version, "commit", commit)
         found.current = head == found.commit and (found.branch is None or found.branch == current)
         return found

@@ -12,18 +12,35 @@ import re
 import urllib.parse
 
 from ansible_collections.rented.gpu.plugins.module_utils import _downloads
-from ansible_collections.rented.gpu.plugins.module_utils._errors import nearest
-from ansible_collections.rented.gpu.plugins.plugin_utils import _git, _paths, _rsync
-from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure
+from ansible_collections.rented.gpu.plugins.module_utils._shown import shown
+from ansible_collections.rented.gpu.plugins.plugin_utils import _git, _given, _paths, _rsync
+from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure, MissingTool
 
 REPOS = "repos_list"
-REPO_KEYS = ("src", "dest", "version", "mode", "lfs", "submodules", "uncommitted")
 MODES = ("push", "agent", "private_key")
+TEXT, FLAG = {"type": "str"}, {"type": "bool"}
+REPO_KEYS = {
+    "src": TEXT,
+    "dest": TEXT,
+    "version": TEXT,
+    "mode": {"type": "str", "choices": MODES},
+    "lfs": FLAG,
+    "submodules": FLAG,
+    "uncommitted": FLAG,
+}
 # git's own rule: a URL has a scheme, or is [user@]host:path where no slash stands before the colon.
 URL = re.compile(r"^(\w[\w+.-]*://|[^/\s:]+:(?!//))")
 
 DATA = "data_sync_items"
-DATA_KEYS = ("src", "dest", "url", "checksum", "unpack", "exclude", "delete")
+DATA_KEYS = {
+    "src": TEXT,
+    "dest": TEXT,
+    "url": TEXT,
+    "checksum": TEXT,
+    "unpack": {"type": "raw"},
+    "exclude": {"type": "list", "elements": "str"},
+    "delete": FLAG,
+}
 DIGITS = {"md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128}
 
 
@@ -32,13 +49,7 @@ def read_repos(raw, mode: str) -> list:
     items = _paths.check_items(REPOS, raw, REPO_KEYS, ["src"])
     for number, item in enumerate(items, 1):
         where = "%s, item %d" % (REPOS, number)
-        for key in ("lfs", "submodules", "uncommitted"):
-            if item[key] not in (None, True, False):
-                raise Failure("%s: %s has to be true or false; it is %r." % (where, key, item[key]))
-        if item["mode"] not in (None, *MODES):
-            raise Failure("%s: there is no mode '%s'. %s" % (where, item["mode"], nearest(str(item["mode"]), MODES)))
-        item["src"] = str(item["src"])
-        item["version"] = None if item["version"] in (None, "") else str(item["version"])
+        item["version"] = item["version"] or None
         here = _paths.on_controller(item["src"])
         item["url"] = item["src"] if URL.match(item["src"]) and not os.path.exists(here) else None
         item["submodules"] = item["submodules"] is not False
@@ -47,16 +58,29 @@ def read_repos(raw, mode: str) -> list:
         else:
             if item["mode"] not in (None, "push"):
                 raise Failure(
-                    "%s: src %s is a local checkout, which is sent by mode push; mode %s is for URLs." % (where, item["src"], item["mode"])
+                    "%s: src %s is a local checkout, which is sent by mode push; mode %s is for URLs."
+                    % (where, shown(item["src"]), item["mode"])
                 )
             item["mode"] = "push"
         name = posixpath.basename((item["url"] or here).rstrip("/").replace(":", "/"))
-        item["dest"] = str(item["dest"] or (name[: -len(".git")] if name.endswith(".git") else name))
+        item["dest"] = item["dest"] or (name[: -len(".git")] if name.endswith(".git") else name)
+        if not item["dest"]:
+            raise Failure("%s: src %s has no name that dest could take: give dest." % (where, shown(item["src"])))
     return items
 
 
+def split_url(url: str, where: str) -> urllib.parse.SplitResult:
+    """The parts of a URL. Raises `Failure` for one that has none, such as https://[::1/x.git."""
+    try:
+        parts = urllib.parse.urlsplit(url)
+        parts.port  # noqa: B018 (it is read only now)
+        return parts
+    except ValueError as error:
+        raise Failure("%s is no valid URL (%s): '%s'." % (where, shown(str(error)), shown(url))) from None
+
+
 def _check_repo_url(item: dict, where: str, mode: str) -> None:
-    parts = urllib.parse.urlsplit(item["url"]) if "://" in item["url"] else None
+    parts = split_url(item["url"], "%s: src" % where) if "://" in item["url"] else None
     if parts and (parts.password or (parts.username and parts.scheme in ("http", "https"))):
         raise Failure(
             "%s: the URL holds a password or a token, which would stay on the host: leave it out, and use mode push or agent." % where
@@ -78,15 +102,11 @@ def read_data(raw) -> list:
         where = "%s, item %d" % (DATA, number)
         if item["src"] and item["url"]:
             raise Failure("%s has both src and url: data comes from one place; make two items of it." % where)
-        wrong = [key for key in (("checksum", "unpack") if item["src"] else ("exclude", "delete")) if item[key] not in (None, False, [])]
+        wrong = [
+            key for key in (("checksum", "unpack") if item["src"] else ("exclude", "delete")) if item[key] not in (None, False, [], "")
+        ]
         if wrong:
             raise Failure("%s: %s goes with %s only." % (where, wrong[0], "url" if item["src"] else "src"))
-        if isinstance(item["exclude"], str):
-            item["exclude"] = [item["exclude"]]
-        if not isinstance(item["exclude"] or [], list):
-            raise Failure("%s: exclude has to be a list of patterns; it is %r." % (where, item["exclude"]))
-        if item["delete"] not in (None, True, False):
-            raise Failure("%s: delete has to be true or false; it is %r." % (where, item["delete"]))
         if item["src"]:
             _check_data_source(item, where)
         else:
@@ -95,54 +115,75 @@ def read_data(raw) -> list:
 
 
 def _check_data_source(item: dict, where: str) -> None:
-    if re.match(r"^\w[\w+.-]*://", str(item["src"])):
+    if re.match(r"^\w[\w+.-]*://", item["src"]):
         raise Failure("%s: src is a path on this machine; for the address %s write url." % (where, _shown(item["src"])))
-    item["here"] = _paths.on_controller(str(item["src"]))
+    item["here"] = _paths.on_controller(item["src"])
     if not os.path.exists(item["here"]):
-        raise Failure("%s: the data %s does not exist on this machine (looked for %s)." % (where, item["src"], item["here"]))
+        raise Failure("%s: the data %s does not exist on this machine (looked for %s)." % (where, shown(item["src"]), shown(item["here"])))
     if not os.access(item["here"], os.R_OK):
-        raise Failure("%s: the data %s may not be read by this user." % (where, item["here"]))
-    item["dest"] = str(item["dest"] or os.path.basename(item["here"]))
+        raise Failure("%s: the data %s may not be read by this user." % (where, shown(item["here"])))
+    item["dest"] = item["dest"] or os.path.basename(item["here"])
+    if not item["dest"]:
+        raise Failure("%s: src %s has no name that dest could take: give dest." % (where, shown(item["src"])))
 
 
 def _check_data_url(item: dict, where: str) -> None:
-    parts = urllib.parse.urlsplit(str(item["url"]))
+    parts = split_url(item["url"], "%s: url" % where)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise Failure("%s: url has to begin with https:// or http://; it is '%s'." % (where, _shown(item["url"])))
     if not item["dest"]:
         raise Failure("%s: give dest, the place of %s on the host." % (where, "its content" if item["unpack"] else "the file"))
-    item["dest"] = str(item["dest"])
     if item["checksum"]:
-        algorithm, _colon, value = str(item["checksum"]).partition(":")
+        algorithm, _colon, value = item["checksum"].partition(":")
         if algorithm not in DIGITS:
             raise Failure(
                 "%s: a checksum is written <algorithm>:<hex digits>, e.g. sha256:9f86…; it is '%s'." % (where, _shown(item["checksum"]))
             )
         if not re.match(r"^https?://", value) and not re.match(r"^[0-9a-fA-F]{%d}$" % DIGITS[algorithm], value):
             raise Failure("%s: a %s has %d hex digits; '%s' has not." % (where, algorithm, DIGITS[algorithm], _shown(value)))
+        if value.startswith("http"):
+            split_url(value, "%s: checksum" % where)
     if not isinstance(item["unpack"], (bool, str, type(None))):
-        raise Failure("%s: unpack has to be true, false or a folder; it is %r." % (where, item["unpack"]))
+        raise Failure("%s: unpack has to be true, false or a folder; it is %s." % (where, shown(item["unpack"])))
+    if isinstance(item["unpack"], str):
+        try:
+            item["unpack"] = _given.read(TEXT, item["unpack"])
+        except _given.Wrong as wrong:
+            raise Failure("%s: unpack %s." % (where, wrong)) from None
+        if _paths.LINE_ENDS.search(item["unpack"]):
+            raise Failure("%s: unpack has to be one line of text; it is %s." % (where, shown(item["unpack"])))
 
 
 def _shown(address) -> str:
-    """What a message may say of an address: not its login, its query or its fragment."""
+    """What a message may say of an address: not its login, its query or its fragment, and no secret of another kind."""
     try:
-        return _downloads.shown(str(address))
+        return shown(_downloads.shown(str(address)))
     except ValueError:
-        return str(address).partition("?")[0].rpartition("@")[2]
+        return shown(str(address).partition("?")[0].rpartition("@")[2])
 
 
 # --- before the first login: see _preflight.CHECKS ---------------------------------------------------------------
 
 
 def preflight_repos(settings: dict) -> None:
-    for item in read_repos(settings.get(REPOS), settings.get("git_keys_mode") or "push"):
+    for number, item in enumerate(read_repos(settings.get(REPOS), settings.get("git_keys_mode") or "push"), 1):
         if item["url"]:
             continue
-        repository = _git.Repository(_paths.on_controller(item["src"]), item["src"])
-        source = repository.resolve(item["version"])
-        if item["submodules"]:
-            repository.submodules(source.commit)
+        where, path = "%s, item %d" % (REPOS, number), _paths.on_controller(item["src"])
+        if not os.path.exists(path):
+            raise Failure(
+                "%s: the repository %s does not exist (looked for %s): give the path of a local checkout, or a URL."
+                % (where, shown(item["src"]), shown(path))
+            )
+        try:
+            repository = _git.Repository(path, item["src"])
+            source = repository.resolve(item["version"])
+            if item["submodules"]:
+                repository.submodules(source.commit)
+        except MissingTool:
+            raise
+        except Failure as failure:
+            raise Failure("%s: %s" % (where, failure)) from None
 
 
 def preflight_data_sync(settings: dict) -> None:

@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import os
 import posixpath
+import re
 import urllib.parse
 
 from ansible_collections.rented.gpu.plugins.module_utils import _stamps
 from ansible_collections.rented.gpu.plugins.module_utils._errors import nearest
+from ansible_collections.rented.gpu.plugins.module_utils._shown import kind, shown
+from ansible_collections.rented.gpu.plugins.plugin_utils import _given
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure
 
 LONGEST_STAMP = 200
+NAMES = ("src", "dest")  # names of files, in which Linux allows every character
+LINE_ENDS = re.compile("[\x00-\x1f\x7f\u2028\u2029]")
 
 
 def on_controller(path: str) -> str:
@@ -31,12 +36,14 @@ def on_host(path: str, facts: dict) -> str:
 
 def first_repository(repos) -> str:
     """The folder of the first entry of repos_list, named as the role repos names it; empty without one."""
+    if isinstance(repos, (str, dict)):
+        repos = [repos]
     for item in repos or []:
-        item = {"src": item} if isinstance(item, str) else item or {}
+        item = {"src": item} if isinstance(item, str) else item if isinstance(item, dict) else {}
         if item.get("dest"):
             return str(item["dest"])
         src = str(item.get("src") or "")
-        here = on_controller(src)
+        here = on_controller(src) if src else ""
         name = posixpath.basename((here if os.path.exists(here) else src).rstrip("/").replace(":", "/"))
         return name[: -len(".git")] if name.endswith(".git") else name
     return ""
@@ -49,24 +56,39 @@ def stamp_name(role: str, dest: str) -> str:
     return name if len(name) <= LONGEST_STAMP else name[: LONGEST_STAMP - 17] + "." + _stamps.digest(name)[:16]
 
 
-def check_items(variable: str, items, keys, required) -> list:
-    """The items as dicts with every key of ``keys`` (None when not said).
+def check_items(variable: str, items, options: dict, required) -> list:
+    """The items as dicts with every key of ``options``, an argument spec (None when not said).
 
-    ``required``: at least one of these keys has to be there. Raises `Failure`, naming variable, item and the nearest known key.
+    ``required``: at least one of these keys has to be there. Raises `Failure`, naming variable, item, key and the nearest known key.
     """
+    try:
+        items = _given.read({"type": "list", "elements": "raw"}, items) or []
+    except _given.Wrong as wrong:
+        raise Failure("%s %s." % (variable, wrong)) from None
     checked = []
-    for number, item in enumerate(items or [], 1):
+    for number, item in enumerate(items, 1):
         if isinstance(item, str) and "src" in required:
             item = {"src": item}
         where = "%s, item %d" % (variable, number)
         if not isinstance(item, dict):
-            raise Failure("%s has to be a dictionary with %s; it is %r." % (where, " or ".join(required), item))
+            raise Failure("%s has to be a dictionary with %s, not %s: %s." % (where, " or ".join(required), kind(item), shown(item)))
         for key in item:
-            if key not in keys:
-                raise Failure("%s has the key '%s', which does not exist. %s" % (where, key, nearest(str(key), keys)))
+            if key not in options:
+                raise Failure("%s has the key '%s', which does not exist. %s" % (where, shown(key), nearest(str(key)[:80], options)))
         if not any(item.get(key) for key in required):
             raise Failure("%s says neither what to take nor from where: give %s." % (where, " or ".join(required)))
-        checked.append({key: item.get(key) for key in keys})
+        found = {}
+        for key, option in options.items():
+            value = item.get(key)
+            try:
+                if isinstance(value, float) and option.get("type") == "str":
+                    raise _given.Wrong("is the number %r for YAML, which reads 1.10 as 1.1: write it in quotes" % value)
+                found[key] = _given.read(option, value)
+            except _given.Wrong as wrong:
+                raise Failure("%s: %s %s%s" % (where, key, wrong, "" if str(wrong).endswith(("?", ".")) else ".")) from None
+            if key not in NAMES and isinstance(found[key], str) and LINE_ENDS.search(found[key]):
+                raise Failure("%s: %s has to be one line of text without control characters; it is %s." % (where, key, shown(found[key])))
+        checked.append(found)
     return checked
 
 

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError, nearest
 from ansible_collections.rented.gpu.plugins.module_utils._rehearsal.launching import LONGEST_STARTUP
+from ansible_collections.rented.gpu.plugins.module_utils._shown import shown
 from ansible_collections.rented.gpu.plugins.plugin_utils import _collection
 
 RUN = os.path.join(_collection.ROOT, "playbooks", "files", "provision", "run.sh")
@@ -116,12 +117,12 @@ def source(text: str) -> Source:
         what, at, ref = text.rpartition("@")
         # Of git@host:path and ssh://git@host/path the last @ may be the login's.
         if not at or "/" in ref or ":" in ref:
-            raise RentedError("provision_collection is a git URL without a version: write URL@TAG or URL@COMMIT, not '%s'." % text)
+            raise RentedError("provision_collection is a git URL without a version: write URL@TAG or URL@COMMIT, not '%s'." % shown(text))
         return Source("git", what[len("git+") :] if what.startswith("git+") else what, ref)
     if parts.scheme not in ("http", "https"):
         raise RentedError(
             "provision_collection is '%s'; it takes a version of the released collection, the URL of a tarball with #sha256=…, or "
-            "git+https://…@TAG." % text
+            "git+https://…@TAG." % shown(text)
         )
     url, _hash, fragment = text.partition("#")
     digest = fragment[len("sha256=") :].lower() if fragment.startswith("sha256=") else ""
@@ -138,7 +139,7 @@ def build(wish: Wish, form_name: str, user: str = "") -> Script:
     form = form_of(form_name)
     user = user or form.user
     if not LOGIN.match(user):
-        raise RentedError("provision_user is '%s', which is no login name." % user)
+        raise RentedError("provision_user is '%s', which is no login name." % shown(user))
     run = _inner(wish)
     plain = _outer(run, user)
     if form.wrap == "command":
@@ -159,7 +160,7 @@ def build(wish: Wish, form_name: str, user: str = "") -> Script:
 def form_of(name: str) -> Form:
     """The form of a place. Raises `RentedError` with the nearest name."""
     if name not in FORMS:
-        raise RentedError("provision_for is '%s', and there is no such place. %s" % (name, nearest(name, FORMS)))
+        raise RentedError("provision_for is '%s', and there is no such place. %s" % (shown(name), nearest(name[:80], FORMS)))
     return FORMS[name]
 
 
@@ -206,7 +207,7 @@ def _check(name: str, value) -> None:
         except UnicodeEncodeError:
             why = "%s, which is no Unicode text: write it otherwise" % ascii(value)
     elif value is not None and not isinstance(value, (int, float)):
-        why = "%r, which is neither text, number nor list: quote it" % (value,)
+        why = "%s, which is neither text, number nor list: quote it" % shown(value)
     if why:
         raise RentedError("%s holds %s." % (name, why))
 

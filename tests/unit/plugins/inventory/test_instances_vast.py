@@ -154,11 +154,11 @@ def test_a_failure_is_the_status_only_where_ansible_is_told_so(vast, command):
             assert "vast-1" not in done.stdout and fake.key not in done.stderr
 
 
-def test_no_key_lists_where_it_looked(command):
-    done = command(None)
-    assert "No account of any provider was found. Looked at " in done.stderr
-    for place in ("$VAST_API_KEY", "~/.config/vastai/vast_api_key"):
-        assert place in done.stderr
+def test_no_key_lists_where_it_looked_and_first_where_there_are_traces(command, tmp_path):
+    (tmp_path / ".runpod").mkdir()
+    done = command(None, HOME=str(tmp_path))
+    assert "No account of any provider was found. Looked at RunPod: $RUNPOD_API_KEY, ~/.runpod/config.toml" in done.stderr
+    assert "Vast.ai: $VAST_API_KEY; " in done.stderr and "~/.config/vastai/vast_api_key" not in done.stderr
 
 
 def test_malformed_yaml_names_line_and_column(command):

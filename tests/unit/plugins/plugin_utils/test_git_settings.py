@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import pathlib
 import subprocess
@@ -190,3 +191,61 @@ def test_mode_agent_needs_an_agent_that_answers_and_holds_a_key(tmp_path, monkey
     finally:
         agent.terminate()
         agent.wait()
+
+
+# --- the private key as a text: a lookup, a vaulted value -------------------------------------------------------------
+
+
+@pytest.fixture
+def state(tmp_path, monkeypatch):
+    monkeypatch.setenv("RENTED_GPU_HOME", str(tmp_path / "state"))
+    return tmp_path / "state"
+
+
+@pytest.mark.parametrize("change", [str, str.strip, lambda text: " ".join(text.split("\n")), lambda text: text.replace("\n", "\r\n")])
+def test_the_text_of_a_key_is_taken_and_nothing_of_it_is_left_here(tmp_path, state, change):
+    path = make(tmp_path / "key")
+    key = _git_settings.read_private_key(change(path.read_text()))
+    assert key == dataclasses.replace(_git_settings.read_private_key(str(path)), path="")
+    assert [found for found in state.rglob("*") if found.is_file()] == []
+
+
+def test_the_text_of_a_key_is_in_no_argument_and_in_a_file_for_its_owner_alone(tmp_path, state, monkeypatch):
+    seen = tmp_path / "seen"
+    program = tmp_path / "bin" / "ssh-keygen"
+    program.parent.mkdir()
+    program.write_text(
+        '#!/bin/sh\nfor last; do :; done\n{ echo "$@"; stat -c "%%a" "$last"; } >>%s\nexec /usr/bin/ssh-keygen "$@"\n' % seen
+    )
+    program.chmod(0o755)
+    text = make(tmp_path / "key").read_text()
+    monkeypatch.setenv("PATH", "%s:%s" % (program.parent, os.environ["PATH"]))
+    _git_settings.read_private_key(text)
+    arguments, mode = seen.read_text().splitlines()
+    assert arguments.startswith("-y -P") and text.splitlines()[1] not in arguments and mode == "600"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda text: text[:200] + "\n-----END OPENSSH PRIVATE KEY-----\n", "cannot be used; ssh-keygen says"),
+        (lambda text: "ssh-ed25519 AAAA\n", "is a public key"),
+        (lambda text: "CANARY\nCANARY", "is not a private key"),
+        (lambda text: text + "x" * 100_000, "is longer than any key"),
+        (lambda text: "PuTTY-User-Key-File-3: ssh-ed25519\nCANARY", "is a key of PuTTY"),
+        (lambda text: text.replace("b3Bl", "\udcff"), "is not a private key in a format of OpenSSH"),
+    ],
+)
+def test_a_text_that_is_no_usable_key_is_refused_without_it(tmp_path, state, change, said):
+    text = change(make(tmp_path / "key").read_text())
+    with pytest.raises(RentedError) as error:
+        _git_settings.read_private_key(text)
+    assert error.value.message.startswith("git_keys_private_key, which was given as the text of a key, ") and said in error.value.message
+    for line in text.splitlines():
+        assert len(line) < 20 or line not in error.value.message
+    assert "CANARY" not in error.value.message and "/key-" not in error.value.message
+
+
+def test_a_passphrase_is_told_for_a_text_too(tmp_path, state):
+    with pytest.raises(RentedError, match="protected by a passphrase"):
+        _git_settings.read_private_key(make(tmp_path / "key", "-t", "ed25519", "-N", "secret words").read_text())

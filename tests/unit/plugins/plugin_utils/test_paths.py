@@ -48,17 +48,21 @@ def test_the_stamp_of_a_long_place_is_the_name_of_a_file(tmp_path):
     assert sorted(_stamps.read_all(str(tmp_path))) == sorted(names) and len(set(names)) == 2
 
 
+def spec(*names):
+    return {name: {"type": "str"} for name in names}
+
+
 def test_items_are_completed_and_checked():
-    assert _paths.check_items("v", ["~/x", {"src": "y", "dest": "z"}], ("src", "dest"), ["src"]) == [
+    assert _paths.check_items("v", ["~/x", {"src": "y", "dest": "z"}], spec("src", "dest"), ["src"]) == [
         {"src": "~/x", "dest": None},
         {"src": "y", "dest": "z"},
     ]
     with pytest.raises(Failure, match=r"v, item 2 has the key 'dst', which does not exist\. Did you mean 'dest'"):
-        _paths.check_items("v", [{"src": "x"}, {"src": "y", "dst": "z"}], ("src", "dest"), ["src"])
+        _paths.check_items("v", [{"src": "x"}, {"src": "y", "dst": "z"}], spec("src", "dest"), ["src"])
     with pytest.raises(Failure, match="give src or url"):
-        _paths.check_items("v", [{"dest": "z"}], ("src", "url", "dest"), ["src", "url"])
+        _paths.check_items("v", [{"dest": "z"}], spec("src", "url", "dest"), ["src", "url"])
     with pytest.raises(Failure, match="has to be a dictionary"):
-        _paths.check_items("v", [7], ("src",), ["src"])
+        _paths.check_items("v", [7], spec("src"), ["src"])
 
 
 def test_sizes_are_for_people():

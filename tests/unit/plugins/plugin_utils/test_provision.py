@@ -393,7 +393,7 @@ def test_ansible_sees_no_settings_of_the_environment(shell, equipped):
         ([float("-inf")], "-inf, which is no number in JSON: quote it"),
         (float("nan"), "nan, which is no number in JSON: quote it"),
         (["x\ud800"], r"'x\ud800', which is no Unicode text: write it otherwise"),
-        (b"bytes", "b'bytes', which is neither text, number nor list: quote it"),
+        (b"bytes", "(binary data), which is neither text, number nor list: quote it"),
         ({"a"}, "{'a'}, which is neither text, number nor list: quote it"),
     ],
 )
