@@ -24,6 +24,8 @@ import subprocess
 import tempfile
 import zlib
 
+from . import _sources
+
 SCHEMA = 1
 HOME = ".rented"
 
@@ -145,6 +147,9 @@ WATCHERS = {
     "trees": lambda path, seen: tree_digest(path) == seen,
     "listed": lambda path, seen: listed_digest(path, seen["names"]) == seen["digest"],
     "repos": repo_contains,
+    "sources": lambda path, seen: _sources.digest(path) == seen,
+    "editables": lambda path, seen: _sources.digest(path, editable=True) == seen,
+    "archives": lambda path, seen: _sources.archives_digest(path) == seen,
     "exists": lambda path, seen: os.path.exists(path) == seen,
 }
 

@@ -34,7 +34,7 @@ RECEIVE = """\
 command -v git >/dev/null 2>&1 || { echo "rented: no-git" >&2; exit 1; }
 if [ ! -e "$1/.git/HEAD" ] && [ ! -f "$1/.git" ]; then
   if [ -e "$1" ] && [ ! -d "$1" ]; then echo "rented: not-a-folder" >&2; exit 1; fi
-  if [ -d "$1" ] && [ ! -d "$1/.git" ] && [ -n "$(ls -A "$1")" ]; then echo "rented: not-a-repository" >&2; exit 1; fi
+  if [ -d "$1" ] && [ ! -d "$1/.git" ] && [ -n "$(ls -A "$1" | grep -vx .venv)" ]; then echo "rented: not-a-repository" >&2; exit 1; fi
   mkdir -p "$1" && git init -q "$1" && git -C "$1" config rented.creating true || exit 1
 fi
 exec git -c "safe.directory=*" receive-pack "$1"
