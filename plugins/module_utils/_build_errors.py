@@ -26,7 +26,9 @@ _HAPPENED = re.compile(
 )
 _EXCEPTION = re.compile(r"^(?:[A-Za-z_][\w.]*\.)?[A-Za-z_]\w*(?:Error|Exception|Exit|Failed|Failure|Interrupt|NotFound)\b(?::.*)?$")
 # What a compiler says; the line after which all the rest is a consequence.
-_COMPILER = re.compile(r"(?:fatal error|nvcc fatal|\berror):|^CMake Error|undefined reference|cannot find -l|ninja: error|collect2: error")
+_COMPILER = re.compile(
+    r"(?:fatal error|nvcc fatal\s*|\berror):|^CMake Error|undefined reference|cannot find -l|ninja: error|collect2: error"
+)
 _CONSEQUENCE = re.compile(
     r"^(?:error: (?:command|subprocess|legacy-install|metadata-generation|failed-wheel)|error: Command ')|returned non-zero exit status"
     r"|exited with code|ninja: build stopped|Error compiling objects|compilation terminated"

@@ -154,6 +154,16 @@ def _key(text: str, match) -> str | None:
     return key.group(1) if key else (section[-1] if section and section[-1] not in ("sources", "dependencies") else None)
 
 
+def links_of(text: str, is_uv_toml: bool) -> list:
+    """The folders of wheels and the local indexes in the settings of uv in a pyproject.toml or uv.toml, as written."""
+    settings = text if is_uv_toml else section_of(text, r"tool\.uv(?:\.index|\.pip)?")
+    found = []
+    for array in re.findall(r"^\s*find-links\s*=\s*\[([^\]]*)\]", settings, re.M):
+        found += re.findall(_STRING, array)
+    found += re.findall(r"^\s*(?:url|index-url)\s*=\s*" + _STRING, settings, re.M)
+    return [path for path in (_path_of(_expanded(written)) or ("" if "://" in written else written) for written in found) if path]
+
+
 def of_lock(text: str) -> list:
     """The same for a uv.lock."""
     found = []
@@ -166,9 +176,8 @@ def members(folder: str, pattern: str) -> list:
     """The folders that a pattern of a workspace matches."""
     if not re.search(r"[*?\[]", pattern):
         return [os.path.normpath(os.path.join(folder, pattern))]
-    return sorted(
-        path for path in glob.glob(os.path.join(folder, pattern), recursive=True) if os.path.isfile(os.path.join(path, "pyproject.toml"))
-    )
+    found = glob.glob(os.path.join(folder, pattern), recursive=True)
+    return sorted(os.path.normpath(path) for path in found if os.path.isfile(os.path.join(path, "pyproject.toml")))
 
 
 def _text(path: str) -> str:

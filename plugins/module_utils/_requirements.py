@@ -74,6 +74,15 @@ class Inputs:
             if os.path.isdir(path):
                 self.links.add(path)
 
+    def note_settings(self, path: str) -> None:
+        """Watch a file with settings of uv, and the folders of wheels that it names. Raises `Wrong`."""
+        text = _content(path, None)
+        self.files.setdefault(os.path.normpath(path), _stamps.file_digest(path))
+        for named in _local_packages.links_of(text, path.endswith("uv.toml")):
+            folder = os.path.normpath(os.path.join(os.path.dirname(path), named))
+            if os.path.isdir(folder):
+                self.links.add(folder)
+
     def note_local(self, reference: tuple, where: str, optional: bool = False) -> None:
         """Watch a package that lies on the host. Raises `Wrong` when it has to and does not lie there."""
         written, editable, name = reference

@@ -62,12 +62,12 @@ def archive_mark(path: str) -> str:
 
 
 def archives(folder: str) -> dict:
-    """Name -> mark of the wheels and sdists that lie in a folder, as ``--find-links`` sees it."""
+    """Name -> size and time of the wheels and sdists that lie in a folder, as ``--find-links`` sees it. There may be many large ones."""
     found = {}
     for name in sorted(_names(folder)):
         path = os.path.join(folder, name)
         if name.endswith(ARCHIVES) and os.path.isfile(path):
-            found[name] = archive_mark(path)
+            found[name] = _time_of(path)
     return found
 
 

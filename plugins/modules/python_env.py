@@ -426,7 +426,7 @@ class Environment:
         for name in ("uv.toml", "pyproject.toml"):  # settings of uv, such as required-version and indexes
             path = os.path.join(self.project, name)
             if os.path.exists(path) and wanted["manager"] != "venv":
-                self.inputs.files.setdefault(os.path.normpath(path), _stamps.file_digest(path))
+                self.inputs.note_settings(path)
         if self.syncs():
             self.inputs.add_project(self.project, wanted["extras"])
         if wanted["extras"] and not os.path.exists(os.path.join(self.project, "pyproject.toml")):
@@ -986,7 +986,8 @@ class Environment:
 
     def watch(self, digest):
         env_sh = os.path.join(self.home, _stamps.HOME, "env.sh")
-        present = {os.path.join(self.project, name): os.path.exists(os.path.join(self.project, name)) for name in PROJECT_FILES}
+        names = PROJECT_FILES + ("uv.toml", "requirements.txt")
+        present = {os.path.join(self.project, name): os.path.exists(os.path.join(self.project, name)) for name in names}
         lines = {}
         for path, name, _top in self.shell_files():
             lines.setdefault(path, [SOURCE]).append(_shell_files.BEGIN % name)

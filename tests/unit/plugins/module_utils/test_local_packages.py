@@ -111,6 +111,13 @@ def test_a_pyproject_and_a_lock():
     assert _local_packages.of_lock(LOCK) == [(".", True, None), ("../one", False, None), ("w/wheel-1-py3-none-any.whl", False, None)]
 
 
+def test_folders_of_wheels_in_the_settings_of_uv():
+    text = '[tool.uv]\nfind-links = [\n  "./w",\n  "https://example.org",\n]\n[[tool.uv.index]]\nurl = "file:///srv/simple"\n'
+    text += '[tool.x]\nurl = "y"\n'
+    assert _local_packages.links_of(text, False) == ["./w", "/srv/simple"]
+    assert _local_packages.links_of('find-links = ["w"]\nindex-url = "https://example.org/simple"\n', True) == ["w"]
+
+
 def test_all_that_a_project_points_to_is_watched_also_at_second_hand(tmp_path):
     for folder in ("app", "one", "two", "packages/a", "packages/b", "packages/none"):
         (tmp_path / folder).mkdir(parents=True)

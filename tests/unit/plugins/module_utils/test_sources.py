@@ -127,6 +127,7 @@ def test_a_replaced_wheel_and_a_new_one_in_a_folder(tmp_path):
     wheel.write_bytes(b"b")
     os.utime(wheel, ns=(stamp, stamp))
     assert _sources.digest(str(wheel)) != before[0]
+    wheel.write_bytes(b"another")
     changed = _sources.archives_digest(str(tmp_path))
     assert changed != before[1]
     (tmp_path / "notes.txt").write_text("x")

@@ -31,7 +31,7 @@ def test_specifiers(specifier, allowed, refused):
 def test_what_is_no_specifier(specifier):
     with pytest.raises(ValueError):
         _uv_versions.allows(specifier, "0.9.0")
-    with pytest.raises(_uv_versions.Unusable, match="required-version in p.toml cannot be read"):
+    with pytest.raises(_uv_versions.Unusable, match=r"required-version in p\.toml cannot be read"):
         _uv_versions.wish("0.13.8", False, specifier or ",", "p.toml")
 
 
