@@ -10,7 +10,6 @@ import shutil
 import subprocess
 
 import pytest
-from conftest import git
 
 PACKAGE = (
     '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
@@ -28,6 +27,11 @@ with zipfile.ZipFile("%s/%s-%s-py3-none-any.whl" % (folder, name, version), "w")
     names = [name + ".py", info + "/METADATA", info + "/WHEEL", info + "/RECORD"]
     wheel.writestr(info + "/RECORD", "".join(entry + ",,\\n" for entry in names))
 """
+
+
+def git(folder, *arguments):
+    command = ["git", "-C", str(folder), "-c", "user.name=Test", "-c", "user.email=test@example.org", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 @pytest.fixture(scope="module")
