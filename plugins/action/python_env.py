@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import posixpath
 
-from ansible_collections.rented.gpu.plugins.module_utils import _requirements, _stamps
+from ansible_collections.rented.gpu.plugins.module_utils import _stamps
 from ansible_collections.rented.gpu.plugins.modules.python_env import ARGUMENT_SPEC as SPEC
-from ansible_collections.rented.gpu.plugins.modules.python_env import STAMP, TAGS
-from ansible_collections.rented.gpu.plugins.plugin_utils import _paths, _uv_wheel
+from ansible_collections.rented.gpu.plugins.modules.python_env import STAMP
+from ansible_collections.rented.gpu.plugins.plugin_utils import _paths, _python_settings, _uv_wheel
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import RUN, Failure, RoleAction
 
 TEXT = {"type": "str", "default": ""}
@@ -33,6 +33,7 @@ class ActionModule(RoleAction):
         asked = dict(
             request,
             uv_version=arguments["uv_version"],
+            uv_named=self.uv_is_named(arguments["uv_version"]),
             disk_mb=arguments["disk_mb"],
             lock_timeout=arguments["lock_timeout"],
             workdir=self.facts["workdir"],
@@ -42,25 +43,26 @@ class ActionModule(RoleAction):
         )
         result = self.remote(STAMP, asked)
         if result.get("needs_uv"):
-            result = self.remote(STAMP, dict(asked, uv_wheel=self.send_uv(arguments["uv_version"], result["needs_uv"])))
+            result = self.remote(STAMP, dict(asked, uv_wheel=self.send_uv(result["needs_uv"])))
         self.learn(result, asked)
         return {name: value for name, value in result.items() if name not in ("stamp", "needs_uv", "invocation")}
 
     def check(self, arguments):
         """What can be seen to be wrong without the host."""
-        try:
-            if arguments["python"].strip():
-                _requirements.python_version(arguments["python"])
-        except _requirements.Wrong as error:
-            raise Failure("%s Nothing was changed." % error)
-        if not TAGS.match(arguments["torch"]):
-            raise Failure("python_env_torch is '%s'; it takes auto, none, cpu or a CUDA tag such as cu126." % arguments["torch"])
+        wrong = _python_settings.wrong(arguments["python"], arguments["torch"], arguments["uv_version"])
+        if wrong:
+            raise Failure("%s Nothing was changed." % wrong)
+
+    def uv_is_named(self, version):
+        """Whether the user asks for this release of uv, or the role brings its default."""
+        return version != _python_settings.default_uv()
 
     def request(self, arguments, project):
         """All that decides what the environment is."""
         gpu = self.facts.get("gpu") or {}
         real = gpu.get("present") and not gpu.get("simulated") and not self.simulated()
         folder = _paths.on_host(project or ".", self.facts)
+        named = {"uv_version": arguments["uv_version"]} if self.uv_is_named(arguments["uv_version"]) else {}
         return dict(
             {name: arguments[name] for name in ASKED},
             project=folder,
@@ -69,6 +71,7 @@ class ActionModule(RoleAction):
             capabilities=sorted({str(entry["compute_capability"]) for entry in gpu.get("gpus") or [] if entry.get("compute_capability")})
             if real
             else [],
+            **named,
         )
 
     def simulated(self):
@@ -80,14 +83,14 @@ class ActionModule(RoleAction):
         run = self._task_vars["ansible_facts"].get(RUN) or {}
         return bool(run.get("repos", {}).get("changed"))
 
-    def send_uv(self, version, needs):
+    def send_uv(self, needs):
         """The host cannot fetch uv: the controller fetches it once and sends it over the connection."""
         try:
-            wheel = _uv_wheel.download(version, needs["machine"], needs["glibc"])
+            wheel = _uv_wheel.download(needs["specifier"], needs["machine"], needs["glibc"])
         except OSError as error:
             raise Failure(
                 "uv %s cannot be had: not by the host (%s), and not by the controller (%s). Use an image that has uv, or "
-                "python_env_manager venv." % (version, needs["why"], error)
+                "python_env_manager venv." % (needs["specifier"].replace("==", ""), needs["why"], error)
             )
         if not self._connection._shell.tmpdir:
             self._make_tmp_path()

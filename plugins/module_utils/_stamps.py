@@ -24,6 +24,8 @@ import subprocess
 import tempfile
 import zlib
 
+from . import _sources
+
 SCHEMA = 1
 HOME = ".rented"
 
@@ -183,6 +185,9 @@ WATCHERS = {
     "trees": lambda path, seen: seen is not None and tree_digest(path) == seen,
     "listed": lambda path, seen: seen["digest"] is not None and listed_digest(path, seen["names"]) == seen["digest"],
     "repos": repo_contains,
+    "sources": lambda path, seen: _sources.digest(path) == seen,
+    "editables": lambda path, seen: _sources.digest(path, editable=True) == seen,
+    "archives": lambda path, seen: _sources.archives_digest(path) == seen,
     "exists": lambda path, seen: os.path.exists(path) == seen,
 }
 

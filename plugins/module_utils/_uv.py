@@ -13,6 +13,7 @@ from __future__ import annotations
 import configparser
 import hashlib
 import html.parser
+import importlib.machinery
 import importlib.util
 import json
 import os
@@ -27,7 +28,7 @@ import zipfile
 
 from ansible.module_utils.urls import open_url
 
-from . import _cuda
+from . import _cuda, _uv_versions
 
 # The oldest uv whose options and torch builds are known to be enough.
 MINIMUM = "0.9.0"
@@ -45,13 +46,20 @@ def place(home: str, version: str) -> str:
     return os.path.join(home, ".rented", "uv", version, "uv")
 
 
-def find(candidates: list) -> str | None:
-    """The first uv that is new enough."""
+def find(candidates: list, specifier: str = "") -> str | None:
+    """The first uv that fits the specifier; without one, the first that is new enough."""
     for path in candidates:
         version = version_of(path)
-        if version and _cuda.version(version) >= _cuda.version(MINIMUM):
+        if version and (_uv_versions.allows(specifier, version) if specifier else _cuda.version(version) >= _cuda.version(MINIMUM)):
             return path
     return None
+
+
+def fetched(home: str) -> list:
+    """Every uv that was fetched to this host, the newest first."""
+    top = os.path.join(home, ".rented", "uv")
+    versions = [name for name in (os.listdir(top) if os.path.isdir(top) else []) if os.path.isfile(os.path.join(top, name, "uv"))]
+    return [place(home, version) for version in sorted(versions, key=_cuda.version, reverse=True)]
 
 
 def version_of(path: str) -> str | None:
@@ -64,26 +72,45 @@ def version_of(path: str) -> str | None:
     return found.group(1).decode() if found else None
 
 
-def fetch(home: str, version: str, index: str | None) -> tuple:
-    """Put this uv below ``home``: ``(path, how)``. ``index`` is asked when the host has none configured. Raises `Unobtainable`."""
-    target = place(home, version)
-    os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
+def fetch(home: str, version: str, index: str | None, specifier: str = "", where: str | None = None) -> tuple:
+    """Put a uv below ``home``: ``(path, how)``. It is this version, or with a specifier the newest that fits it, ``version`` first.
+
+    ``index`` is asked when the host has none configured. Raises `Unobtainable`, and `_uv_versions.Unusable` when no release fits.
+    """
+    top = os.path.dirname(os.path.dirname(place(home, version)))
+    os.makedirs(top, mode=0o700, exist_ok=True)
     tried = []
     for address in [configured_index(home) or index]:
         if address:
             try:
-                return _from_index(address, version, target), "from the package index"
+                page, files = _listed(address)
+                if specifier:
+                    found = _uv_versions.choose([_version_in(name) for name in files], specifier, version)
+                    if found is None:
+                        raise _uv_versions.Unusable(_uv_versions.none_fits(specifier, where))
+                    version = found
+                return _from_index(page, files, version, place(home, version)), "from the package index"
             except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
                 tried.append("the package index: %s" % (getattr(error, "reason", None) or error))
     try:
-        return _with_pip(version, target), "with pip"
+        return _with_pip("uv" + (specifier or "==" + version), top), "with pip"
     except (OSError, subprocess.SubprocessError) as error:
         tried.append("pip: %s" % error)
     raise Unobtainable("; ".join(tried))
 
 
-def unpack(wheel: str, version: str, target: str) -> str:
-    """Take the binary out of a wheel, in one rename."""
+def _version_in(name: str) -> str:
+    found = re.match(r"uv-(\d+\.\d+\.\d+)-", name)
+    return found.group(1) if found else ""
+
+
+def unpack(wheel: str, home: str) -> str:
+    """Take the binary out of a wheel that was sent, in one rename; its place. The name of the wheel says its version."""
+    version = _version_in(os.path.basename(wheel))
+    return _unpack(wheel, version, place(home, version))
+
+
+def _unpack(wheel: str, version: str, target: str) -> str:
     os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=os.path.dirname(target))
     try:
@@ -141,7 +168,8 @@ def choose(names: list, version: str, machine: str, glibc: bool) -> str:
     return sorted(fitting, key=lambda name: ("manylinux" in name) != glibc)[0]
 
 
-def _from_index(index: str, version: str, target: str) -> str:
+def _listed(index: str) -> tuple:
+    """``(address, files by name)`` of uv's page in an index."""
     page = urllib.parse.urljoin(index if index.endswith("/") else index + "/", "uv/")
     if not page.startswith(("http://", "https://")):
         raise ValueError("%s is no web address" % page)
@@ -153,9 +181,13 @@ def _from_index(index: str, version: str, target: str) -> str:
         links = _Links()
         links.feed(text)
         files = links.files
-    by_name = {entry["filename"]: entry for entry in files}
+    return page, {entry["filename"]: entry for entry in files}
+
+
+def _from_index(page: str, by_name: dict, version: str, target: str) -> str:
     # A static build (musl) runs everywhere; the one for glibc is what most hosts have.
     chosen = by_name[choose(sorted(by_name), version, platform.machine(), platform.libc_ver()[0] == "glibc")]
+    os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=os.path.dirname(target), suffix=".whl") as wheel:
         state = hashlib.sha256()
         with open_url(urllib.parse.urljoin(page, chosen["url"]), timeout=_SECONDS) as answer:
@@ -165,21 +197,28 @@ def _from_index(index: str, version: str, target: str) -> str:
         wheel.flush()
         if state.hexdigest() != chosen["hashes"]["sha256"]:
             raise ValueError("the SHA-256 of %s is not what the index says" % chosen["filename"])
-        return unpack(wheel.name, version, target)
+        return _unpack(wheel.name, version, target)
 
 
-def _with_pip(version: str, target: str) -> str:
-    """With the host's own pip, or with that of a throw-away environment."""
-    with tempfile.TemporaryDirectory(dir=os.path.dirname(target)) as folder:
+def _with_pip(requirement: str, top: str) -> str:
+    """With the host's own pip, or with that of a throw-away environment. Returns the place of the binary below ``top``."""
+    with tempfile.TemporaryDirectory(dir=top) as folder:
         python = sys.executable
-        if importlib.util.find_spec("pip") is None:
+        # Not importlib.util.find_spec: setuptools hooks into that and warns when pip is looked for.
+        if importlib.machinery.PathFinder.find_spec("pip") is None:
             if importlib.util.find_spec("ensurepip") is None:
                 raise OSError("the host's Python has neither pip nor ensurepip")
             _run([python, "-m", "venv", os.path.join(folder, "venv")])
             python = os.path.join(folder, "venv", "bin", "python")
         packages = os.path.join(folder, "packages")
-        _run([python, "-m", "pip", "install", "-q", "--no-deps", "--only-binary", ":all:", "--target", packages, "uv==" + version])
-        os.replace(os.path.join(packages, "bin", "uv"), target)
+        _run([python, "-m", "pip", "install", "-q", "--no-deps", "--only-binary", ":all:", "--target", packages, requirement])
+        binary = os.path.join(packages, "bin", "uv")
+        version = version_of(binary)
+        if not version:
+            raise OSError("the uv that pip brought does not run")
+        target = os.path.join(top, version, "uv")
+        os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
+        os.replace(binary, target)
     return target
 
 

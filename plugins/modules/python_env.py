@@ -63,9 +63,15 @@ options:
     type: str
     default: auto
   uv_version:
-    description: The release of uv that is fetched to a host that has none, or only one that is too old.
+    description:
+      - The release of uv that is fetched to a host that has none, or only one that is too old.
+      - A C(required-version) of the project comes first. A fitting release is then fetched beside the others.
     type: str
     required: true
+  uv_named:
+    description: Use exactly O(uv_version), because the user asked for it. The action sets it.
+    type: bool
+    default: false
   disk_mb:
     description: How much has to be free on the disk of the environment before it is made, in MB. 0 takes a guess from the requirements.
     type: int
@@ -176,7 +182,19 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.rented.gpu.plugins.module_utils import _cuda, _requirements, _shell_files, _stamps, _uv
+from ansible_collections.rented.gpu.plugins.module_utils import (
+    _build_errors,
+    _checkout,
+    _cuda,
+    _installed,
+    _python_surroundings,
+    _requirements,
+    _shell_files,
+    _sources,
+    _stamps,
+    _uv,
+    _uv_versions,
+)
 from ansible_collections.rented.gpu.plugins.module_utils._host import _tools
 
 STAMP = "python_env"
@@ -198,6 +216,7 @@ ARGUMENT_SPEC = {
     "packages": {"type": "list", "elements": "str", "default": []},
     "torch": {"type": "str", "default": "auto"},
     "uv_version": {"type": "str", "required": True},
+    "uv_named": {"type": "bool", "default": False},
     "disk_mb": {"type": "int", "default": 0},
     "lock_timeout": {"type": "int", "default": 900},
     "workdir": {"type": "str", "default": ""},
@@ -229,7 +248,7 @@ class Environment:
             raise Trouble("'project' or 'path' has to be an absolute path when python_env runs without its action plugin.")
         self.steps, self.warnings, self.diff = [], [], []
         self.doubtful = False  # an environment of the user's in which a run of ours was interrupted
-        self.inputs = _requirements.Inputs()
+        self.inputs = _requirements.Inputs(self.project)
         self.uv = None
         self.needs_uv = None
         self.python = None
@@ -248,6 +267,7 @@ class Environment:
             return self.result(False, stamp["data"], stamp=stamp)
         self.version = _requirements.python_version(self.wanted["python"]) if self.wanted["python"].strip() else ""
         present = self.look_at_project()
+        self.refuse_tracked()
         conda = self.find_conda() if self.wanted["manager"] == "conda" else None
         tag, why = self.choose_torch()
         state = self.look_at_environment()
@@ -271,7 +291,12 @@ class Environment:
 
     def make(self, state, conda, tag, why, changed):
         self.doubtful = state == "foreign" and self.known().get("state") == "working"
-        before = self.packages()
+        before = _installed.packages(self.path)
+        # What is not built from what lies there now is built anew; an environment that is made anew knows of nothing built.
+        self.fresh = state not in ("ours", "foreign")
+        built = self.known().get("built") if not self.fresh and not self.doubtful else {}
+        self.built = built if isinstance(built, dict) else {}
+        self.rebuild = _installed.Rebuild(self.inputs, self.built, self.path)
         digest = _stamps.env_digest(self.path)
         _stamps.remove(self.home, STAMP)
         self.remember("working", made=state != "foreign")
@@ -282,9 +307,10 @@ class Environment:
         if state not in ("ours", "foreign"):
             self.step("make the environment", self.create, conda)
             changed = True
-        tag = self.step("install", self.install, conda, tag) or None
+        tag = self.step("install", self.install_cleanly, conda, tag) or None
         changed = self.step("activate", self.activate) or changed
-        after = self.packages()
+        after = _installed.packages(self.path)
+        self.look_at_packages()
         self.diff.append({"before_header": "packages", "after_header": "packages", "before": _listed(before), "after": _listed(after)})
         now = _stamps.env_digest(self.path)
         changed = changed or now != digest
@@ -293,7 +319,7 @@ class Environment:
         stamp = {"wanted": self.wanted["stamp_wanted"], "watch": self.watch(now), "data": data}
         if stamp["wanted"]:
             _stamps.write(self.home, STAMP, stamp["wanted"], stamp["watch"], data)
-        self.remember("ready", made=self.known().get("made", False))
+        self.remember("ready", made=self.known().get("made", False), built=self.rebuild.state)
         return self.result(changed, data, stamp=stamp)
 
     def result(self, changed, data, **more):
@@ -351,9 +377,13 @@ class Environment:
         return stamp if same and not _stamps.verify(stamp) else None
 
     def forget_active_environments(self):
-        """This module's shell may have an environment active, ours or another; it must not count as the host's Python."""
-        for name in ("VIRTUAL_ENV", "CONDA_PREFIX", "CONDA_DEFAULT_ENV", "PYTHONPATH", "PYTHONHOME", "UV_PROJECT_ENVIRONMENT"):
-            os.environ.pop(name, None)
+        """This module's shell may have an environment active, ours or another; it must not count as the host's Python.
+
+        What else an image or the user has set about pip, uv and conda must not steer them.
+        """
+        from_files = _python_surroundings.from_pip_files(_python_surroundings.pip_files(self.home, os.environ, self.path))
+        _python_surroundings.clear(os.environ)
+        os.environ.update({name: value for name, value in from_files.items() if name not in os.environ}, **_python_surroundings.SET)
         ours = {os.path.join(path, "bin") for path in list(self.environments()) + [self.path]}
         self.search = [folder for folder in self.search if folder not in ours and not _in_venv(folder)]
         path = [folder for folder in os.environ.get("PATH", "").split(os.pathsep) if folder not in ours and not _in_venv(folder)]
@@ -368,7 +398,10 @@ class Environment:
             if self.module.check_mode:
                 return False
             if wanted["requirements"] or wanted["extras"]:
-                raise Trouble("The project %s is not on the host: name it in repos_list, or set python_env_project." % self.project)
+                raise Trouble(
+                    "The project %s is not on the host: name it in repos_list and run the role repos before python_env, or set "
+                    "python_env_project." % self.project
+                )
             return False
         for name in wanted["requirements"]:
             path = os.path.join(self.project, name)
@@ -383,23 +416,28 @@ class Environment:
                 raise Trouble("%s is a lock file that only uv reads: set python_env_manager to uv." % name)
             if name.endswith((".yml", ".yaml")) and wanted["manager"] != "conda":
                 raise Trouble("%s describes a conda environment: set python_env_manager to conda." % name)
-            try:
-                self.inputs.read(path)
-            except _requirements.Wrong as error:
-                raise Trouble("%s Nothing was changed." % error)
+            self.inputs.read(path)
         for package in wanted["packages"]:
             self.inputs.note(package)
         for name in PROJECT_FILES:
             path = os.path.join(self.project, name)
             if os.path.exists(path) and (name == ".python-version" or self.syncs()):
                 self.inputs.read(path)
+        for name in ("uv.toml", "pyproject.toml"):  # settings of uv, such as required-version and indexes
+            path = os.path.join(self.project, name)
+            if os.path.exists(path) and wanted["manager"] != "venv":
+                self.inputs.note_settings(path)
+        if self.syncs():
+            self.inputs.add_project(self.project, wanted["extras"])
         if wanted["extras"] and not os.path.exists(os.path.join(self.project, "pyproject.toml")):
             raise Trouble(
                 "python_env_extras names %s, but the project %s has no pyproject.toml; it has: %s. Nothing was changed."
                 % (", ".join(wanted["extras"]), self.project, self.listing())
             )
         unread = [name for name in ("requirements.txt", "pyproject.toml") if os.path.exists(os.path.join(self.project, name))]
-        if unread and not any(wanted[name] for name in ("requirements", "extras", "packages")) and not self.syncs():
+        if self.syncs() and not wanted["requirements"]:
+            unread = []
+        if unread and not any(wanted[name] for name in ("requirements", "extras", "packages")):
             self.warnings.append(
                 "%s has %s, which nothing asks for: name it in python_env_requirements to install it."
                 % (self.project, " and ".join(unread))
@@ -414,11 +452,32 @@ class Environment:
         return (", ".join(names[:25]) + (" …" if len(names) > 25 else "")) or "nothing"
 
     def syncs(self):
-        """Whether the pyproject.toml is what is installed: when extras are asked, or when it has a lock file and nothing else is asked."""
-        if not os.path.exists(os.path.join(self.project, "pyproject.toml")):
+        """Whether the pyproject.toml is what is installed.
+
+        It is when extras are asked, and when no requirements are asked and it has a lock file or is all that the project has.
+        """
+        path = os.path.join(self.project, "pyproject.toml")
+        if not os.path.exists(path):
+            return False
+        if self.wanted["extras"]:
+            return True
+        if self.wanted["requirements"] or self.wanted["manager"] == "conda":
             return False
         locked = os.path.exists(os.path.join(self.project, "uv.lock")) and self.wanted["manager"] == "uv"
-        return bool(self.wanted["extras"]) or (locked and not self.wanted["requirements"])
+        alone = not os.path.exists(os.path.join(self.project, "requirements.txt"))
+        return locked or (alone and _requirements.describes_project(path))
+
+    def refuse_tracked(self):
+        """An environment in tracked files would make the checkout differ from its repository, and no update could pass."""
+        files = _checkout.tracked(self.project, self.path)
+        if files:
+            name = os.path.relpath(self.path, self.project)
+            raise Trouble(
+                "The repository of %s contains a virtual environment (%s and %d more files in %s), which works on the computer where it was "
+                "made only. Take it out of the repository with 'git rm -r -q --cached %s', add '%s/' to .gitignore, commit, and run again; or "
+                "set python_env_path to another folder. Nothing was changed."
+                % (self.project, files[0], len(files) - 1, name, shlex.quote(name), name)
+            )
 
     def look_at_environment(self):
         """none, ours, foreign (usable, not made by us), unfinished (an interrupted run of ours), or broken (does not run)."""
@@ -470,17 +529,6 @@ class Environment:
                 "or rent a larger one (python_env_disk_mb changes the limit). Nothing was changed." % (self.path, free, needed)
             )
 
-    def packages(self):
-        """Name and version of each installed distribution, from the names of folders."""
-        found = set()
-        library = os.path.join(self.path, "lib")
-        for version in os.listdir(library) if os.path.isdir(library) else []:
-            folder = os.path.join(library, version, "site-packages")
-            for name in os.listdir(folder) if os.path.isdir(folder) else []:
-                if name.endswith(".dist-info"):
-                    found.add(name[: -len(".dist-info")].replace("-", "==", 1))
-        return sorted(found, key=str.lower)
-
     # --- memory of what was made: an interrupted run must be known as such --------------------------------------
 
     def ledger(self):
@@ -489,16 +537,23 @@ class Environment:
     def environments(self):
         try:
             with open(self.ledger(), encoding="utf-8") as handle:
-                return json.load(handle)
+                known = json.load(handle)
         except (OSError, ValueError):
             return {}
+        return {path: entry for path, entry in known.items() if isinstance(entry, dict)} if isinstance(known, dict) else {}
 
     def known(self):
         return self.environments().get(self.path, {})
 
-    def remember(self, state, made):
+    def remember(self, state, made, built=None):
+        """``built``: what the local packages were built from. While it is at work, what is not built anew is known as before."""
         known = self.environments()
-        known[self.path] = {"state": state, "made": bool(made)}
+        if built is None:
+            before = self.known().get("built")
+            built = {
+                name: seen for name, seen in (before if isinstance(before, dict) else {}).items() if self.rebuild.state.get(name) == seen
+            }
+        known[self.path] = {"state": state, "made": bool(made), "built": built}
         _stamps.write_private(self.ledger(), json.dumps(known, sort_keys=True, indent=1) + "\n")
 
     # --- torch -------------------------------------------------------------------------------------------------
@@ -553,24 +608,31 @@ class Environment:
     # --- doing -------------------------------------------------------------------------------------------------
 
     def get_uv(self):
-        """Find uv, or fetch it; whether it was fetched. `self.uv` stays None when it could not be had."""
+        """Find a fitting uv, or fetch it; whether it was fetched. `self.uv` stays None when it could not be had."""
         version = self.wanted["uv_version"]
-        target = _uv.place(self.home, version)
-        self.uv = _uv.find([path for path in (_tools.which("uv", self.search), target) if path])
+        specifier, where = _uv_versions.required(self.project, self.home)
+        specifier = _uv_versions.wish(version, self.wanted["uv_named"], specifier, where)
+        self.uv = _uv.find([path for path in [_tools.which("uv", self.search)] + _uv.fetched(self.home) if path], specifier)
         if self.uv:
             return False
         start = time.monotonic()
         try:
             if self.wanted["uv_wheel"]:
-                self.uv, how = _uv.unpack(self.wanted["uv_wheel"], version, target), "sent by the controller"
+                self.uv, how = _uv.unpack(self.wanted["uv_wheel"], self.home), "sent by the controller"
             else:
-                self.uv, how = _uv.fetch(self.home, version, self.wanted["index"])
+                self.uv, how = _uv.fetch(self.home, version, self.wanted["index"], specifier, where)
         except _uv.Unobtainable as error:
-            self.needs_uv = {"why": str(error), "machine": platform.machine(), "glibc": platform.libc_ver()[0] == "glibc"}
+            self.needs_uv = {
+                "why": str(error), "machine": platform.machine(), "glibc": platform.libc_ver()[0] == "glibc",
+                "specifier": specifier or "==" + version,
+            }  # fmt: skip
             return False
-        if not _uv.version_of(self.uv):
-            raise Trouble("uv %s was put on the host (%s) but does not run there: use python_env_manager venv." % (version, self.uv))
-        self.steps.append({"step": "uv %s %s" % (version, how), "seconds": round(time.monotonic() - start, 2)})
+        found = _uv.version_of(self.uv)
+        if not found:
+            raise Trouble("uv was put on the host (%s) but does not run there: use python_env_manager venv." % self.uv)
+        if specifier and not _uv_versions.allows(specifier, found):
+            raise Trouble("uv %s was put on the host, and %s is asked (%s)." % (found, specifier, where or "python_env_uv_version"))
+        self.steps.append({"step": "uv %s %s" % (found, how), "seconds": round(time.monotonic() - start, 2)})
         return True
 
     def choose_cache(self):
@@ -588,7 +650,7 @@ class Environment:
         return os.path.join(os.path.dirname(self.path), ".cache")
 
     def surroundings(self):
-        values = {"UV_NO_PROGRESS": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "NO_COLOR": "1"}
+        values = {}
         if self.cache:
             values.update(UV_CACHE_DIR=os.path.join(self.cache, "uv"), PIP_CACHE_DIR=os.path.join(self.cache, "pip"))
         return values
@@ -596,6 +658,8 @@ class Environment:
     def command(self, arguments, **values):
         cwd = self.project if os.path.isdir(self.project) else None
         passed = {"pass_fds": (self.lock,)} if self.lock is not None else {}
+        if arguments[0] == self.uv:
+            values = dict(_python_surroundings.for_uv(self.home, os.environ), **values)
         return self.module.run_command(arguments, cwd=cwd, environ_update=dict(self.surroundings(), **values), **passed)
 
     def must(self, what, arguments, **values):
@@ -615,8 +679,30 @@ class Environment:
                 re.sub(r"//[^/@]*@", "//", address.group(0)) if address else "the package index",
             )
         else:
-            said = "%s: %s" % (what, _uv.cause(output))
+            said = "%s: %s" % (what, self.cause(output))
         raise Trouble(said, details=output.strip()[-6000:], disk_full=full)
+
+    def cause(self, output):
+        """What the installer's error means, and the way out where there is one."""
+        local = sorted({package.name or os.path.basename(path) for path, package in self.inputs.packages.items()})
+        if len(local) > 1 and _build_errors.happened(output) and not _build_errors.package(output):
+            local = self.which_fails() or local
+        built = _build_errors.sentence(output, self.wanted["manager"], local)
+        if built:
+            return built
+        required = _uv_versions.mismatch(output)
+        if required:
+            return required
+        cure = _build_errors.fits_not(output)
+        return _uv.cause(output) + (" " + cure if cure else "")
+
+    def which_fails(self):
+        """uv does not name a package whose name only its build tells: the first that does not build by itself."""
+        for path in sorted(self.inputs.packages)[:6] if self.uv else []:
+            command = [self.uv, "pip", "install", "--python", os.path.join(self.path, "bin", "python"), "--no-deps", "--dry-run", path]
+            if self.command(command)[0]:
+                return [self.inputs.packages[path].name or os.path.basename(path)]
+        return []
 
     def put_aside(self):
         aside = "%s.broken-%s" % (self.path, time.strftime("%Y%m%d-%H%M%S", time.gmtime()))
@@ -694,6 +780,8 @@ class Environment:
 
     def install(self, conda, tag):
         """Install all that is asked. The tag of torch that was really used, or None."""
+        if conda and not self.fresh:
+            self.update_with_conda(conda)
         names = [name for name in self.wanted["requirements"] if not (conda and name.endswith((".yml", ".yaml")))]
         files = [os.path.join(self.project, name) for name in names]
         locks = [path for path in files if _requirements.LOCKS.search(path)]
@@ -703,7 +791,7 @@ class Environment:
         python = os.path.join(self.path, "bin", "python")
         if self.syncs():
             self.sync()
-        base = [self.uv, "pip", "install", "--python", python] + (["--reinstall"] if self.doubtful else [])
+        base = [self.uv, "pip", "install", "--python", python] + (["--reinstall"] if self.doubtful else []) + self.rebuild.flags()
         for path in locks:
             self.must("The lock file %s cannot be installed" % path, base + ["-r", path])
         # With pip: `pip install` typed by a person must go into this environment, not beside it.
@@ -732,20 +820,55 @@ class Environment:
         locked = os.path.exists(lock)
         command = [self.uv, "sync", "--inexact", "--python", os.path.join(self.path, "bin", "python")]
         command += ["--frozen"] if locked else []
-        command += [part for extra in self.wanted["extras"] for part in ("--extra", extra)]
+        command += [part for extra in self.wanted["extras"] for part in ("--extra", extra)] + self.rebuild.flags()
         try:
             self.must("The project %s cannot be synced" % self.project, command, UV_PROJECT_ENVIRONMENT=self.path)
         finally:
-            # A lock that nobody asked for would make the checkout differ from its repository.
+            # A lock file that the project did not have would make the checkout differ from its repository.
             if not locked and os.path.exists(lock):
                 os.unlink(lock)
 
     def install_with_pip(self, files):
-        command = [os.path.join(self.path, "bin", "python"), "-m", "pip", "install"] + [part for path in files for part in ("-r", path)]
-        if self.wanted["extras"]:
-            command += ["-e", "%s[%s]" % (self.project, ",".join(self.wanted["extras"]))]
-        if files or self.wanted["packages"] or self.wanted["extras"]:
+        pip = [os.path.join(self.path, "bin", "python"), "-m", "pip"]
+        there = self.rebuild.linked & _installed.names(self.path)
+        if there:  # pip takes a package of the same version for the same package
+            self.must("What was replaced cannot be taken out", pip + ["uninstall", "-y"] + sorted(there))
+        command = pip + ["install"] + [part for path in files for part in ("-r", path)]
+        if self.syncs():
+            command += ["-e", self.project + ("[%s]" % ",".join(self.wanted["extras"]) if self.wanted["extras"] else "")]
+        if files or self.wanted["packages"] or self.syncs():
             self.must("What %s asks for cannot be installed" % self.asked_in(), command + ["--"] + self.wanted["packages"])
+        if self.rebuild.wheels:
+            again = pip + ["install", "--no-deps", "--force-reinstall", "--"] + self.rebuild.wheels
+            self.must("The replaced wheels cannot be installed", again)
+
+    def update_with_conda(self, conda):
+        """Bring an environment to a changed environment.yml."""
+        for name in [name for name in self.wanted["requirements"] if name.endswith((".yml", ".yaml"))]:
+            path = os.path.join(self.project, name)
+            if self.built.get("file " + path) != self.inputs.files.get(path):
+                verb = [conda, "update", "-y"] if os.path.basename(conda) == "micromamba" else [conda, "env", "update"]
+                self.must("What %s asks for cannot be installed" % name, verb + ["-p", self.path, "-f", path])
+
+    def install_cleanly(self, conda, tag):
+        """Install, and hide from git what builds leave in checkouts."""
+        folders = [path for path in {self.project, *self.inputs.packages} if os.path.isdir(path)]
+        before = {folder: _checkout.untracked(folder) for folder in folders}
+        try:
+            return self.install(conda, tag)
+        finally:
+            for folder in folders:
+                _checkout.hide(folder, before[folder])
+
+    def look_at_packages(self):
+        """Whether all that was asked is there, whatever the installer said."""
+        missing = sorted(self.inputs.names - _installed.names(self.path))
+        if missing:
+            raise Trouble(
+                "The installer reported success, but %s %s not in the environment %s. Look for a target, prefix or user setting in the "
+                "host's uv.toml, for a uv.lock that is older than its pyproject.toml (run uv lock and commit it), or name the package with "
+                "the name that its build gives it." % (", ".join(missing[:8]), "is" if len(missing) == 1 else "are", self.path)
+            )
 
     # --- active everywhere -------------------------------------------------------------------------------------
 
@@ -790,10 +913,12 @@ class Environment:
             # A tmux session keeps the environment of its own project (rented.gpu.session).
             'if [ -n "${RENTED_ENV:-}" ] && [ -x "$RENTED_ENV/bin/python" ]; then __rented_env="$RENTED_ENV"',
             "else __rented_env=%s; fi" % shlex.quote(self.path),
+            "# Ansible looks for a Python to run its own modules with: that is the host's, never the project's.",
+            'case "${BASH_EXECUTION_STRING:-}${ZSH_EXECUTION_STRING:-}" in *"echo FOUND; command -v "*) __rented_env=/nonexistent ;; esac',
             'if [ -x "$__rented_env/bin/python" ]; then',
             '    case ":$PATH:" in ":$__rented_env/bin:"*) ;; *) PATH="$__rented_env/bin:$PATH" ;; esac',
         ]
-        if self.uv and self.uv == _uv.place(self.home, self.wanted["uv_version"]):
+        if self.uv and self.uv in _uv.fetched(self.home):
             folder = shlex.quote(os.path.dirname(self.uv))
             lines.append('    case ":$PATH:" in *:%s:*) ;; *) PATH="$PATH:"%s ;; esac' % (folder, folder))
         if self.wanted["manager"] == "conda":
@@ -806,22 +931,34 @@ class Environment:
         return "\n".join(lines + ["fi", "unset __rented_env"]) + "\n"
 
     def verify(self):
-        """Ask the user's login shell which python it finds; a shell file of the image may put another in front."""
+        """Ask the user's shell which python it finds, as a login and as a command over ssh; a file of the image may put another in front."""
         shell = os.environ.get("SHELL") or "/bin/bash"
+        wanted = os.path.join(self.path, "bin", "python")
+        for what, words in (("A login shell", ["-lc"]), ("'ssh host command'", ["-c"])):
+            if what != "A login shell" and os.path.basename(shell) not in ("bash", "zsh"):
+                continue  # sh reads no file there, which README.md says
+            found = self.python_of([shell, *words])
+            if found != wanted:
+                self.warnings.append(
+                    "%s (%s) finds %s, not the environment: a start-up file of the host puts it in front, ends early, or waits for input. "
+                    "Activate it there with '. %s/bin/activate'." % (what, shell, found or "no python", self.path)
+                )
+
+    def python_of(self, command):
+        """The python that a new shell finds; None when the shell does not say it."""
         surroundings = {name: os.environ[name] for name in ("HOME", "USER", "LOGNAME", "LANG") if name in os.environ}
-        surroundings["PATH"] = "/usr/local/bin:/usr/bin:/bin"
+        # Bash takes a shell for one of sshd by these, and then reads ~/.bashrc (bash(1), "Invocation").
+        surroundings.update(PATH="/usr/local/bin:/usr/bin:/bin", SSH_CLIENT="127.0.0.1 1 22", SSH2_CLIENT="127.0.0.1 1 22", SHLVL="0")
+        mark = "rented-%s" % os.urandom(8).hex()
         try:
             ran = subprocess.run(
-                [shell, "-lc", "command -v python"], env=surroundings, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL, timeout=10, check=False,
+                command + ["echo; echo %s:$(command -v python)" % mark], env=surroundings, stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=10, check=False,
             )  # fmt: skip
         except (OSError, subprocess.SubprocessError):
-            return
-        found = ran.stdout.decode("utf-8", "replace").strip().splitlines()
-        if found and found[-1] != os.path.join(self.path, "bin", "python"):
-            self.warnings.append(
-                "A login shell (%s) finds %s, not the environment: its own start-up files put it in front." % (shell, found[-1])
-            )
+            return None
+        found = re.search(r"^%s:(\S+)" % mark, ran.stdout.decode("utf-8", "replace"), re.M)
+        return found.group(1) if found else None
 
     # --- the end -----------------------------------------------------------------------------------------------
 
@@ -858,16 +995,21 @@ class Environment:
 
     def watch(self, digest):
         env_sh = os.path.join(self.home, _stamps.HOME, "env.sh")
-        present = {os.path.join(self.project, name): os.path.exists(os.path.join(self.project, name)) for name in PROJECT_FILES}
+        names = PROJECT_FILES + ("uv.toml", "requirements.txt")
+        present = {os.path.join(self.project, name): os.path.exists(os.path.join(self.project, name)) for name in names}
         lines = {}
         for path, name, _top in self.shell_files():
             lines.setdefault(path, [SOURCE]).append(_shell_files.BEGIN % name)
-        return {
+        watch = {
             "envs": {self.path: digest},
             "files": dict(self.inputs.files, **{env_sh: _stamps.file_digest(env_sh)}),
             "lines": lines,
             "exists": present,
+            "archives": {folder: _sources.archives_digest(folder) for folder in self.inputs.links},
         }
+        for path, package in self.inputs.packages.items():
+            watch.setdefault(package.kind, {})[path] = package.digest()
+        return watch
 
 
 SOURCE = 'if [ -r "$HOME/.rented/env.sh" ]; then . "$HOME/.rented/env.sh"; fi'
@@ -899,7 +1041,7 @@ def main():
         result = Environment(module).run()
     except Trouble as trouble:
         module.fail_json(msg=str(trouble), **trouble.details)
-    except _requirements.Wrong as wrong:
+    except (_requirements.Wrong, _uv_versions.Unusable) as wrong:
         module.fail_json(msg="%s Nothing was changed." % wrong)
     except OSError as error:
         if _uv.no_space(str(error)):

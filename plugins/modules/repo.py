@@ -229,7 +229,7 @@ class Checkout:
         if not os.path.isdir(self.dest):
             raise Trouble("it is a file: choose another dest, or move it away")
         if not os.path.lexists(os.path.join(self.dest, ".git")):
-            if os.listdir(self.dest):
+            if set(os.listdir(self.dest)) - {".venv"}:  # an environment that python_env made first stays there
                 raise Trouble("it holds files but is no git repository: nothing was changed; choose another dest, or move it away")
             return False
         self.head = self.commit_of("HEAD")

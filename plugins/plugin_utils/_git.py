@@ -42,7 +42,7 @@ export GIT_DEFAULT_HASH=%(hash)s GIT_DEFAULT_REF_FORMAT=files
 command -v git >/dev/null 2>&1 || { %(no_git)s; exit 1; }
 if [ ! -e "$1/.git/HEAD" ] && [ ! -f "$1/.git" ]; then
   if [ -e "$1" ] && [ ! -d "$1" ]; then %(not_a_folder)s; exit 1; fi
-  if [ -d "$1" ] && [ ! -d "$1/.git" ] && [ -n "$(ls -A "$1")" ]; then %(not_a_repository)s; exit 1; fi
+  if [ -d "$1" ] && [ ! -d "$1/.git" ] && [ -n "$(ls -A "$1" | grep -vx .venv)" ]; then %(not_a_repository)s; exit 1; fi
   mkdir -p "$1" && git %(settings)s init -q --template= "$1" && git -C "$1" config rented.creating true || exit 1
 fi
 exec git -c "safe.directory=*" %(settings)s receive-pack "$1"

@@ -7,11 +7,12 @@
 
 from __future__ import annotations
 
-from ansible_collections.rented.gpu.plugins.plugin_utils import _git_settings, _items
+from ansible_collections.rented.gpu.plugins.plugin_utils import _git_settings, _items, _python_settings
 
 CHECKS = (
     _git_settings.preflight_known_hosts,
     _git_settings.preflight_git_keys,
     _items.preflight_repos,
     _items.preflight_data_sync,
+    _python_settings.preflight_python_env,
 )

@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import glob
+import hashlib
+import importlib.machinery
 import importlib.util
 import os
 import re
@@ -30,7 +32,7 @@ def default_index() -> str | None:
 
 def _pip_constants():
     inside = "pip/_internal/models/index.py"
-    spec = importlib.util.find_spec("pip")
+    spec = _pip()
     if spec and spec.origin:
         path = os.path.join(os.path.dirname(os.path.dirname(spec.origin)), inside)
         if os.path.isfile(path):
@@ -43,18 +45,29 @@ def _pip_constants():
             yield archive.read(inside)
 
 
-def download(version: str, machine: str, glibc: bool) -> str:
-    """The path of the wheel on the controller; it is fetched once. Raises OSError with a sentence."""
-    folder = os.path.join(_state.home(), "cache", "uv-%s-%s" % (version, machine))
-    for path in glob.glob(os.path.join(folder, "uv-%s-*.whl" % version)):
+def _pip():
+    """The spec of this Python's pip. setuptools hooks into `importlib.util.find_spec` and warns when pip is looked for there."""
+    return importlib.machinery.PathFinder.find_spec("pip")
+
+
+def download(specifier: str, machine: str, glibc: bool) -> str:
+    """The path of a wheel of uv on the controller, such as for "==0.13.8"; it is fetched once. Raises OSError with a sentence."""
+    version = re.match(r"^==(\d+\.\d+\.\d+)$", specifier)
+    kept = version.group(1) if version else hashlib.sha256(specifier.encode()).hexdigest()[:12]
+    folder = os.path.join(_state.home(), "cache", "uv-%s-%s" % (kept, machine))
+    for path in glob.glob(os.path.join(folder, "uv-*.whl")):
         return path
     os.makedirs(folder, mode=0o700, exist_ok=True)
     platform = ("manylinux_2_17_" if glibc else "musllinux_1_1_") + machine
     told = []
     for tool in _tools():
-        command = tool + ["-q", "--no-deps", "--only-binary", ":all:", "--platform", platform, "--dest", folder, "uv==" + version]
-        ran = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300, check=False)
-        for path in glob.glob(os.path.join(folder, "uv-%s-*.whl" % version)):
+        command = tool + ["-q", "--no-deps", "--only-binary", ":all:", "--platform", platform, "--dest", folder, "uv" + specifier]
+        try:
+            ran = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300, check=False)
+        except subprocess.TimeoutExpired:
+            told.append("%s did not end within 300 s" % tool[0])
+            continue
+        for path in glob.glob(os.path.join(folder, "uv-*.whl")):
             return path
         told += ran.stdout.decode("utf-8", "replace").strip().splitlines()[-1:]
     raise OSError("; ".join(told) or "there is no pip on the controller")
@@ -63,7 +76,7 @@ def download(version: str, machine: str, glibc: bool) -> str:
 def _tools() -> list:
     """Commands that begin a download with pip: of this Python, of the system, or brought by uv."""
     tools = []
-    if importlib.util.find_spec("pip"):
+    if _pip():
         tools.append([sys.executable, "-m", "pip", "download"])
     for name in ("pip3", "pip"):
         if shutil.which(name):
