@@ -118,3 +118,23 @@ def test_checksums_given_by_hand():
     assert _downloads.expected("sha256:ABC", "x") == ("sha256", "abc")
     with pytest.raises(Trouble, match="is not known"):
         _downloads.expected("sha255:abc", "x")
+
+
+@pytest.mark.parametrize(
+    ("url", "checksum", "secret"),
+    [
+        ("https://example.org/x.tar", None, False),
+        ("https://example.org/x.tar", "sha256:" + "0" * 64, False),
+        ("https://example.org/x.tar", "sha256:https://example.org/sums", False),
+        ("https://example.org/x.tar?sig=CANARY", None, True),
+        ("https://u:CANARY@example.org/x.tar", "md5:" + "0" * 32, True),
+        ("https://example.org/x.tar#CANARY", None, True),
+        ("https://example.org/x.tar", "sha256:https://CANARY@example.org/sums?CANARY", True),
+    ],
+)
+def test_what_may_be_secret_in_an_address_travels_apart_and_whole(url, checksum, secret):
+    hidden = _downloads.hidden(url, checksum)
+    assert bool(hidden) is secret and "CANARY" not in str(hidden) + _downloads.shown(url)
+    assert _downloads.whole({"url": url, "checksum": checksum, "secret": hidden}) == (url, checksum)
+    said = _downloads.without_secrets("URL can't contain control characters: %s" % url, url, (checksum or "").partition(":")[2])
+    assert "CANARY" not in said

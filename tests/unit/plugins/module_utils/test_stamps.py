@@ -126,3 +126,56 @@ def test_a_recorded_secret_has_path_and_digest_never_the_value(home, tmp_path):
     assert "very secret" not in text
     assert json.loads(text) == {str(key): {"sha256": _stamps.file_digest(str(key))}}
     assert stat.S_IMODE(os.stat(ledger).st_mode) == 0o600
+
+
+def test_a_look_that_failed_proves_nothing(home, tmp_path):
+    lists = _stamps.write_list(home, "x", ["gone"])
+    assert not watch_one(home, "listed", str(tmp_path), {"names": lists, "digest": _stamps.listed_digest(str(tmp_path), lists)})
+    assert not watch_one(home, "trees", str(tmp_path / "gone"), None)
+    assert not watch_one(home, "envs", str(tmp_path / "gone"), None)
+
+
+def test_links_and_folders_of_a_tree_are_watched(home, tmp_path):
+    tree = tmp_path / "tree"
+    (tree / "empty").mkdir(parents=True)
+    (tree / "link").symlink_to("a")
+    seen = _stamps.tree_digest(str(tree))
+    assert watch_one(home, "trees", str(tree), seen)
+    (tree / "link").unlink()
+    (tree / "link").symlink_to("b")
+    assert not watch_one(home, "trees", str(tree), seen)
+    (tree / "link").unlink()
+    (tree / "link").symlink_to("a")
+    assert watch_one(home, "trees", str(tree), seen)
+    (tree / "empty").rmdir()
+    assert not watch_one(home, "trees", str(tree), seen)
+
+
+def test_a_file_that_was_undone_is_drift_and_one_that_was_changed_further_is_not(home, tmp_path):
+    path = tmp_path / "train.py"
+    path.write_text("before")
+    before = _stamps.file_digest(str(path))
+    assert not watch_one(home, "others", str(path), before)
+    path.write_text("sent")
+    assert watch_one(home, "others", str(path), before)
+    path.write_text("mine")
+    assert watch_one(home, "others", str(path), before)
+    assert watch_one(home, "others", str(path), None)
+    path.unlink()
+    assert not watch_one(home, "others", str(path), None)
+
+
+@pytest.mark.parametrize(
+    ("text", "so"),
+    [
+        ("Include x\n", True),
+        ("# a\nUser b\n Include x\n", True),
+        ("Host a\nInclude x\n", False),
+        ("match all\nInclude x", False),
+        ("", False),
+    ],
+)
+def test_a_line_of_ssh_settings_counts_only_where_it_holds_for_every_host(home, tmp_path, text, so):
+    path = tmp_path / "config"
+    path.write_text(text)
+    assert watch_one(home, "leads", str(path), "Include x") is so
