@@ -11,8 +11,8 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
 from ansible_collections.rented.gpu.plugins.modules.settings import ARGUMENT_SPEC as SPEC
-from ansible_collections.rented.gpu.plugins.plugin_utils import _here, _kept, _left_out, _plan, _preflight, _specs, _table
-from ansible_collections.rented.gpu.plugins.plugin_utils._action import BEGAN, FAILURE, RUN, Failure, MissingTool, RoleAction
+from ansible_collections.rented.gpu.plugins.plugin_utils import _failures, _here, _kept, _left_out, _plan, _preflight, _specs, _table
+from ansible_collections.rented.gpu.plugins.plugin_utils._action import BEGAN, RUN, Failure, MissingTool, RoleAction
 
 NOBODY = (
     "There is no instance: the inventory has no host in the group 'rented'. Give the inventory file with -i, for example -i rented.yml. "
@@ -38,7 +38,8 @@ class ActionModule(RoleAction):
             raise Failure(_nobody_runs(self._task_vars))
         # A playbook that runs us begins anew: what an earlier play of the same run did is no longer counted.
         # The task runs once, and Ansible gives the facts of such a task to every host of the play.
-        self._new_facts.update({RUN: {}, FAILURE: {}, BEGAN: time.time()})
+        self._new_facts.update({RUN: {}, BEGAN: time.time()})
+        _failures.forget()
         options = {}
         for role in arguments["roles"]:
             options.update(_specs.options_of(role))

@@ -22,10 +22,9 @@ from ansible_collections.rented.gpu.plugins.plugin_utils import _here, _terminal
 
 FACTS = "rented"  # ansible_facts.rented: what host_facts read
 RUN = "rented_run"  # ansible_facts.rented_run: what each role did in this run
-FAILURE = "rented_failure"  # ansible_facts.rented_failure: why a host is not ready, from `give_up`
 BEGAN = "rented_began"  # ansible_facts.rented_began: when this run began, seconds since the epoch
-# A variable of bootstrap.yml and check.yml. With it a lost host fails, which a playbook can rescue; `give_up` then calls it unreachable.
-RESCUED = "__rented_rescued"
+# A variable of bootstrap.yml and check.yml: their hosts go on by themselves, and the summary shows why one is not ready.
+SUMMED_UP = "__rented_summed_up"
 
 
 class Failure(Exception):
@@ -50,11 +49,21 @@ class Told(AnsibleAction):
 
     def __init__(self, result: dict) -> None:
         super().__init__(str(result.get("msg", "")), result=result)
-        self.told = result
+        self.told = {key: value for key, value in result.items() if key != "failed"}  # Ansible adds it
 
     @property
     def result_contribution(self) -> dict:
         return self.told
+
+
+class Lost(AnsibleConnectionFailure):
+    """The host is unreachable; like `Told`, without a second message."""
+
+    omit_exception_key = True
+
+    @property
+    def result_contribution(self) -> dict:
+        return {"unreachable": True, "msg": self.message}
 
 
 def vanished(host, doing: str, text: str) -> str:
@@ -149,9 +158,8 @@ class RoleAction(ActionBase):
         except Failure as failure:
             result = dict(failure.details, failed=True, msg=_terminal.plain(failure))
         except AnsibleConnectionFailure as error:
-            if not self._task_vars.get(RESCUED):
-                raise
-            result = {"failed": True, "msg": _terminal.plain(error), "lost": True}
+            self._sum_up(error.message)
+            raise Lost(error.message) from None
         finally:
             self._remove_tmp_path(self._connection._shell.tmpdir)
         if result.get("failed"):
@@ -163,9 +171,20 @@ class RoleAction(ActionBase):
             result["ansible_facts"] = facts
         return result
 
+    def _sum_up(self, message: str) -> None:
+        """Keep the cause for the summary. When no host is left, no play comes any more that could show it."""
+        if not self._task_vars.get(SUMMED_UP):
+            return
+        from ansible_collections.rented.gpu.plugins.plugin_utils import _closing, _failures, _summary
+
+        host = self._task_vars["inventory_hostname"]
+        if _failures.record(host, _summary.brief(message, host), self._task_vars["ansible_play_hosts_all"]):
+            _closing.show(self._task_vars, self.check_mode)
+
     def _failed(self, result: dict) -> dict:
         """Ansible prints the whole result of a failed task: the sentence must not drown in facts and figures."""
         result.setdefault("changed", False)
+        self._sum_up(str(result.get("msg")))
         if self._made_by_ansible and "\n" not in str(result.get("msg")):
             raise Told(result)
         return result
