@@ -24,13 +24,14 @@ FILE = "not_ready"
 def show(task_vars: dict, check_mode: bool, title: str = "", before: str = "") -> tuple:
     """``(lines, rows)`` of what was shown. ``before`` names the variable with an earlier run to compare with."""
     hostvars, alive, causes = task_vars["hostvars"], set(task_vars["ansible_play_hosts"]), _failures.causes()
+    known = {host: hostvars.get(host, task_vars) for host in task_vars["ansible_play_hosts_all"]}
     rows = []
     for host in task_vars["ansible_play_hosts_all"]:
         cause = causes.get(host) or ("" if host in alive else "see above.")
-        rows.append(_summary.row(host, hostvars[host], cause, before, check_mode))
+        rows.append(_summary.row(host, known[host], cause, before, check_mode))
     width = _table.width()
     table = _summary.lines(rows, width, None if before else _took(task_vars))
-    after = [] if before else _after(task_vars, rows, width, check_mode)
+    after = [] if before else _after(task_vars, known, rows, width, check_mode)
     for line in ["", *([title] if title else []), *table, *after, ""]:
         Display().display(line)
     return table, rows
@@ -41,9 +42,8 @@ def _took(task_vars):
     return max(time.time() - began, 0.1) if began else None
 
 
-def _after(task_vars, rows, width, check_mode) -> list:
+def _after(task_vars, hostvars, rows, width, check_mode) -> list:
     """What to know and to type next."""
-    hostvars = task_vars["hostvars"]
     said = []
     fine = [hostvars[row["host"]] for row in rows if not row["cause"]]
     if fine and not any(_summary.asked_for_work(variables) for variables in fine):
