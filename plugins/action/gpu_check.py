@@ -9,7 +9,7 @@ from ansible_collections.rented.gpu.plugins.module_utils import _gates, _stamps
 from ansible_collections.rented.gpu.plugins.modules.gpu_check import ARGUMENT_SPEC as SPEC
 from ansible_collections.rented.gpu.plugins.modules.gpu_check import STAMP
 from ansible_collections.rented.gpu.plugins.plugin_utils import _paths, _table, _terminal
-from ansible_collections.rented.gpu.plugins.plugin_utils._action import RESCUED, Failure, RoleAction
+from ansible_collections.rented.gpu.plugins.plugin_utils._action import SUMMED_UP, Failure, RoleAction
 
 COLUMNS = ["gate", "result", "found", "wanted", "remark"]
 RENTED = ("gpu_model", "gpu_count", "gpu_vram_mb", "cpu_cores", "ram_gb")
@@ -50,7 +50,7 @@ class ActionModule(RoleAction):
 
     def _advise(self, gates):
         # The summary of a playbook shows what nearly every container lacks once, below its table.
-        usual = _gates.USUAL if self._task_vars.get(RESCUED) else ()
+        usual = _gates.USUAL if self._task_vars.get(SUMMED_UP) else ()
         for sentence in _gates.sentences([gate for gate in gates if gate["name"] not in usual]):
             self._display.warning(_terminal.plain("%s: %s" % (self._task_vars.get("inventory_hostname"), sentence)))
 

@@ -14,6 +14,7 @@ from ansible_collections.rented.gpu.plugins.module_utils._models import FIELDS
 from ansible_collections.rented.gpu.plugins.modules.settings import ARGUMENT_SPEC as SPEC
 from ansible_collections.rented.gpu.plugins.plugin_utils import (
     _asked,
+    _failures,
     _here,
     _kept,
     _left_out,
@@ -25,7 +26,7 @@ from ansible_collections.rented.gpu.plugins.plugin_utils import (
     _settings,
     _table,
 )
-from ansible_collections.rented.gpu.plugins.plugin_utils._action import BEGAN, FAILURE, RUN, Failure, MissingTool, RoleAction
+from ansible_collections.rented.gpu.plugins.plugin_utils._action import BEGAN, RUN, Failure, MissingTool, RoleAction
 
 PATTERN = "rented_hosts"
 HERE = "localhost"
@@ -44,7 +45,8 @@ class ActionModule(RoleAction):
             raise Failure(" ".join([*free, nobody]))
         # A playbook that runs us begins anew: what an earlier play of the same run did is no longer counted.
         # The task runs once, and Ansible gives the facts of such a task to every host of the play.
-        self._new_facts.update({RUN: {}, FAILURE: {}, BEGAN: time.time()})
+        self._new_facts.update({RUN: {}, BEGAN: time.time()})
+        _failures.forget()
         options = _settings.options_of(arguments["roles"])
         suspects = self._suspects(options)
         wrong = free + [str(suspect) for suspect in suspects if suspect.certain]

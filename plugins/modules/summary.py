@@ -12,7 +12,6 @@ version_added: 0.1.0
 description:
   - Shows a table of all hosts of the play with GPU, price, changes, seconds, and what this run made ready. It fits the terminal.
   - Below it stand the cause for each host that failed, how to repeat those only, and the command that attaches to the session.
-  - Fails on a host that M(rented.gpu.give_up) kept because every other host failed too.
   - Runs on the controller; no host is asked. Meant for C(run_once).
 author:
   - The rented.gpu contributors (@rented-gpu)

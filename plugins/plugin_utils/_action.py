@@ -26,10 +26,9 @@ from ansible_collections.rented.gpu.plugins.plugin_utils import _given, _here, _
 
 FACTS = "rented"  # ansible_facts.rented: what host_facts read
 RUN = "rented_run"  # ansible_facts.rented_run: what each role did in this run
-FAILURE = "rented_failure"  # ansible_facts.rented_failure: why a host is not ready, from `give_up`
 BEGAN = "rented_began"  # ansible_facts.rented_began: when this run began, seconds since the epoch
-# A variable of bootstrap.yml and check.yml. With it a lost host fails, which a playbook can rescue; `give_up` then calls it unreachable.
-RESCUED = "__rented_rescued"
+# A variable of bootstrap.yml and check.yml: their hosts go on by themselves, and the summary shows why one is not ready.
+SUMMED_UP = "__rented_summed_up"
 TOKEN = "read_by"  # in the facts: the run that read them
 
 
@@ -44,12 +43,6 @@ def of_this_run(known: dict) -> dict:
     if isinstance(facts, dict) and facts.get(TOKEN) in (None, token()):
         return known
     return {name: value for name, value in known.items() if name not in (FACTS, RUN)}
-
-
-def failure_of(known: dict) -> dict:
-    """Why the host is not ready, from `give_up`; empty while nothing failed. `settings` empties it at the start of a run."""
-    failure = known.get(FAILURE)
-    return failure if isinstance(failure, dict) else {}
 
 
 class Failure(Exception):
@@ -74,11 +67,21 @@ class Told(AnsibleAction):
 
     def __init__(self, result: dict) -> None:
         super().__init__(str(result.get("msg", "")), result=result)
-        self.told = result
+        self.told = {key: value for key, value in result.items() if key != "failed"}  # Ansible adds it
 
     @property
     def result_contribution(self) -> dict:
         return self.told
+
+
+class Lost(AnsibleConnectionFailure):
+    """The host is unreachable; like `Told`, without a second message."""
+
+    omit_exception_key = True
+
+    @property
+    def result_contribution(self) -> dict:
+        return {"unreachable": True, "msg": self.message}
 
 
 def vanished(host, doing: str, text: str) -> str:
@@ -175,10 +178,9 @@ class RoleAction(ActionBase):
             result = dict(failure.details, failed=True, msg=_terminal.plain(failure))
             self._withdraw_proof(str(failure))
         except AnsibleConnectionFailure as error:
-            if not self._task_vars.get(RESCUED):
-                self._task._ds = None  # or Ansible prints lines of the role's own source around this place
-                raise
-            result = {"failed": True, "msg": _terminal.plain(error), "lost": True}
+            self._task._ds = None  # or Ansible prints lines of the role's own source around this place
+            self._sum_up(error.message)
+            raise Lost(error.message) from None
         finally:
             self._remove_tmp_path(self._connection._shell.tmpdir)
         if result.get("failed"):
@@ -190,10 +192,21 @@ class RoleAction(ActionBase):
             result["ansible_facts"] = facts
         return result
 
+    def _sum_up(self, message: str) -> None:
+        """Keep the cause for the summary. When no host is left, no play comes any more that could show it."""
+        if not self._task_vars.get(SUMMED_UP):
+            return
+        from ansible_collections.rented.gpu.plugins.plugin_utils import _closing, _failures, _summary
+
+        host = self._task_vars["inventory_hostname"]
+        if _failures.record(host, _summary.brief(message, host), self._task_vars["ansible_play_hosts_all"]):
+            _closing.show(self._task_vars, self.check_mode)
+
     def _failed(self, result: dict) -> dict:
         """Ansible prints the whole result of a failed task: the sentence must not drown in facts and figures."""
         result.setdefault("changed", False)
         self._task._ds = None  # or Ansible prints lines of the role's own source around this place
+        self._sum_up(str(result.get("msg")))
         if self._made_by_ansible and "\n" not in str(result.get("msg")):
             raise Told(result)
         return result

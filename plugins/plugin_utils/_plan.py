@@ -18,7 +18,8 @@ EXAMPLES = 5  # names out of a longer list
 def lines(variables, width: int, made_before, looks_only: bool = False) -> list:
     """The lines, no wider than ``width``. ``made_before`` says of a host's name whether this computer made it ready before."""
     hosts = list(variables.get("ansible_play_hosts_all") or [])
-    hostvars = variables.get("hostvars") or {}
+    known = variables.get("hostvars") or {}
+    hostvars = {host: known.get(host, {}) for host in hosts}  # it has no entry for a localhost that no inventory lists
     rented = [host for host in hosts if hostvars[host].get("rented_provider")]
     said = []
     if rented:

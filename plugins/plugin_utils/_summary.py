@@ -12,7 +12,7 @@ import textwrap
 from ansible_collections.rented.gpu.plugins.module_utils import _gates
 from ansible_collections.rented.gpu.plugins.module_utils._values import number
 from ansible_collections.rented.gpu.plugins.plugin_utils import _table, _terminal
-from ansible_collections.rented.gpu.plugins.plugin_utils._action import FACTS, RUN, failure_of, of_this_run
+from ansible_collections.rented.gpu.plugins.plugin_utils._action import FACTS, RUN, of_this_run
 
 COLUMNS = ["host", "GPU", "$/hour", "ready", "changed", "seconds", "made ready"]
 DISPENSABLE = ("made ready", "seconds", "$/hour", "GPU", "changed")  # what a narrow terminal does without, first things first
@@ -22,17 +22,16 @@ MOST = 10  # hosts that a list below the table names one by one
 WORK = ("repos", "python_env", "data_sync")  # the roles whose settings say what a run is for
 
 
-def row(host: str, variables, alive: bool, before: str, check_mode: bool) -> dict:
-    """What one host did in this run."""
-    failure = failure_of(variables.get("ansible_facts") or {})
+def row(host: str, variables, cause: str, before: str, check_mode: bool) -> dict:
+    """What one host did in this run. ``cause`` says why it is not ready; empty when it did not fail."""
     known = of_this_run(variables.get("ansible_facts") or {})
     facts, run = known.get(FACTS) or {}, known.get(RUN) or {}
     price = number(variables.get("rented_price_per_hour"))
     found = {"host": host, "GPU": _gpu(variables, facts), "$/hour": None if price is None else "%.2f" % price}
-    found["ready"] = "FAILED" if failure or not alive else _verdict(facts, check_mode)
-    found["cause"] = failure.get("cause") or ("see above" if not alive else None)
-    found["made ready"] = "" if found["cause"] else _made(facts, run, check_mode)
-    found["notes"] = [] if found["cause"] else _notes(facts)
+    found["ready"] = "FAILED" if cause else _verdict(facts, check_mode)
+    found["cause"] = cause
+    found["made ready"] = "" if cause else _made(facts, run, check_mode)
+    found["notes"] = [] if cause else _notes(facts)
     first, again = (variables[before], run) if before else (run, None)
     found["changed"], found["seconds"] = _changed(first), _seconds(first)
     if again is not None:

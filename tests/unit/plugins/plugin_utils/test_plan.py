@@ -74,3 +74,7 @@ def test_hosts_of_an_inventory_of_their_own_are_not_listed():
 
 def test_a_label_cannot_move_the_cursor():
     assert "\x1b" not in "".join(plan({"a": host(rented_label="x\x1b[2J\nevil")}))
+
+
+def test_a_localhost_that_no_inventory_lists_is_no_host_to_describe():
+    assert _plan.lines({"ansible_play_hosts_all": ["localhost"], "hostvars": {}}, 80, bool) == []

@@ -17,8 +17,8 @@ def role(changed=False, asked=(), seconds=1.5):
     return {"seconds": seconds, "executions": 1, "changed": changed, "asked": list(asked)}
 
 
-def variables(run=None, made=None, gates=(), failure=None, **more):
-    facts = {"rented": {"gates": list(gates), "ready": {"made": made or {}}}, "rented_run": run or {}, "rented_failure": failure or {}}
+def variables(run=None, made=None, gates=(), **more):
+    facts = {"rented": {"gates": list(gates), "ready": {"made": made or {}}}, "rented_run": run or {}}
     return dict({"ansible_facts": facts, "rented_gpu_model": "RTX 4090", "rented_price_per_hour": 0.4}, **more)
 
 
@@ -27,13 +27,13 @@ MADE = {"repos:homework": {"says": "homework"}, "repos:old": {"says": "old"}, "p
 
 def test_what_earlier_runs_left_is_not_shown_as_made_ready():
     run = {"repos": role(asked=["repos:homework"]), "python_env": role(changed=True, asked=["python_env"])}
-    found = _summary.row("a", variables(run, MADE), True, "", False)
+    found = _summary.row("a", variables(run, MADE), "", "", False)
     assert found["made ready"] == "Python 3.13.5, 53 packages (new); homework (as it was)"
-    assert _summary.row("a", variables({"ready": role()}, MADE), True, "", False)["made ready"] == ""
+    assert _summary.row("a", variables({"ready": role()}, MADE), "", "", False)["made ready"] == ""
 
 
 def test_a_check_says_what_would_change():
-    found = _summary.row("a", variables({"repos": role(True, ["repos:homework"])}, MADE), True, "", True)
+    found = _summary.row("a", variables({"repos": role(True, ["repos:homework"])}, MADE), "", "", True)
     assert (found["ready"], found["made ready"]) == ("checked", "homework (would change)")
 
 
@@ -44,12 +44,12 @@ def test_a_run_without_repository_packages_and_data_is_told_apart():
 
 
 def test_a_host_that_failed_says_why_and_keeps_no_old_success():
-    found = _summary.row("a", variables(None, MADE, [SHM], {"cause": "no login.", "lost": True}), True, "", False)
+    found = _summary.row("a", variables(None, MADE, [SHM]), "no login.", "", False)
     assert (found["ready"], found["cause"], found["made ready"], found["notes"]) == ("FAILED", "no login.", "", [])
 
 
 def test_what_every_container_lacks_is_a_note_and_no_part_of_the_verdict():
-    found = _summary.row("a", variables(gates=[SHM, ECC]), True, "", False)
+    found = _summary.row("a", variables(gates=[SHM, ECC]), "", "", False)
     assert found["ready"] == "yes, but see ecc"
     assert found["notes"] == ["shm: /dev/shm has 64 MiB."]
     said = _summary.lines([dict(found, host=name) for name in "abc"], 80)
@@ -62,8 +62,8 @@ def test_the_lines_fit_the_terminal(width, count):
     made = {"python_env": {"says": "Python 3.13.5, 53 packages, and a rather long list of other things that were made ready here"}}
     names = ["vast-%07d" % number for number in range(count)]
     run = {"python_env": role(True, ["python_env"])}
-    rows = [_summary.row(name, variables(run, made, gates=[SHM], rented_gpu_count=8), True, "", False) for name in names[1:]]
-    rows.append(_summary.row(names[0], variables(None, failure={"cause": "did not let us in within 300 s; " * 4}), True, "", False))
+    rows = [_summary.row(name, variables(run, made, gates=[SHM], rented_gpu_count=8), "", "", False) for name in names[1:]]
+    rows.append(_summary.row(names[0], variables(), "did not let us in within 300 s; " * 4, "", False))
     said = _summary.lines(rows, width, 125)
     assert max(map(len, said)) <= width
     assert any(line.startswith(names[0]) and "FAILED" in line for line in said)
@@ -71,7 +71,7 @@ def test_the_lines_fit_the_terminal(width, count):
 
 
 def test_many_failures_do_not_fill_the_screen():
-    rows = [_summary.row("h%d" % number, variables(failure={"cause": "gone."}), True, "", False) for number in range(50)]
+    rows = [_summary.row("h%d" % number, variables(), "gone.", "", False) for number in range(50)]
     said = _summary.lines(rows, 80)
     assert sum("is not ready" in line for line in said) == 10
     assert "40 more are not ready; their causes are above." in said
@@ -94,6 +94,6 @@ def test_a_cause_is_one_short_line(message, expected):
 
 
 def test_the_duration_is_that_of_the_clock():
-    assert _summary.lines([_summary.row("a", variables({"ready": role()}), True, "", False)], 80, 125.2)[-1] == (
+    assert _summary.lines([_summary.row("a", variables({"ready": role()}), "", "", False)], 80, 125.2)[-1] == (
         "The run took 2 min 5 s. Seconds are the work for one host."
     )
