@@ -26,7 +26,7 @@ class ActionModule(RoleAction):
         # tmux itself turns ':' and '.' into '_': they separate session, window and pane.
         name = re.sub(r"[:.\s]", "_", arguments["name"] or posixpath.basename(folder) or "work")
         request = {"name": name, "project": folder, "config": arguments["config"]}
-        if self.settled(STAMP, request) and name in (self.facts.get("tmux_sessions") or []):
+        if self.settled(STAMP, request, needs=("attach",)) and name in (self.facts.get("tmux_sessions") or []):
             return {"changed": False, "name": name, "attach": self.facts["stamps"][STAMP]["data"]["attach"]}
         result = self.remote("session", dict(request, pending=self.check_mode, stamp_wanted=_stamps.digest(request)))
         if result.get("stamp"):

@@ -16,6 +16,7 @@ has nothing to do, and needs no remote execution to know it. Python 3.8 and the 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -256,7 +257,8 @@ def write_private(path: str, text: str, mode: int = 0o600) -> None:
             stream.write(text)
         os.replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
         raise
 
 
