@@ -59,8 +59,8 @@ def folder(name: str) -> str:
 def unusable(path: str, error: OSError) -> RentedError:
     """The error for something below the state directory that cannot be written or read."""
     return RentedError(
-        "%s cannot be used (%s). It belongs to the state directory: make room there, check who owns it, or set %s to a directory that you own."
-        % (path, error.strerror or error, ENV)
+        "%s cannot be used (%s). It belongs to the state directory: make room there, check who owns it, or set %s to a directory "
+        "that you own." % (path, error.strerror or error, ENV)
     )
 
 

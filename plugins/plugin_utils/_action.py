@@ -70,7 +70,7 @@ class RoleAction(ActionBase):
         return bool(self._task.check_mode)
 
     def settled(self, stamp: str, request, needs: tuple = ()) -> bool:
-        """Whether the host already is as ``request`` says, known without asking it again. ``needs``: what of ``data`` is to be used then."""
+        """Whether the host already is as ``request`` says, known without asking it again. ``needs``: what ``data`` must hold."""
         known = self.facts.get("stamps", {}).get(stamp)
         if not isinstance(known, dict) or not known.get("intact") or known.get("wanted") != _stamps.digest(request):
             return False
@@ -114,8 +114,8 @@ class RoleAction(ActionBase):
         problem = _facts_shape.problem(facts)
         if problem:
             raise Failure(
-                "%s let us in, but its facts cannot be used: %s. Something on the host changes what Python programs print, or the host does "
-                "not mean well: rent another." % (self._task_vars.get("inventory_hostname"), problem)
+                "%s let us in, but its facts cannot be used: %s. Something on the host changes what Python programs print, or the host "
+                "does not mean well: rent another." % (self._task_vars.get("inventory_hostname"), problem)
             )
         return _facts_shape.without_strange_proof(facts)
 
@@ -133,7 +133,7 @@ class RoleAction(ActionBase):
             raise Failure(problem)
 
     def log_in_anew(self) -> None:
-        """One login of its own, which pins the host key when that is possible."""
+        """One login of its own, which pins the host key where that is possible. Where nothing knows how, nothing happens."""
 
     def say(self, text: str) -> None:
         """A line for people, outside of the result."""

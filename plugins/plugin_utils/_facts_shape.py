@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import math
 import posixpath
 
 from ansible_collections.rented.gpu.plugins.module_utils import _stamps
@@ -139,7 +138,7 @@ def problem(facts) -> str | None:
 
 
 def without_strange_proof(facts: dict) -> dict:
-    """The facts with ``ready`` None when it is not a proof as the roles write it: it is a file on the host, which anything may have written."""
+    """The facts with ``ready`` None when it is not a proof as the roles write it: anything may have written that file."""
     proof = facts.get("ready")
     if proof is None or (
         isinstance(proof.get("instance", {}), dict)
@@ -176,8 +175,6 @@ def _small(value) -> bool:
             waiting += [(part, depth + 1) for part in inner.values()]
         elif isinstance(inner, list):
             waiting += [(part, depth + 1) for part in inner]
-        elif isinstance(inner, float) and not math.isfinite(inner):
-            return False
-        elif isinstance(inner, int) and not -LARGEST < inner < LARGEST:
+        elif isinstance(inner, (int, float)) and not -LARGEST < inner < LARGEST:  # NaN is not either
             return False
     return True

@@ -85,8 +85,8 @@ def unpinned(common_args: str) -> str | None:
     except OSError as error:
         reason = error.strerror
     return (
-        "The host key of %s was not kept in %s (%s), so the next login would accept any key. Nothing more was sent. Check that the disk is not "
-        "full and that you may write that file and its directory, or set %s to a directory that you own."
+        "The host key of %s was not kept in %s (%s), so the next login would accept any key. Nothing more was sent. Check that the disk is "
+        "not full and that you may write that file and its directory, or set %s to a directory that you own."
         % (alias, path, reason, _state.ENV)
     )
 

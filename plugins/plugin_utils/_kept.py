@@ -13,7 +13,7 @@ from ansible_collections.rented.gpu.plugins.module_utils import _stamps, _state
 
 
 def keep(host: str, proof: dict) -> str:
-    """Write the copy, 0600; the path. Raises `RentedError`. ``host`` is the inventory's name: what a host calls itself names no file here."""
+    """Write the copy, 0600; the path. ``host`` is the inventory's name, not what the host calls itself. Raises `RentedError`."""
     path = os.path.join(_state.folder("ready"), host.replace(os.sep, "_") + ".json")
     try:
         _stamps.write_private(path, json.dumps(dict(proof, host=host), indent=1, sort_keys=True) + "\n")
