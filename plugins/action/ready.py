@@ -51,7 +51,7 @@ found() {
   done
   return 1
 }
-asking_sudo() { printf '%%s\\n' "$secret" | sudo -k -S -p '' "$@"; }
+asking_sudo() { printf '%%s\n' "$secret" | sudo -k -S -p '' "$@"; }
 stop() { echo "RENTED-ERROR=$*"; exit 0; }
 secret=
 [ %(password)s = 0 ] || IFS= read -r secret
