@@ -8,7 +8,7 @@ from __future__ import annotations
 from ansible_collections.rented.gpu.plugins.module_utils import _stamps
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
 from ansible_collections.rented.gpu.plugins.modules.git_access import ARGUMENT_SPEC as SPEC
-from ansible_collections.rented.gpu.plugins.plugin_utils import _git_settings
+from ansible_collections.rented.gpu.plugins.plugin_utils import _git_settings, _here, _ssh
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure, RoleAction
 
 STAMP = "git_keys"
@@ -24,7 +24,10 @@ class ActionModule(RoleAction):
             if arguments["mode"] == "private_key":
                 key = _git_settings.read_private_key(arguments["private_key"])
             elif arguments["mode"] == "agent":
-                _git_settings.check_agent()
+                # On the machine itself there is no login: the agent is that of this process.
+                here = _here.is_here(self._connection)
+                ssh = None if here else _ssh.Ssh(self._connection, self._task_vars)
+                _git_settings.check_agent(["ssh", "localhost"] if here else [*ssh.argv(), ssh.address])
         except RentedError as error:
             raise Failure(error.message)
         request = {"key": key and key.fingerprint, "hosts": arguments["hosts"]}

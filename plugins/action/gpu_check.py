@@ -83,7 +83,7 @@ class ActionModule(RoleAction):
             "devices": arguments["devices"],
             "size": arguments["size"],
         }
-        if not arguments["always"] and self.settled(STAMP, request) and self._same_environment(path, made):
+        if not arguments["always"] and self.settled(STAMP, request, needs=("proof",)) and self._same_environment(path, made):
             return stamps[STAMP]["data"]["proof"]
         names = ("devices", "size", "timeout")
         asked = dict({name: arguments[name] for name in names}, path=path, stamp_wanted=_stamps.digest(request))

@@ -16,7 +16,7 @@ from ansible.utils.display import Display
 
 from ansible_collections.rented.gpu.plugins.module_utils import _packages, _stamps
 from ansible_collections.rented.gpu.plugins.modules.ready import ARGUMENT_SPEC as SPEC
-from ansible_collections.rented.gpu.plugins.plugin_utils import _here, _login, _ssh
+from ansible_collections.rented.gpu.plugins.plugin_utils import _deadline, _here, _login, _ssh
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import FACTS, Failure, RoleAction
 
 display = Display()
@@ -28,7 +28,13 @@ KEY_GRACE = 25
 LONGEST_PAUSE = 15
 
 NO_PYTHON = re.compile(r"not found|No such file or directory|requires a minimum of Python|requires Python \d|SyntaxError|No module named")
-OTHER_USER = re.compile(r"Please login as the user \"?([\w-]+)\"?")
+# Seconds that the first reading may take on a host that let us in: nvidia-smi alone may take 30.
+READING = 120
+LEAST = 45  # also where ready_timeout is shorter
+PROBE = 20
+INSTALLING = 900  # beyond ready_timeout, for the one command that installs Python
+
+CLOSED = re.compile(r"(?m)^(?!kex_)(?:.*: )?Connection (?:closed|reset) by \S+ port \d+")
 
 # One raw command: finds a Python, or installs one. %(install)s is 0 in check mode. It prints lines that begin with RENTED-,
 # between whatever else a login shell prints.
@@ -45,13 +51,21 @@ found() {
   done
   return 1
 }
+asking_sudo() { printf '%%s\n' "$secret" | sudo -k -S -p '' "$@"; }
 stop() { echo "RENTED-ERROR=$*"; exit 0; }
+secret=
+[ %(password)s = 0 ] || IFS= read -r secret
 found && exit 0
 [ %(install)s = 1 ] || { echo RENTED-WOULD-INSTALL=1; exit 0; }
 root=
 if [ "$(id -u)" != 0 ]; then
-  sudo -n true >/dev/null 2>&1 || stop "the login user '$(id -un)' is neither root nor may use sudo without a password"
-  root="sudo -n"
+  if sudo -n true >/dev/null 2>&1; then root="sudo -n"
+  elif [ -z "$secret" ]; then
+    stop "the login user '$(id -un)' is neither root nor may use sudo without a password (set ansible_become_password, or run with -K)"
+  else
+    root=asking_sudo
+    $root true >/dev/null 2>&1 || stop "sudo does not take the password in ansible_become_password for the login user '$(id -un)'"
+  fi
 fi
 end=$(( $(date +%%s) + %(limit)d ))
 apt() {
@@ -108,6 +122,7 @@ class ActionModule(RoleAction):
             self._use_interpreter(python)
             result = self._read(request)
         facts = self._facts_of(result)
+        self.check_pinned()
         self.set_facts(**facts)
 
         need = {
@@ -122,7 +137,7 @@ class ActionModule(RoleAction):
         if arguments["workdir"]:  # the stamp is written anew, and watches it
             need["workdir"] = facts["workdir"]
         need["stamp_wanted"] = _stamps.digest(wanted)
-        done = self.remote("host_setup", dict(need, lock_timeout=self.timeout))
+        done = self.remote("host_setup", dict(need, lock_timeout=self.timeout, become_password=self.become_password()))
         answer = {key: done[key] for key in ("installed", "made", "diff") if key in done}
         if done["changed"] and not self.check_mode:
             self.set_facts(**self._facts_of(self._read(request)))
@@ -147,14 +162,20 @@ class ActionModule(RoleAction):
                 "ansible_python_interpreter is %s, and %s has no usable Python there: take the setting out (ready finds or "
                 "installs one), or set the right path." % (self.settled_interpreter, self.host)
             )
+        password = self.become_password()
         script = FIND_PYTHON % {
             "least": "(%d, %d)" % _PY_MIN,
             "version": "%d.%d" % _PY_MIN,
             "install": 0 if self.check_mode else 1,
             "limit": self.timeout,
+            "password": 1 if password else 0,
         }
         self.executions += 1
-        said = self._low_level_execute_command(script)
+        options = {"in_data": (password + "\n").encode()} if password else {}
+        with _deadline.Deadline(self._connection, self.timeout + INSTALLING) as deadline:
+            said = self._low_level_execute_command(script, **options)
+        if deadline.passed:
+            raise Failure("Installing Python on %s did not end within %d s and was stopped." % (self.host, deadline.seconds))
         lines = dict(re.findall(r"^RENTED-([A-Z-]+)=(.*?)\r?$", said["stdout"], flags=re.M))
         if "PYTHON" in lines:
             return lines["PYTHON"], "INSTALLED" in lines
@@ -169,22 +190,41 @@ class ActionModule(RoleAction):
         """The first reading of the host, tried until it lets us in. Raises AnsibleConnectionFailure with a sentence when it does not."""
         began = time.monotonic()
         refused = None
+        looked = False
         pause = 1
         while True:
-            try:
-                return self._read(request)
-            except AnsibleConnectionFailure as error:
-                text = _login.cause(str(error), self._ask_ssh)
+            left = self.timeout - (time.monotonic() - began)
+            text = None
+            with _deadline.Deadline(self._connection, max(min(left, READING), LEAST)) as deadline:
+                try:
+                    result = self._read(request)
+                except AnsibleConnectionFailure as error:
+                    text = str(error)
+            if deadline.passed:
+                raise self._stuck(deadline.seconds)
+            if text is None:
+                return result
+            self._tell_other_user(text)
+            if "Failed to create temporary directory" in text:
+                self._tell_no_shell(text)
+            text = _login.cause(text, self._ask_ssh)
             now = time.monotonic()
             why = _login.classify(text)
             if why == _login.KEY:
+                said = self._ask_ssh() if refused is None or now - refused >= min(KEY_GRACE, self.timeout) else ""
                 refused = refused or now
-                if now - refused >= min(KEY_GRACE, self.timeout):
-                    raise AnsibleConnectionFailure(_login.key_refused(self.host, self._user(), self._ask_ssh())) from None
+                if now - refused >= min(KEY_GRACE, self.timeout) or not _login.may_heal(said):
+                    raise AnsibleConnectionFailure(_login.key_refused(self.host, self._user(), said)) from None
             elif why == _login.CHANGED:
                 raise AnsibleConnectionFailure(_login.host_key_changed(self.host, text)) from None
             elif why != _login.DOWN or now - began >= self.timeout:
                 raise AnsibleConnectionFailure(self._no_login(why, text, now - began)) from None
+            elif not looked and CLOSED.search(text):
+                # Hung up after the greetings: only the whole story tells whether our key was accepted before.
+                looked = True
+                said = self._ask_ssh()
+                if _login.ACCEPTED.search(said) and "Authenticated to" not in said and not _login.BOOTING.search(said):
+                    raise AnsibleConnectionFailure(_login.key_refused(self.host, self._user(), said)) from None
             if pause == 1:
                 doing = "does not take the key yet" if why == _login.KEY else "does not answer yet"
                 display.display(
@@ -193,6 +233,38 @@ class ActionModule(RoleAction):
                 )
             time.sleep(min(pause, max(0.1, self.timeout - (now - began))))
             pause = min(pause * 1.6, LONGEST_PAUSE)
+
+    def _stuck(self, seconds):
+        """What to say of a first reading that did not end: does the login shell run commands at all?"""
+        probe = self._probe()
+        if probe.works:
+            return Failure(
+                "%s let us in, but reading it did not end within %d s: a program or a disk on the host hangs. Log in and look."
+                % (self.host, seconds)
+            )
+        if probe.logged_in:
+            return Failure(
+                "%s: logged in, but the login shell runs no command (waited %d s): look at ~/.bashrc, ~/.zshrc and ~/.profile on the host "
+                "(exec, read, a menu)." % (self.host, seconds)
+            )
+        return AnsibleConnectionFailure(
+            "%s: the login did not end within %d s; ssh said: %s." % (self.host, seconds, _login.last_words(probe.said).rstrip("."))
+        )
+
+    def _tell_other_user(self, text):
+        other = _login.other_user(text)
+        if other:
+            raise Failure(
+                "%s does not let user '%s' work; it says: log in as '%s'. Set ansible_user to '%s'."
+                % (self.host, self._user(), other, other)
+            )
+
+    def _tell_no_shell(self, text):
+        """Without pipelining Ansible says no more than that its folder could not be made; the login itself tells why."""
+        probe = self._probe()
+        self._tell_other_user(probe.printed + probe.said)
+        if probe.logged_in and not probe.works:
+            raise Failure("%s let user '%s' in, but %s." % (self.host, self._user(), probe.instead().rstrip(".")))
 
     def _no_login(self, why, text, seconds):
         place = "%s (%s, port %s)" % (self.host, self._task_vars.get("ansible_host", self.host), self._task_vars.get("ansible_port", 22))
@@ -209,13 +281,19 @@ class ActionModule(RoleAction):
                 "The host key of %s is not known and may not be learned; ssh said: %s. List the host with the inventory plugin, which "
                 "keeps host keys per instance, or put its key into your known_hosts file." % (place, words)
             )
-        return "ssh could not log in to %s; it said: %s." % (place, words)
+        return _login.local_cause(why, self.host, text) or "ssh could not log in to %s; it said: %s." % (place, words)
+
+    def log_in_anew(self):
+        self._probe()
 
     def _ask_ssh(self):
+        return self._probe().said
+
+    def _probe(self):
         command = _ssh.Ssh(self._connection, self._task_vars).argv()
         # First value wins in ssh: a login of its own, whatever the rest says about sharing.
         alone = ["-v", "-o", "ControlMaster=no", "-o", "ControlPath=none", "-o", "PreferredAuthentications=publickey"]
-        return _login.ask([command[0], *alone, *command[1:], str(self._task_vars.get("ansible_host", self.host))])
+        return _login.Probe([command[0], *alone, *command[1:], str(self._task_vars.get("ansible_host", self.host))], PROBE)
 
     def _user(self):
         try:
@@ -234,19 +312,15 @@ class ActionModule(RoleAction):
         return "\n".join(str(result.get(key) or "") for key in ("module_stderr", "module_stdout", "msg"))
 
     def _lacks_python(self, result):
-        if FACTS in (result.get("ansible_facts") or {}):
+        if isinstance(result.get("ansible_facts"), dict) and FACTS in result["ansible_facts"]:
             return False
         words = self._words_of(result)
-        other = OTHER_USER.search(words)
-        if other:
-            raise Failure(
-                "%s does not let user '%s' work; it says: log in as '%s'. Set ansible_user to '%s'."
-                % (self.host, self._user(), other.group(1), other.group(1))
-            )
+        self._tell_other_user(words)
         return result.get("rc") == 127 or bool(NO_PYTHON.search(words))
 
     def _facts_of(self, result):
-        facts = (result.get("ansible_facts") or {}).get(FACTS)
+        found = result.get("ansible_facts")
+        facts = found.get(FACTS) if isinstance(found, dict) else None
         if not facts and '"ansible_facts"' in str(result.get("module_stdout")):
             raise Failure(
                 "%s let us in, but what its login shell prints hides the answers: it begins with '%s'. Make ~/.bashrc print nothing in a "
@@ -255,4 +329,4 @@ class ActionModule(RoleAction):
         if not facts:
             words = _login.last_words(self._words_of(result))
             raise Failure("%s let us in, but could not be read: %s" % (self.host, words), rc=result.get("rc"))
-        return facts
+        return self.facts_in(result)

@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import re
+import stat
 
 from ansible_collections.rented.gpu.plugins.module_utils import _stamps, _state, _values
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
@@ -110,6 +111,8 @@ def find(provider: str, instance_id: str) -> Lease | None:
 def read(path: str) -> Lease:
     """The lease in a file. Raises `RentedError` that names the file and what to do."""
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # a FIFO would hold whoever opens it
+            raise RentedError("The lease %s is not a regular file.%s" % (path, _ADVICE))
         with open(path, "rb") as handle:
             data = handle.read(LARGEST + 1)
         if len(data) > LARGEST:
@@ -176,7 +179,7 @@ def save(lease: Lease) -> str:
     try:
         _stamps.write_private(path, json.dumps(content, indent=1, sort_keys=True) + "\n")
     except OSError as error:
-        raise RentedError("The lease %s cannot be written: %s." % (path, error.strerror))
+        raise _state.unusable(path, error) from None
     return path
 
 

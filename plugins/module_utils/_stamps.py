@@ -16,18 +16,25 @@ has nothing to do, and needs no remote execution to know it. Python 3.8 and the 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+import re
 import stat
-import subprocess
 import tempfile
 import zlib
 
 from . import _sources
+from ._host import _read
 
 SCHEMA = 1
 HOME = ".rented"
+# Bytes of the largest file of each kind that we read. What is larger is not ours.
+STATE = 8 << 20
+LIST = 64 << 20
+WATCHED = 256 << 20
+NAMES = 2_000_000  # in one list
 
 
 def user_home() -> str:
@@ -40,15 +47,30 @@ def digest(value) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":"), default=str).encode()).hexdigest()
 
 
-def file_digest(path: str) -> str | None:
-    """SHA-256 of a file, or None when it is not a readable file."""
+def read_json(path: str) -> dict | None:
+    """The object in a state file; None when the file is absent, not regular, too large, not JSON, or holds something else."""
+    data = _read.content(path, STATE + 1)
+    if data is None or len(data) > STATE:
+        return None
     try:
+        found = json.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def file_digest(path: str, limit: int | None = None) -> str | None:
+    """SHA-256 of a file; None when it is not a readable regular file, or is larger than ``limit`` bytes."""
+    try:
+        entry = os.stat(path)
+        if not stat.S_ISREG(entry.st_mode) or (limit is not None and entry.st_size > limit):
+            return None
         with open(path, "rb") as handle:
             state = hashlib.sha256()
             for block in iter(lambda: handle.read(1 << 20), b""):
                 state.update(block)
             return state.hexdigest()
-    except OSError:
+    except (OSError, ValueError):
         return None
 
 
@@ -120,8 +142,11 @@ def write_list(home: str, name: str, names: list) -> str:
 def read_list(path: str) -> list | None:
     """The names that `write_list` kept; None when they cannot be read."""
     try:
-        with open(path, "rb") as handle:
-            return zlib.decompress(handle.read()).decode("utf-8", "surrogateescape").split("\0")
+        unpacking = zlib.decompressobj()
+        unpacked = unpacking.decompress(_read.content(path, LIST) or b"", LIST)
+        if not unpacking.eof or unpacked.count(b"\0") > NAMES:  # cut off, or larger than any that a role writes
+            return None
+        return unpacked.decode("utf-8", "surrogateescape").split("\0")
     except (OSError, ValueError, TypeError, zlib.error):
         return None
 
@@ -143,11 +168,9 @@ def listed_digest(path: str, lists: str) -> str | None:
 
 def repo_contains(path: str, commit: str) -> bool:
     """Whether the checkout at ``path`` has ``commit`` in the history of HEAD."""
-    command = ["git", "-C", path, "-c", "safe.directory=*", "merge-base", "--is-ancestor", commit, "HEAD"]
-    try:
-        return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=20, check=False).returncode == 0
-    except (OSError, subprocess.SubprocessError):
+    if not re.fullmatch(r"[0-9a-f]{4,64}", commit):  # nothing in a file becomes an option of git
         return False
+    return _read.run(["git", "-C", path, "-c", "safe.directory=*", "merge-base", "--is-ancestor", commit, "HEAD"], seconds=20).code == 0
 
 
 def _names(folder: str) -> list:
@@ -175,8 +198,8 @@ def leading(lines: list, line: str) -> bool:
 # What a stamp can watch: kind -> function(path, value in the stamp) -> still so?
 # "files" may hold None for a file that has to be absent. Of the other digests None says that the look failed, which proves nothing.
 WATCHERS = {
-    "files": lambda path, seen: file_digest(path) == seen,
-    "others": lambda path, seen: file_digest(path) != seen,
+    "files": lambda path, seen: file_digest(path, WATCHED) == seen,
+    "others": lambda path, seen: file_digest(path, WATCHED) != seen,
     "modes": lambda path, seen: os.path.exists(path) and stat.S_IMODE(os.stat(path).st_mode) == int(seen, 8),
     "lines": lambda path, seen: not set(seen) - set(_lines(path)),
     "line_marks": lambda path, seen: not set(seen) - {line_mark(line) for line in _lines(path)},
@@ -193,12 +216,8 @@ WATCHERS = {
 
 
 def _lines(path: str) -> list:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as handle:
-            # Not splitlines(), which also ends a line at U+2028 and its like.
-            return [line.rstrip("\n") for line in handle]
-    except OSError:
-        return []
+    # Not splitlines(), which also ends a line at U+2028 and its like.
+    return [line.rstrip("\r") for line in (_read.read("/", path, LIST) or "").split("\n")]
 
 
 def verify(stamp: dict) -> list:
@@ -206,9 +225,29 @@ def verify(stamp: dict) -> list:
     drift = []
     for kind, watched in sorted(stamp.get("watch", {}).items()):
         for path, seen in sorted(watched.items()):
-            if kind not in WATCHERS or not WATCHERS[kind](path, seen):
+            if not _still(kind, path, seen):
                 drift.append("%s: %s" % (kind, path))
     return drift
+
+
+def _still(kind: str, path: str, seen) -> bool:
+    """Whether one watched thing is as the stamp says. What cannot be compared (another type, a NUL in the path) is not."""
+    try:
+        return kind in WATCHERS and bool(WATCHERS[kind](path, seen))
+    except (TypeError, ValueError, KeyError, AttributeError, OSError, RecursionError):
+        return False
+
+
+def well_formed(stamp) -> bool:
+    """Whether this has the shape of a stamp, whatever it says."""
+    return (
+        isinstance(stamp, dict)
+        and stamp.get("schema") == SCHEMA
+        and isinstance(stamp.get("wanted"), str)
+        and isinstance(stamp.get("data", {}), dict)
+        and isinstance(stamp.get("watch", {}), dict)
+        and all(isinstance(watched, dict) for watched in stamp.get("watch", {}).values())
+    )
 
 
 def folder(home: str) -> str:
@@ -225,13 +264,11 @@ def read_all(home: str) -> dict:
 
 def read(home: str, name: str) -> dict | None:
     """One stamp, as `read_all` gives it; None when there is none that can be read."""
-    try:
-        with open(os.path.join(folder(home), name + ".json"), encoding="utf-8") as handle:
-            stamp = json.load(handle)
-    except (OSError, ValueError):
+    stamp = read_json(os.path.join(folder(home), name + ".json"))
+    if not well_formed(stamp):
         return None
-    if not isinstance(stamp, dict) or stamp.get("schema") != SCHEMA:
-        return None
+    stamp.setdefault("watch", {})
+    stamp.setdefault("data", {})
     stamp["drift"] = verify(stamp)
     stamp["intact"] = not stamp["drift"]
     return stamp
@@ -263,7 +300,8 @@ def write_private(path: str, text: str, mode: int = 0o600) -> None:
             stream.write(text)
         os.replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
         raise
 
 
@@ -271,11 +309,7 @@ def record_secret(home: str, path: str) -> None:
     """Note that ``path`` holds a secret, so that it can be scrubbed later: path and SHA-256 in ``secrets.json``, never the value."""
     os.makedirs(os.path.join(home, HOME), mode=0o700, exist_ok=True)
     ledger = os.path.join(home, HOME, "secrets.json")
-    try:
-        with open(ledger, encoding="utf-8") as handle:
-            entries = json.load(handle)
-    except (OSError, ValueError):
-        entries = {}
+    entries = read_json(ledger) or {}
     entries[path] = {"sha256": file_digest(path)}
     write_private(ledger, json.dumps(entries, sort_keys=True, indent=1) + "\n")
 
@@ -283,10 +317,6 @@ def record_secret(home: str, path: str) -> None:
 def forget_secret(home: str, path: str) -> None:
     """Take ``path`` out of the note, when what it held is gone."""
     ledger = os.path.join(home, HOME, "secrets.json")
-    try:
-        with open(ledger, encoding="utf-8") as handle:
-            entries = json.load(handle)
-    except (OSError, ValueError):
-        return
+    entries = read_json(ledger) or {}
     if entries.pop(path, None) is not None:
         write_private(ledger, json.dumps(entries, sort_keys=True, indent=1) + "\n")

@@ -49,8 +49,19 @@ def home() -> str:
 def folder(name: str) -> str:
     """A directory below `home`, created 0700."""
     path = os.path.join(home(), name)
-    os.makedirs(path, mode=0o700, exist_ok=True)
+    try:
+        os.makedirs(path, mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise unusable(path, error) from None
     return path
+
+
+def unusable(path: str, error: OSError) -> RentedError:
+    """The error for something below the state directory that cannot be written or read."""
+    return RentedError(
+        "%s cannot be used (%s). It belongs to the state directory: make room there, check who owns it, or set %s to a directory "
+        "that you own." % (path, error.strerror or error, ENV)
+    )
 
 
 def known_hosts_file() -> str:

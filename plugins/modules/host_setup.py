@@ -14,7 +14,7 @@ description:
     login into, and makes the work folder.
   - When another program (such as unattended-upgrades) installs packages, the module waits for it, up to O(lock_timeout), and names it; it
     kills nothing and removes no lock.
-  - Becomes root by C(sudo -n), only for what needs root; the rest is done as the login user.
+  - Becomes root by C(sudo), only for what needs root; the rest is done as the login user.
   - The role P(rented.gpu.ready#role) runs it, only on hosts that lack something.
 author:
   - The rented.gpu contributors (@rented-gpu)
@@ -37,6 +37,11 @@ options:
     description: Seconds to wait while another program installs packages.
     type: int
     default: 300
+  become_password:
+    description:
+      - The login user's password for C(sudo), where that asks for one. It goes to C(sudo) by its standard input only.
+      - The role takes it from C(ansible_become_password) or from C(--ask-become-pass).
+    type: str
   stamp_wanted:
     description: Digest of the request, kept in the stamp C(ready); left out, no stamp is written.
     type: str
@@ -81,8 +86,10 @@ ARGUMENT_SPEC = {
     "auto_tmux_off": {"type": "bool", "default": False},
     "workdir": {"type": "path"},
     "lock_timeout": {"type": "int", "default": 300},
+    "become_password": {"type": "str", "no_log": True},
     "stamp_wanted": {"type": "str"},
 }
+ASKING = ["sudo", "-k", "-S", "-p", ""]  # -k: it asks each time, so that the password never reaches the program behind it
 STAMP = "ready"
 FOLDERS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 
@@ -98,7 +105,10 @@ class Setup:
         self.module.fail_json(msg=message)
 
     def run(self, command: list) -> tuple:
-        return self.module.run_command(command, environ_update={"LC_ALL": "C"})
+        given = {}
+        if command[: len(ASKING)] == ASKING:
+            given = {"data": self.module.params["become_password"] + "\n", "binary_data": True}
+        return self.module.run_command(command, environ_update={"LC_ALL": "C"}, **given)
 
     def manager(self) -> str | None:
         for command, name in (("apt-get", "apt"), ("dnf", "dnf")):
@@ -110,11 +120,20 @@ class Setup:
         """The command that makes root of us; fails when there is none."""
         if os.geteuid() == 0:
             return []
-        if shutil.which("sudo", path=self.path) and self.run(["sudo", "-n", "true"])[0] == 0:
-            return ["sudo", "-n"]
+        if shutil.which("sudo", path=self.path):
+            if self.run(["sudo", "-n", "true"])[0] == 0:
+                return ["sudo", "-n"]
+            if self.module.params["become_password"]:
+                if self.run([*ASKING, "true"])[0] == 0:
+                    return list(ASKING)
+                self.fail(
+                    "%s needs root, and sudo does not take the password in ansible_become_password for the login user '%s'. Check it; nothing "
+                    "was changed." % (purpose, _facts.user_name())
+                )
         self.fail(
             "%s needs root, and the login user '%s' is neither root nor may use sudo without a password. Log in as root (ansible_user; with "
-            "-c local: start Ansible as root), allow the user sudo, or do it by hand." % (purpose, _facts.user_name())
+            "-c local: start Ansible as root), allow the user sudo, set ansible_become_password (or run with -K), or do it by hand."
+            % (purpose, _facts.user_name())
         )
         return []
 

@@ -22,7 +22,16 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.rented.gpu.plugins.module_utils import _stamps
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
-from ansible_collections.rented.gpu.plugins.plugin_utils import _given, _here, _kept, _settings, _terminal
+from ansible_collections.rented.gpu.plugins.plugin_utils import (
+    _deadline,
+    _facts_shape,
+    _given,
+    _guard,
+    _here,
+    _kept,
+    _settings,
+    _terminal,
+)
 
 FACTS = "rented"  # ansible_facts.rented: what host_facts read
 RUN = "rented_run"  # ansible_facts.rented_run: what each role did in this run
@@ -121,21 +130,32 @@ class RoleAction(ActionBase):
     def check_mode(self) -> bool:
         return bool(self._task.check_mode)
 
-    def settled(self, stamp: str, request) -> bool:
-        """Whether the host already is as ``request`` says, known without asking it again."""
+    def settled(self, stamp: str, request, needs: tuple = ()) -> bool:
+        """Whether the host already is as ``request`` says, known without asking it again. ``needs``: what ``data`` must hold."""
         self.asked.add(stamp)
         known = self.facts.get("stamps", {}).get(stamp)
-        return bool(known) and known["intact"] and known["wanted"] == _stamps.digest(request)
+        if not isinstance(known, dict) or not known.get("intact") or known.get("wanted") != _stamps.digest(request):
+            return False
+        return all(name in (known.get("data") or {}) for name in needs)
 
     def remote(self, module: str, arguments: dict, **options) -> dict:
         """Run one of our modules on the host, and count it. A failure of the module is a `Failure`."""
         self.executions += 1
         # Without a line in the log of the host: it would have all arguments, signed URLs too.
         variables = dict(self._task_vars, ansible_no_target_syslog=True)
-        try:
-            result = self._execute_module(module_name="rented.gpu." + module, module_args=arguments, task_vars=variables, **options)
-        except AnsibleConnectionFailure as error:
-            raise AnsibleConnectionFailure(vanished(self._task_vars.get("inventory_hostname"), module, str(error))) from None
+        host = self._task_vars.get("inventory_hostname")
+        with _deadline.Deadline(self._connection, _deadline.SECONDS.get(module)) as deadline:
+            try:
+                result = self._execute_module(module_name="rented.gpu." + module, module_args=arguments, task_vars=variables, **options)
+            except AnsibleConnectionFailure as error:
+                if not deadline.passed:
+                    raise AnsibleConnectionFailure(vanished(host, module, str(error))) from None
+                result = {}
+        if deadline.passed:
+            raise Failure(
+                "%s did not end on %s within %d s and was stopped: a program or a disk on the host hangs. Log in and look, or restart "
+                "the instance." % (module, host, deadline.seconds)
+            )
         if result.get("failed"):
             details = {key: value for key, value in result.items() if key not in ("failed", "msg", "invocation", "ansible_facts")}
             raise Failure(str(result.get("msg", "The module %s failed." % module)), **details)
@@ -145,7 +165,37 @@ class RoleAction(ActionBase):
         """Facts, when a role is used without `ready` before it; the workdir is the one that `ready` would take."""
         if not self.facts.get("workdir"):
             workdir = self._templar.template(self._task_vars.get("rented_workdir")) or None
-            self.set_facts(**self.remote("host_facts", {"workdir": workdir})["ansible_facts"][FACTS])
+            facts = self.facts_in(self.remote("host_facts", {"workdir": workdir}))
+            self.check_pinned()
+            self.set_facts(**facts)
+
+    def facts_in(self, result: dict) -> dict:
+        """The facts of the host in what `host_facts` returned; a `Failure` where they are not what it would say."""
+        found = result.get("ansible_facts")
+        facts = found.get(FACTS) if isinstance(found, dict) else None
+        problem = _facts_shape.problem(facts)
+        if problem:
+            raise Failure(
+                "%s let us in, but its facts cannot be used: %s. Something on the host changes what Python programs print, or the host "
+                "does not mean well: rent another." % (self._task_vars.get("inventory_hostname"), problem)
+            )
+        return _facts_shape.without_strange_proof(facts)
+
+    def check_pinned(self) -> None:
+        """After the first login: the host's key has to be in our known_hosts file, where that is in use."""
+        get = getattr(self._connection, "get_option", None)
+        if get is None or getattr(self._connection, "transport", "") != "ssh":
+            return
+        if not _guard.unpinned(get("ssh_common_args")):
+            return
+        # The file may have been removed while a connection of an earlier run stays open: a new login writes it again.
+        self.log_in_anew()
+        problem = _guard.unpinned(get("ssh_common_args"))
+        if problem:
+            raise Failure(problem)
+
+    def log_in_anew(self) -> None:
+        """One login of its own, which pins the host key where that is possible. Where nothing knows how, nothing happens."""
 
     def say(self, text: str) -> None:
         """A line for people, outside of the result."""
@@ -172,10 +222,11 @@ class RoleAction(ActionBase):
             self._task.args = self._read_arguments()
             arguments = self.validate_argument_spec(argument_spec=self.ARGUMENT_SPEC)[1] if self.ARGUMENT_SPEC else dict(self._task.args)
             self._check_place()
+            self._stay_login_user()
             with _here.own_environment_left() if _here.is_here(self._connection) else contextlib.nullcontext():
                 result = self.work(arguments)
-        except Failure as failure:
-            result = dict(failure.details, failed=True, msg=_terminal.plain(failure))
+        except (Failure, RentedError) as failure:
+            result = dict(getattr(failure, "details", {}), failed=True, msg=_terminal.plain(failure))
             self._withdraw_proof(str(failure))
         except AnsibleConnectionFailure as error:
             self._task._ds = None  # or Ansible prints lines of the role's own source around this place
@@ -183,6 +234,8 @@ class RoleAction(ActionBase):
             raise Lost(error.message) from None
         finally:
             self._remove_tmp_path(self._connection._shell.tmpdir)
+            self._be_as_before()
+        _guard.harmless(result)
         if result.get("failed"):
             return self._failed(result)
         result.setdefault("changed", False)
@@ -254,12 +307,44 @@ class RoleAction(ActionBase):
                 % (self._task_vars.get("inventory_hostname"), provider)
             )
 
+        if self.COUNTED and not _here.is_here(self._connection):
+            names = ("ansible_host", "ansible_port", "ansible_user", "rented_provider", "rented_state", "rented_state_raw")
+            variables = {name: self._templar.template(self._task_vars.get(name)) for name in names}
+            problem = _guard.address_problem(dict(variables, inventory_hostname=self._task_vars.get("inventory_hostname")))
+            if problem:
+                raise Failure(problem)
+            _deadline.keep_alive(self._connection)
+
     def _read_arguments(self) -> dict:
         """The arguments as people may write them, before Ansible makes texts of lists and cuts texts at commas."""
         try:
             return _settings.arguments(self.ARGUMENT_SPEC, self._task.args, self._role_name() if self._task._role else "")
         except _given.Wrong as wrong:
             raise Failure("%s." % str(wrong).rstrip(".")) from None
+
+    def _stay_login_user(self) -> None:
+        """Act as the login user, whatever play and configuration say of become: git and rsync log in as that user too.
+
+        What needs root is done with sudo by the modules themselves.
+        """
+        self._become = getattr(self._connection, "become", None)
+        if self._become:
+            self._connection.set_become_plugin(None)
+
+    def _be_as_before(self) -> None:
+        if getattr(self, "_become", None):
+            self._connection.set_become_plugin(self._become)
+
+    def become_password(self) -> str | None:
+        """The password for sudo: a variable of the host, or what --ask-become-pass asked."""
+        for name in ("ansible_become_password", "ansible_become_pass", "ansible_sudo_pass"):
+            value = self._templar.template(self._task_vars.get(name))
+            if value not in (None, ""):
+                return str(value)
+        try:
+            return self._become.get_option("become_pass", playcontext=self._play_context) or self._play_context.become_pass or None
+        except (AttributeError, KeyError):
+            return getattr(getattr(self, "_play_context", None), "become_pass", None) or None
 
     def _count(self, result: dict, seconds: float) -> None:
         # What is not counted returns no facts: those of a run_once task would become the facts of every host.

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 import shlex
-import subprocess
+import shutil
 
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
-from ansible_collections.rented.gpu.plugins.plugin_utils import _login, _ssh_options, _terminal
+from ansible_collections.rented.gpu.plugins.plugin_utils import _guard, _login, _ssh_options
 
 WORKS = "works"
 NO_ANSWER = "no answer"
@@ -31,16 +31,29 @@ def command(variables: dict, seconds: int) -> list:
 def attempt(variables: dict, host: str, seconds: int) -> tuple:
     """``(WORKS, None)``, or ``(NO_ANSWER, warning)`` for a host that does not answer yet. Raises `RentedError` for what is wrong."""
     words = command(variables, seconds)
-    try:
-        ran = subprocess.run([*words, "true"], stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds + MORE, check=False)
-    except FileNotFoundError:
+    if not shutil.which("ssh"):
         raise RentedError("There is no ssh on this machine: install it (apt-get install openssh-client).")
-    except subprocess.TimeoutExpired:
-        return NO_ANSWER, _not_yet(host, "ssh did not end within %d s" % (seconds + MORE))
-    if ran.returncode != 255:  # ssh's own; whatever else ended, it ended there
+    probe = _login.Probe(words, seconds + MORE)
+    said = probe.said
+    if probe.works:
+        not_kept = _guard.unpinned(variables.get("ansible_ssh_common_args", ""))
+        if not_kept:
+            raise RentedError(not_kept)
         return WORKS, None
-    said = _terminal.plain(ran.stderr.decode(errors="replace"))
+    if probe.logged_in and (probe.timed_out or probe.code != 255):
+        user = variables.get("ansible_user") or "(ssh's choice)"
+        other = _login.other_user(probe.printed + said)
+        if other:
+            raise RentedError(
+                "%s does not let user '%s' work; it says: log in as '%s'. Paste the command with that user.%s"
+                % (host, user, other, _NOTHING)
+            )
+        raise RentedError("%s let user '%s' in, but %s.%s" % (host, user, probe.instead().rstrip("."), _NOTHING))
+    if probe.timed_out:
+        return NO_ANSWER, _not_yet(host, "ssh did not end within %d s" % (seconds + MORE))
     why, words_of_ssh = _login.classify(said), _login.last_words(said)
+    if why == _login.DOWN and _login.ACCEPTED.search(said) and not _login.BOOTING.search(said):
+        raise RentedError(_login.key_refused(host, variables.get("ansible_user") or "(ssh's choice)", said) + _NOTHING)
     if why == _login.DOWN:
         return NO_ANSWER, _not_yet(host, words_of_ssh)
     if why == _login.KEY:
@@ -58,6 +71,9 @@ def attempt(variables: dict, host: str, seconds: int) -> tuple:
         raise RentedError(_login.host_key_changed(whose, said) + _NOTHING)
     if why == _login.NAME:
         raise RentedError("The address cannot be resolved; ssh said: %s. Check it for a typing error.%s" % (words_of_ssh, _NOTHING))
+    sentence = _login.local_cause(why, host, said)
+    if sentence:
+        raise RentedError(sentence + _NOTHING)
     raise RentedError("ssh could not log in; it said: %s.%s" % (words_of_ssh.rstrip("."), _NOTHING))
 
 

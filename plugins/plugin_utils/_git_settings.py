@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from ansible_collections.rented.gpu.plugins.module_utils import _known_hosts, _public_key, _state
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
 from ansible_collections.rented.gpu.plugins.module_utils._shown import shown
+from ansible_collections.rented.gpu.plugins.plugin_utils import _agent
 
 PUBLIC = re.compile(r"^\s*(?:ssh-(?:rsa|dss|ed25519)|ecdsa-sha2-\S+|sk-\S+@openssh\.com) |BEGIN (?:SSH2 |RSA )?PUBLIC KEY")
 LEAST_RSA_BITS = 2048
@@ -176,18 +177,13 @@ def _rsa_bits(raw: bytes) -> int:
     return int.from_bytes(fields[-1], "big").bit_length()
 
 
-def check_agent() -> None:
-    """Mode agent needs an agent with a key."""
-    if not os.environ.get("SSH_AUTH_SOCK"):
-        raise RentedError("git_keys_mode is agent, but no ssh agent runs here (SSH_AUTH_SOCK is not set): eval $(ssh-agent); ssh-add.")
-    try:
-        ran = subprocess.run(["ssh-add", "-l"], stdin=subprocess.DEVNULL, capture_output=True, timeout=20, check=False)
-    except (OSError, subprocess.SubprocessError):
+def check_agent(command: list | None = None) -> None:
+    """Mode agent needs an agent with a key: the one that ssh would use for this command, or, before a host is known, for any host."""
+    if command is None and _agent.named_for_some_hosts():
         return
-    if ran.returncode == 1:
-        raise RentedError("git_keys_mode is agent, but the ssh agent here holds no key: ssh-add ~/.ssh/id_ed25519.")
-    if ran.returncode == 2:
-        raise RentedError("git_keys_mode is agent, but the ssh agent at %s (SSH_AUTH_SOCK) does not answer." % os.environ["SSH_AUTH_SOCK"])
+    trouble = _agent.trouble(command or _agent.ANY_HOST)
+    if trouble:
+        raise RentedError("git_keys_mode is agent, but %s." % trouble)
 
 
 def check_hosts(hosts: list) -> None:

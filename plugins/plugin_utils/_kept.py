@@ -22,9 +22,10 @@ def _path(host: str) -> str:
 
 
 def keep(host: str, proof: dict) -> str:
-    """Write the copy, 0600; the path. ``host`` is the inventory's name: what a host calls itself names no file here."""
-    folder = os.path.join(_state.home(), "ready")
-    os.makedirs(folder, mode=0o700, exist_ok=True)
-    path = os.path.join(folder, host.replace(os.sep, "_") + ".json")
-    _stamps.write_private(path, json.dumps(dict(proof, host=host), indent=1, sort_keys=True) + "\n")
+    """Write the copy, 0600; the path. ``host`` is the inventory's name, not what the host calls itself. Raises `RentedError`."""
+    path = os.path.join(_state.folder("ready"), host.replace(os.sep, "_") + ".json")
+    try:
+        _stamps.write_private(path, json.dumps(dict(proof, host=host), indent=1, sort_keys=True) + "\n")
+    except OSError as error:
+        raise _state.unusable(path, error) from None
     return path

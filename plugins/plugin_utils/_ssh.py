@@ -12,12 +12,11 @@ import os
 import re
 import secrets
 import shlex
-import subprocess
 import sys
 
 from ansible.errors import AnsibleConnectionFailure
 
-from ansible_collections.rented.gpu.plugins.plugin_utils import _channel, _here, _login, _ssh_options
+from ansible_collections.rented.gpu.plugins.plugin_utils import _agent, _here, _login, _ssh_options
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure, vanished
 
 # Settings of the ssh connection plugin by name, and the host variable that says the same where another plugin (Mitogen's) is in use.
@@ -40,6 +39,7 @@ OPTIONS = {
 # start-up files of a login shell may be slow.
 PATIENCE = 6
 PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_channel.py")
+PROBE = 60  # seconds for the login that tells whether a host still answers
 
 
 def reach(connection, task_vars: dict):
@@ -184,12 +184,13 @@ def program(name: str, connection, task_vars: dict):
         if "stderr" not in failure.details or _here.is_here(connection):
             raise
         ssh = Ssh(connection, task_vars)
-        asked = [*ssh.channel(), ssh.alias, "true"]
-        answer = subprocess.run(asked, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False)
-        # 255 is the exit status of ssh for its own failures; what the channel says is about a host that answers.
-        if answer.returncode != _channel.FAILED or re.search("^rented-channel: ", answer.stderr, flags=re.M):
+        probe = _login.Probe([*ssh.argv(), "--", ssh.address], PROBE)
+        if probe.works:
             raise
-        words = _login.last_words(answer.stderr)
+        words = "the host did not answer within %d s" % PROBE if probe.timed_out else _login.last_words(probe.said)
+        if not probe.timed_out and probe.code != 255:
+            # It answers, and not with our command: what the program said is nearer to the cause.
+            raise
         raise AnsibleConnectionFailure(vanished(task_vars.get("inventory_hostname"), name, words)) from None
 
 
@@ -218,10 +219,10 @@ class LentAgent:
             raise Failure(
                 "Mode agent needs Ansible's own ssh connection, and %s is reached by '%s'." % (host, getattr(connection, "transport", "?"))
             )
-        if not os.environ.get("SSH_AUTH_SOCK"):
-            raise Failure(
-                "Mode agent lends your ssh agent to %s, but none runs here (SSH_AUTH_SOCK is not set): eval $(ssh-agent); ssh-add." % host
-            )
+        ssh = Ssh(connection, task_vars)
+        trouble = _agent.trouble([*ssh.argv(), ssh.address])
+        if trouble:
+            raise Failure("Mode agent lends your ssh agent to %s, but %s." % (host, trouble))
 
     def __enter__(self) -> LentAgent:
         self.before = self.connection.get_option("ssh_args")

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pwd
 import sys
@@ -80,13 +79,8 @@ def work_folder(wanted: str | None, home: str, place: dict) -> str:
 
 
 def read_ready(home: str) -> dict | None:
-    """``~/.rented/ready.json``, None when it is absent or damaged."""
-    try:
-        with open(os.path.join(home, _stamps.HOME, "ready.json"), encoding="utf-8") as handle:
-            content = json.load(handle)
-    except (OSError, ValueError):
-        return None
-    return content if isinstance(content, dict) else None
+    """``~/.rented/ready.json``, None when it is absent, damaged or longer than any that we write."""
+    return _stamps.read_json(os.path.join(home, _stamps.HOME, "ready.json"))
 
 
 def gather(workdir: str | None = None, packages: list | None = None, gpu_seconds: float = 30) -> dict:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 
 from . import _read
 
@@ -246,8 +247,9 @@ def kernel_log() -> list | None:
     except OSError:
         return None
     records = []
+    end = time.monotonic() + 5
     try:
-        while True:
+        while time.monotonic() < end and len(records) < 1000:  # a kernel that logs without end must not hold us
             try:
                 record = os.read(handle, 8192)
             except BrokenPipeError:  # overwritten while we read: go on with the next
@@ -305,11 +307,12 @@ def gather(search: list, container: bool, seconds: float, root: str = "/") -> di
             facts["error"] = "There is an NVIDIA GPU but no nvidia-smi: install the driver, or rent from an image that has it."
         return facts
     ran = _read.run([smi, "-q", "-x"], seconds=seconds)
-    if ran.timed_out:
+    if ran.timed_out or ran.too_long:
         facts.update(present=True, driver=kernel_driver(root))
-        facts["error"] = "%s did not answer within %d s: a GPU hangs. Reboot; on a rented host: destroy it and rent another." % (
-            smi,
-            seconds,
+        facts["error"] = (
+            "%s did not answer within %d s: a GPU hangs. Reboot; on a rented host: destroy it and rent another." % (smi, seconds)
+            if ran.timed_out
+            else "%s printed more than %d MiB, which is not an answer: the program on the host is not NVIDIA's." % (smi, _read.OUTPUT >> 20)
         )
         return facts
     try:

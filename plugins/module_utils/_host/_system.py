@@ -136,12 +136,11 @@ def packages(wanted: list, installed: dict, manager: str | None) -> dict:
     if not wanted:
         return {}
     if manager == "dnf":
-        ran = _read.run(["rpm", "-q", "--whatprovides", "--qf", "%{VERSION}-%{RELEASE}\n"] + list(wanted))
+        ask = ["rpm", "-q", "--whatprovides", "--qf", "%{VERSION}-%{RELEASE}\n"]
         # One line per name, in order; "no package provides X" for the missing.
-        lines = ran.out.splitlines()
+        lines = _read.run(ask + list(wanted)).out.splitlines()
         if len(lines) != len(wanted):
-            lines = [
-                _read.run(["rpm", "-q", "--whatprovides", "--qf", "%{VERSION}-%{RELEASE}\n", name]).out.splitlines()[-1] for name in wanted
-            ]
+            # A name that several packages provide has several lines.
+            lines = [(_read.run(ask + [name]).out.splitlines() or ["no package"])[-1] for name in wanted]
         return {name: None if line.startswith(("no package", "package ")) else line for name, line in zip(wanted, lines)}
     return {name: installed.get(name) for name in wanted}

@@ -57,12 +57,13 @@ def known_version(name: str, path: str, installed: dict) -> str | None:
     if name == "python3" and os.path.realpath(path) == os.path.realpath(sys.executable):
         return "%d.%d.%d" % sys.version_info[:3]
     if name == "nvcc":
+        text = _read.read("/", os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(path))), "version.json")) or ""
         try:
-            with open(os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(path))), "version.json"), encoding="utf-8") as handle:
-                listed = json.load(handle)
-            return (listed.get("cuda_nvcc") or listed["cuda"])["version"]
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            listed = json.loads(text)
+            version = (listed.get("cuda_nvcc") or listed["cuda"])["version"]
+        except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
             return None
+        return version if isinstance(version, str) else None
     if name == "conda":
         for entry in _read.names("/", os.path.join(os.path.dirname(os.path.dirname(path)), "conda-meta")):
             found = re.match(r"conda-(\d[\w.]*)-[^-]+\.json$", entry)

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import pathlib
+
 import pytest
 
 from ansible_collections.rented.gpu.plugins.plugin_utils import _login
@@ -36,7 +38,7 @@ Host key verification failed.
         ("Received disconnect from 1.2.3.4 port 22:2: Too many authentication failures\nDisconnected", _login.KEY),
         (CHANGED, _login.CHANGED),
         ("No ED25519 host key is known for x and you have requested strict checking.\nHost key verification failed.", _login.UNKNOWN),
-        ("command-line: line 0: Bad configuration option: nosuch", _login.OTHER),
+        ("command-line: line 0: Bad configuration option: nosuch", _login.CONFIG),
         (
             'Data could not be sent to remote host "x". Make sure this host can be reached over ssh: root@x: Permission denied (publickey)',
             _login.KEY,
@@ -85,3 +87,107 @@ def test_the_last_words_are_short_and_without_noise():
     text = "Failed to connect to the host via ssh: debug1: x\n@@@@\nssh: connect to host 1.2.3.4 port 22: Connection refused\n"
     assert _login.last_words(text) == "ssh: connect to host 1.2.3.4 port 22: Connection refused"
     assert _login.last_words("") == "ssh said nothing"
+
+
+# --- `ssh -v` of OpenSSH 9.2 against its own sshd, recorded in a box: one user per cause ----------------------------
+
+
+RECORDED = pathlib.Path(__file__).parents[3] / "fixtures" / "ssh_v"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "heals", "words"),
+    [
+        ("gone", _login.KEY, True, "does not take it as user 'me'"),
+        ("nosuchuser", _login.KEY, True, "that 'me' is the right user"),
+        ("shelless", _login.KEY, True, "locked or has no shell"),
+        ("eightkeys", _login.KEY, False, "box hung up after 6 keys; ssh had 8 to try, those of the ssh agent first"),
+        ("agentrefuses", _login.KEY, False, "the ssh agent refused to sign with it"),
+        ("twofac", _login.KEY, False, "takes the key of user 'me' and asks for more (password)"),
+        ("pwonly", _login.KEY, False, "takes no keys from user 'me', only: password"),
+        ("emptyagent", _login.KEY, False, "the ssh agent is empty"),
+        ("nokey", _login.KEY, False, "ssh had no key to offer to box"),
+        ("openkey", _login.KEY, False, "Permissions 0644 for 'open' are too open"),
+        ("garbage", _login.KEY, False, 'Load key "garbage": error in libcrypto'),
+        ("passphrase", _login.KEY, True, "pass (ED25519 SHA256:"),
+    ],
+)
+def test_the_cause_of_a_refusal_is_told_apart(name, kind, heals, words):
+    said = (RECORDED / (name + ".log")).read_text()
+    assert _login.classify(said) == kind
+    assert _login.may_heal(said) is heals
+    assert words in _login.key_refused("box", "me", said)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "words"),
+    [
+        ("badcfg", _login.CONFIG, "terminating, 1 bad configuration options"),
+        ("badoption", _login.CONFIG, "Bad configuration option: nonsense"),
+        ("remotecommand", _login.CONFIG, "Cannot execute command-line and remote command"),
+        ("localforward", _login.CONFIG, "Could not request local forwarding"),
+        ("kex", _login.CIPHERS, "no matching key exchange method"),
+        ("hostkeyalg", _login.CIPHERS, "no matching host key type"),
+        ("cipher", _login.CIPHERS, "no matching cipher"),
+        ("sockdir", _login.LOCAL, "cannot bind to path /nonexistent"),
+        ("proxymissing", _login.PROXY, "nosuchproxy: not found"),
+        ("expired", _login.ACCOUNT, "Your account has expired"),
+    ],
+)
+def test_what_waiting_does_not_heal_has_a_sentence_of_its_own(name, kind, words):
+    said = (RECORDED / (name + ".log")).read_text()
+    for text in (said, 'Data could not be sent to remote host "1.2.3.4". Make sure this host can be reached over ssh: ' + said):
+        assert _login.classify(text) == kind
+        assert words in _login.local_cause(kind, "box", text)
+
+
+def test_a_jump_host_whose_target_is_down_is_waited_for():
+    assert _login.classify((RECORDED / "proxyrefused.log").read_text()) == _login.DOWN
+
+
+def test_words_of_ssh_that_are_not_known_end_the_wait():
+    mute = 'Data could not be sent to remote host "1.2.3.4". Make sure this host can be reached over ssh: '
+    assert _login.classify(mute + "frobnicate: the flux is low") == _login.OTHER
+    assert _login.classify(mute) == _login.DOWN
+    assert _login.classify(mute + "ssh: connect to host 1.2.3.4 port 22: Connection refused") == _login.DOWN
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'Please login as the user "ubuntu" rather than the user "root".',
+        "Please login as the user ubuntu rather than the user root.",
+        "Please login as the ubuntu user rather than root user.",
+        "Failed to create temporary directory. stdout output: Please login as the user 'ubuntu' rather than the user",
+    ],
+)
+def test_the_user_that_an_image_asks_for_is_found(text):
+    assert _login.other_user(text) == "ubuntu"
+
+
+def fake_ssh(folder, body):
+    path = folder / "ssh"
+    path.write_text("#!/bin/bash\n" + body)
+    path.chmod(0o755)
+    return [str(path), "host"]
+
+
+@pytest.mark.parametrize(
+    ("body", "works"),
+    [
+        ('eval "${@: -1}"', True),
+        ('echo welcome; eval "${@: -1}"; exit 3', True),
+        ('echo "${@: -1}"', False),  # what fish and some menus do: they repeat the command
+        ("exit 0", False),
+        ("echo rented-1", False),
+    ],
+)
+def test_only_a_computed_answer_counts_as_a_login(tmp_path, body, works):
+    assert _login.Probe(fake_ssh(tmp_path, body), 20).works is works
+
+
+def test_what_came_instead_of_our_command_is_told(tmp_path):
+    probe = _login.Probe(fake_ssh(tmp_path, "echo 'Authenticated to host ([x]:22).' >&2; echo This account is not available.; exit 1"), 20)
+    assert probe.logged_in and "exit code 1" in probe.instead() and "This account is not available." in probe.instead()
+    hung = _login.Probe(fake_ssh(tmp_path, "echo 'Authenticated to host ([x]:22).' >&2; exec sleep 60"), 1)
+    assert hung.logged_in and hung.timed_out and "the login shell did not run our command" in hung.instead()

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import time
 
 import pytest
 
-from ansible_collections.rented.gpu.plugins.plugin_utils import _git, _rsync, _ssh
+from ansible_collections.rented.gpu.plugins.plugin_utils import _agent, _git, _rsync, _ssh
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure
 
 
@@ -85,8 +87,22 @@ def test_other_connections_are_refused():
         _ssh.Ssh(connection, {"inventory_hostname": "here"})
 
 
-def test_the_agent_is_lent_on_a_connection_of_its_own_and_taken_back(monkeypatch):
-    monkeypatch.setenv("SSH_AUTH_SOCK", "/agent")
+@pytest.fixture
+def agent(tmp_path):
+    """The socket of a real agent with one key."""
+    path = tmp_path / "agent"
+    process = subprocess.Popen(["ssh-agent", "-D", "-a", str(path)], stdout=subprocess.DEVNULL)
+    while not path.exists():
+        time.sleep(0.05)
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "key")], check=True)
+    subprocess.run(["ssh-add", "-q", str(tmp_path / "key")], check=True, env=dict(os.environ, SSH_AUTH_SOCK=str(path)))
+    yield str(path)
+    process.terminate()
+    process.wait()
+
+
+def test_the_agent_is_lent_on_a_connection_of_its_own_and_taken_back(monkeypatch, agent):
+    monkeypatch.setenv("SSH_AUTH_SOCK", agent)
     connection = Connection(ssh_args="-C -o ControlMaster=auto -o ControlPersist=60s")
     with _ssh.LentAgent(connection, {}):
         # ssh_args come first in Ansible's command, and the first value wins.
@@ -96,6 +112,27 @@ def test_the_agent_is_lent_on_a_connection_of_its_own_and_taken_back(monkeypatch
     monkeypatch.delenv("SSH_AUTH_SOCK")
     with pytest.raises(Failure, match="SSH_AUTH_SOCK"):
         _ssh.LentAgent(connection, {})
+
+
+def test_the_agent_is_the_one_that_ssh_would_use(monkeypatch, agent, tmp_path):
+    """1Password and others are named by IdentityAgent, and SSH_AUTH_SOCK is not set, or names another agent (macOS)."""
+    monkeypatch.setenv("MY_AGENT", agent)
+    for other in (None, str(tmp_path / "another")):
+        if other:
+            monkeypatch.setenv("SSH_AUTH_SOCK", other)
+        else:
+            monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+        for named in (agent, "$MY_AGENT", "${MY_AGENT}"):
+            (tmp_path / "config").write_text("Host *\n IdentityAgent %s\n" % named)
+            command = ["ssh", "-F", str(tmp_path / "config"), "box"]
+            assert (_agent.socket(command), _agent.trouble(command)) == (agent, None)
+            _ssh.LentAgent(Connection(ssh_common_args="-F %s" % (tmp_path / "config")), {"inventory_hostname": "box"})
+    (tmp_path / "config").write_text("Host *\n IdentityAgent none\n")
+    monkeypatch.setenv("SSH_AUTH_SOCK", agent)
+    with pytest.raises(Failure, match="IdentityAgent none"):
+        _ssh.LentAgent(Connection(ssh_common_args="-F %s" % (tmp_path / "config")), {"inventory_hostname": "box"})
+    (tmp_path / "config").write_text("Host *\n IdentityAgent SSH_AUTH_SOCK\n")
+    assert _agent.socket(["ssh", "-F", str(tmp_path / "config"), "box"]) == agent
 
 
 @pytest.mark.parametrize(
