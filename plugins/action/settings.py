@@ -54,16 +54,15 @@ class ActionModule(RoleAction):
         wrong += unreadable
         if not wrong:
             wrong = self._preflight(values)
+        warnings = {"warnings": [str(suspect) for suspect in suspects if not suspect.certain]}
         if wrong:
-            raise Failure("Nothing was changed. " + " ".join(wrong))
+            raise Failure("Nothing was changed. " + " ".join(wrong), **(warnings if warnings["warnings"] else {}))
         asked = _asked.asked(values)
         if not asked:
             self._display.display(_asked.NOTHING)
         for line in _plan.lines(self._task_vars, _table.width(), _kept.exists, self.check_mode):
             self._display.display(line)
-        result = {"changed": False, "asked": asked, "wait": waiting}
-        warnings = [str(suspect) for suspect in suspects]
-        return dict(result, warnings=warnings) if warnings else result
+        return dict({"changed": False, "asked": asked, "wait": waiting}, **(warnings if warnings["warnings"] else {}))
 
     def _nobody(self):
         """Why a playbook of ours took localhost: the inventory has no instance, or `rented_hosts` matches no host. None when it did not."""
