@@ -290,7 +290,7 @@ class RoleAction(ActionBase):
         # What a login shell prints before the command is dropped: without a line end it would hide the answer of a module.
         # The mark is in two parts, so that a shell that shows the command does not show the mark.
         first, second = secrets.token_hex(8), secrets.token_hex(8)
-        result = super()._low_level_execute_command("echo %s''%s; %s" % (first, second, cmd), *arguments, chdir=chdir, **options)
+        result = super()._low_level_execute_command('echo %s""%s && %s' % (first, second, cmd), *arguments, chdir=chdir, **options)
         _noise, mark, answer = result.get("stdout", "").partition(first + second)
         if mark:
             result["stdout"] = answer.lstrip("\r\n")
