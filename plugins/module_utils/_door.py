@@ -18,7 +18,7 @@ import re
 USERS_OWN = ("adopted",)
 
 LONGEST_HOST = 253
-LONGEST_LABEL = 512
+LONGEST_LABEL = 1024
 MOST_TAGS = 64
 DEEPEST = 4  # of the options of an offer
 REPLACEMENT = "\ufffd"

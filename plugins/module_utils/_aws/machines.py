@@ -105,7 +105,9 @@ def login(image: dict, platform: str | None) -> str | None:
 
 def is_windows(row: dict) -> bool:
     """Whether there is no SSH to be had without more."""
-    return (_values.text(row.get("Platform")) or "").lower() == "windows" or "windows" in (_values.text(row.get("PlatformDetails")) or "").lower()
+    return (_values.text(row.get("Platform")) or "").lower() == "windows" or "windows" in (
+        _values.text(row.get("PlatformDetails")) or ""
+    ).lower()
 
 
 def tags_of(row: dict) -> dict:

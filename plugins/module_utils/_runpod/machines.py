@@ -121,7 +121,9 @@ def endpoint(row: dict) -> tuple:
         if not host or port is None:
             continue
         if host.lower().rstrip(".") == PROXY or not is_public(host):
-            LOG.debug("RunPod: the address %s of pod %s is passed over, it cannot be reached", _door.shown(host), _door.shown(row.get("id")))
+            LOG.debug(
+                "RunPod: the address %s of pod %s is passed over, it cannot be reached", _door.shown(host), _door.shown(row.get("id"))
+            )
             continue
         return host, port, user
     return wrong
