@@ -100,7 +100,7 @@ def shown(value) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-# --- rules: ``(fits, mended)``. ``fits`` is asked about every value but None; ``mended`` gives what is left of one that does not fit. ---------
+# --- rules: ``(fits, mended)``. ``fits`` is asked about every value but None; ``mended`` gives what is left of one that does not fit.
 
 
 def _nothing(_value):

@@ -109,6 +109,8 @@ class Connection:
         ]
         if not host:
             # Ansible would log in to the name in the inventory, which is a label: whatever it resolves to is another machine.
+            # With ControlPersist, ssh would keep what the command says to itself.
+            options = [("ControlMaster", "no"), ("ControlPersist", "no"), ("ControlPath", "none"), *options]
             options.append(("ProxyCommand", no_address(instance)))
             options.append(("CanonicalizeHostname", "no"))  # it would ask for the name all the same
         elif instance.ssh_jump and instance.provider in _door.USERS_OWN:

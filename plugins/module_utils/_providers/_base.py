@@ -22,7 +22,6 @@ from ansible_collections.rented.gpu.plugins.module_utils._errors import MissingC
 from ansible_collections.rented.gpu.plugins.module_utils._models import HOURS_PER_MONTH, SCHEMA, Instance, LaunchRequest, Wish
 from ansible_collections.rented.gpu.plugins.module_utils._scrub import scrub
 
-
 # What answers with objects that have passed `_door`: whatever was refused there is noted, without a line in the provider's own file.
 LISTS = {"list_instances": "instance", "list_offers": "offer", "list_keys": "SSH key"}
 

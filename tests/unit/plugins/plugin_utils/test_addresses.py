@@ -95,7 +95,7 @@ def test_ssh_refuses_an_instance_without_an_address(raw, tmp_path):
     """localhost stands for what a label resolves to."""
     arguments = shlex.split(Connection().variables(made(state="pending", state_raw=raw))["ansible_ssh_common_args"])
     done = subprocess.run(
-        ["ssh", "-F", "none", *arguments, "-o", "ControlMaster=no", "localhost", "true"],
+        ["ssh", "-F", "none", *arguments, "localhost", "true"],
         capture_output=True,
         text=True,
         cwd=tmp_path,
