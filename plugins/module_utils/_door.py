@@ -18,7 +18,7 @@ import re
 USERS_OWN = ("adopted",)
 
 LONGEST_HOST = 253
-LONGEST_LABEL = 512
+LONGEST_LABEL = 1024
 MOST_TAGS = 64
 DEEPEST = 4  # of the options of an offer
 REPLACEMENT = "\ufffd"
@@ -100,8 +100,7 @@ def shown(value) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-# --- rules: ``(fits, mended)`` ---------------------------------------------------------------------------------------
-# ``fits`` is asked about every value but None; ``mended`` gives what is left of one that does not fit.
+# --- rules: ``(fits, mended)``. ``fits`` is asked about every value but None; ``mended`` gives what is left of one that does not fit.
 
 
 def _nothing(_value):

@@ -95,6 +95,8 @@ class Connection:
         options = _ssh_options.instance(alias, self.known_hosts, socket, host, own_name=instance.provider == "adopted")
         if not host:
             # Ansible would log in to the name in the inventory, which is a label: whatever it resolves to is another machine.
+            # With ControlPersist, ssh would keep what the command says to itself.
+            options = [("ControlMaster", "no"), ("ControlPersist", "no"), ("ControlPath", "none"), *options]
             options += [("ProxyCommand", no_address(instance)), ("ProxyUseFdpass", "no"), ("CanonicalizeHostname", "no")]
         elif instance.ssh_jump and instance.provider in _door.USERS_OWN:
             options += [("ProxyCommand", self.jump(instance.ssh_jump)), ("ProxyUseFdpass", "no")]
