@@ -83,7 +83,7 @@ def project(box, tmp_path):
 
 
 def python(box, project, code):
-    return box.ssh("cd / && /workspace/%s/.venv/bin/python -c %s" % (project, "'%s'" % code)).strip()
+    return box.ssh("cd / && /workspace/%s/.venv/bin/python -B -c %s" % (project, "'%s'" % code)).strip()
 
 
 def status(box, project):
