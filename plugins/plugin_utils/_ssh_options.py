@@ -91,7 +91,8 @@ def first_login(seconds: int, executable: str = "ssh") -> list:
 @functools.lru_cache(maxsize=None)
 def runs_no_command(executable: str = "ssh") -> bool:
     """Whether the user's configuration makes ssh run no command (``SessionType none`` for every host)."""
-    asked = [executable, "-o", "CanonicalizeHostname=no", "-G", "rented.invalid"]
+    # With the other options, for some of what they set against would end ssh here.
+    asked = [executable, *words(session(executable)), "-o", "CanonicalizeHostname=no", "-G", "rented.invalid"]
     try:
         ran = subprocess.run(asked, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=10, check=False)
     except (OSError, subprocess.SubprocessError):

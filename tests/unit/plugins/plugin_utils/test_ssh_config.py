@@ -212,7 +212,8 @@ def test_extra_arguments_are_only_taken_where_the_configuration_runs_no_command(
     (folder / "ssh").write_text('#!/bin/sh\nexec "%s" -F "%s" "$@"\n' % (shutil.which("ssh"), tmp_path / "config"))
     (folder / "ssh").chmod(0o755)
     monkeypatch.setenv("PATH", "%s:%s" % (folder, os.environ["PATH"]))
-    for text, expected in (("Host *\n  SessionType none\n", "-o SessionType=default"), ("Host *\n  User ada\n", None)):
+    hostile = "Host *\n  SessionType none\n  ForkAfterAuthentication yes\n  RemoteCommand tmux\n"
+    for text, expected in ((hostile, "-o SessionType=default"), ("Host *\n  User ada\n", None)):
         (tmp_path / "config").write_text(text)
         _ssh_options.runs_no_command.cache_clear()
         assert _connection.Connection().variables(INSTANCE).get("ansible_ssh_extra_args") == expected
