@@ -81,7 +81,6 @@ BAD_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udff
 def fake_fixture(request, monkeypatch, tmp_path):
     name = request.param
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "homework-1234")
     cls = everyone.fake_of(name)
     module = importlib.import_module(cls.__module__)
     if hasattr(module, "alone"):
