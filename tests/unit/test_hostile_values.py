@@ -199,7 +199,7 @@ def sendable(name, value):
 def test_hostile_values(fake, method, monkeypatch, record_property):
     name, server = fake
     if method == "list_keys":
-        provider_of(name).add_key("laptop", KEY)
+        provider_of(name).add_key("of-this-test", KEY)
     server.rewrite = rewriter = Rewriter()
     good = {record.id: record for record in asked(name, method)[0]}
     assert good, "the fake has nothing to list"
