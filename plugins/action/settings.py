@@ -53,7 +53,7 @@ class ActionModule(RoleAction):
         values, unreadable = _settings.read(options, self._task_vars, self._templar.template)
         wrong += unreadable
         if not wrong:
-            wrong = self._preflight(values)
+            wrong = self._preflight(values) or self._wrong_elsewhere(options, values)
         warnings = {"warnings": [str(suspect) for suspect in suspects if not suspect.certain]}
         if wrong:
             raise Failure("Nothing was changed. " + " ".join(wrong), **(warnings if warnings["warnings"] else {}))
@@ -82,6 +82,21 @@ class ActionModule(RoleAction):
         """What the inventory saw and left out, where that is the cause."""
         left_out = _left_out.sentences(self._task_vars)
         return "There is no instance that runs: " + " ".join(left_out) if left_out else None
+
+    def _wrong_elsewhere(self, options, values):
+        """What is wrong with the settings of the other hosts, where they differ from those of this one. The task runs once."""
+        hostvars, wrong = self._task_vars.get("hostvars") or {}, {}
+        for host in self._task_vars.get("ansible_play_hosts_all") or []:
+            if host == self._task_vars.get("inventory_hostname"):
+                continue
+            raw = hostvars.raw_get(host)
+            own = {name: option for name, option in options.items() if raw.get(name) != self._task_vars.get(name)}
+            if not own:
+                continue
+            found, sentences = _settings.read(own, hostvars[host], lambda value: value)
+            for sentence in sentences or self._preflight({**values, **found}):
+                wrong.setdefault(sentence, []).append(host)
+        return ["On %s: %s" % (", ".join(hosts), sentence) for sentence, hosts in wrong.items()]
 
     def _suspects(self, options):
         given = [one for one in _origins.given(self._task_vars, self._loader) if not one.name.startswith(_settings.OTHER_PREFIXES)]

@@ -16,7 +16,7 @@ description:
   - Looks on the controller for what a role will need from it, such as the private key, the local repository or the data, so that a mistake
     is told before anything changes.
   - Then says which hosts the play is about to work on, at what price, and which instances it leaves out.
-  - Runs on the controller; the host is not asked. Use C(run_once), with the variables of the first host.
+  - Runs on the controller; the host is not asked. Use C(run_once). Settings of other hosts of the play are checked too, where they differ.
 author:
   - The rented.gpu contributors (@rented-gpu)
 options:

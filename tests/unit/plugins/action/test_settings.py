@@ -163,3 +163,12 @@ def test_a_run_that_asks_for_nothing_says_so(run, tmp_path):
     assert status == 0
     said = "These settings ask for no repository, no packages and no data: only the login, the keys and the GPU were checked."
     assert output.count(said) == 1 and '"asked": ["repository x"]' in output
+
+
+def test_the_settings_of_every_host_are_checked_before_the_first_login(run, tmp_path):
+    (tmp_path / "two.ini").write_text(
+        "[rented]\nbox ansible_host=127.0.0.1 ansible_port=1\nalso ansible_host=127.0.0.1 ansible_port=1 python_env_manager=poetry\n"
+    )
+    code, said = bootstrap(run, "-i", "two.ini")
+    assert code and "Nothing was changed. On also: python_env_manager" in said and "poetry" in said
+    assert "Log in" not in said and "UNREACHABLE" not in said
