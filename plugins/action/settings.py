@@ -54,15 +54,17 @@ class ActionModule(RoleAction):
         wrong += unreadable
         if not wrong:
             wrong = self._preflight(values) or self._wrong_elsewhere(options, values)
-        warnings = {"warnings": [str(suspect) for suspect in suspects if not suspect.certain]}
+        for suspect in suspects:
+            if not suspect.certain:
+                self._display.warning(str(suspect))
         if wrong:
-            raise Failure("Nothing was changed. " + " ".join(wrong), **(warnings if warnings["warnings"] else {}))
+            raise Failure("Nothing was changed. " + " ".join(wrong))
         asked = _asked.asked(values)
-        if not asked:
+        if not asked and self._is_first():
             self._display.display(_asked.NOTHING)
-        for line in _plan.lines(self._task_vars, _table.width(), _kept.exists, self.check_mode):
+        for line in [] if not self._is_first() else _plan.lines(self._task_vars, _table.width(), _kept.exists, self.check_mode):
             self._display.display(line)
-        return dict({"changed": False, "asked": asked, "wait": waiting}, **(warnings if warnings["warnings"] else {}))
+        return {"changed": False, "asked": asked, "wait": waiting}
 
     def _nobody(self):
         """Why a playbook of ours took localhost: the inventory has no instance, or `rented_hosts` matches no host. None when it did not."""
@@ -77,6 +79,11 @@ class ActionModule(RoleAction):
         if HERE in lookup.run(pattern if isinstance(pattern, list) else [str(pattern)], variables=variables):
             return None
         return self._none_runs() or _reasons.no_match(str(pattern), groups)
+
+    def _is_first(self):
+        """Whether this host speaks for the play, also where the task runs for each host."""
+        hosts = self._task_vars.get("ansible_play_hosts_all") or []
+        return not hosts or hosts[0] == self._task_vars.get("inventory_hostname")
 
     def _none_runs(self):
         """What the inventory saw and left out, where that is the cause."""
@@ -113,4 +120,4 @@ class ActionModule(RoleAction):
                     wrong.append(str(error))
             except (RentedError, Failure) as error:
                 wrong.append(str(error))
-        return wrong
+        return list(dict.fromkeys(wrong))

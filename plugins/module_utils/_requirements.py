@@ -14,6 +14,7 @@ import re
 
 from . import _local_packages, _requirement_lines, _stamps
 from ._requirement_lines import Wrong
+from ._shown import shown
 
 TORCH = ("torch", "torchvision", "torchaudio")
 LOCKS = re.compile(r"(^|/)pylock(\.[^/]+)?\.toml$")
@@ -226,7 +227,7 @@ def python_version(asked: str) -> str:
     """The version, such as "3.11" or "3.12.4", in what people write ("python3.8.5", "3.11", "==3.11"). Raises `Wrong`."""
     found = re.match(r"^(?:c?python)?[-=\s]*(\d+(?:\.\d+){0,2})$", asked.strip().lower())
     if not found or found.group(1).split(".")[0] != "3":
-        raise Wrong("python_env_python is %r; it takes a version such as '3.11' or '3.12.4'." % asked)
+        raise Wrong("python_env_python is '%s'; it takes a version such as '3.11' or '3.12.4'." % shown(asked))
     return found.group(1)
 
 

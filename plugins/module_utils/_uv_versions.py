@@ -10,6 +10,7 @@ import os
 import re
 
 from . import _cuda, _local_packages
+from ._shown import shown
 
 # The oldest uv that has all options that the role uses, for who asks for an old one.
 LEAST = "0.7.0"
@@ -116,8 +117,8 @@ def wish(asked: str, named: bool, specifier: str | None, where: str | None) -> s
 
 def refuse_old(asked: str) -> None:
     """Raise `Unusable` for a version that cannot be used, or is none."""
-    if not re.match(r"^\d+\.\d+\.\d+$", asked):
-        raise Unusable("python_env_uv_version is '%s'; it takes a release such as 0.13.8." % asked)
+    if not re.match(r"[0-9]+\.[0-9]+\.[0-9]+\Z", asked):
+        raise Unusable("python_env_uv_version is '%s'; it takes a release such as 0.13.8." % shown(asked))
     if _cuda.version(asked) < _cuda.version(LEAST):
         raise Unusable("python_env_uv_version is %s; the role needs uv %s or later." % (asked, LEAST))
 

@@ -12,6 +12,8 @@ import posixpath
 import shlex
 
 from ansible_collections.rented.gpu.plugins.module_utils import _requirement_lines, _requirements, _uv_versions
+from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
+from ansible_collections.rented.gpu.plugins.module_utils._shown import shown
 from ansible_collections.rented.gpu.plugins.modules.python_env import TAGS
 from ansible_collections.rented.gpu.plugins.plugin_utils import _git, _items, _paths, _specs
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure
@@ -34,7 +36,7 @@ def wrong(python: str, torch: str, uv_version: str) -> str | None:
     except (_requirements.Wrong, _uv_versions.Unusable) as error:
         return str(error)
     if not TAGS.match(torch):
-        return "python_env_torch is '%s'; it takes auto, none, cpu or a CUDA tag such as cu126." % torch
+        return "python_env_torch is '%s'; it takes auto, none, cpu or a CUDA tag such as cu126." % shown(torch)
     return None
 
 
@@ -44,7 +46,10 @@ def preflight_python_env(settings: dict) -> None:
     said = wrong(str(settings.get("python_env_python") or ""), str(settings.get("python_env_torch") or "auto"), version)
     if said:
         raise Failure(said)
-    project = _project(settings)
+    try:
+        project = _project(settings)
+    except (Failure, RentedError):
+        return  # the check of repos says what is wrong with the checkout
     if project is None:
         return
     _check_tracked(settings, project)

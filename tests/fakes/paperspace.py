@@ -62,7 +62,7 @@ def row(number: int, **changes) -> dict:
         "storageUsed": 31 * GB,
         "accelerators": [{"name": gpu, "memory": memory * GIB, "count": count}] if gpu else [],
         "region": "ny2",
-        "privateIp": "10.64.%d.%d" % (number // 250, number % 250 + 1),
+        "privateIp": "10.64.%d.%d" % (number // 250 % 250, number % 250 + 1),
         "networkId": "nw0000001",
         "publicIp": "198.51.100.%d" % (number % 250 + 1) if reachable else None,
         "publicIpType": "dynamic",

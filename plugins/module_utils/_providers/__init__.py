@@ -15,6 +15,7 @@ from ansible_collections.rented.gpu.plugins.module_utils._providers.paperspace i
 from ansible_collections.rented.gpu.plugins.module_utils._providers.rehearsal import RehearsalProvider
 from ansible_collections.rented.gpu.plugins.module_utils._providers.runpod import RunpodProvider
 from ansible_collections.rented.gpu.plugins.module_utils._providers.vast import VastProvider
+from ansible_collections.rented.gpu.plugins.module_utils._shown import shown
 
 PROVIDERS = {
     provider.NAME: provider
@@ -33,6 +34,6 @@ PROVIDERS = {
 
 def provider_class(name: str):
     """The provider class with this name; an error with the nearest name otherwise."""
-    if name not in PROVIDERS:
-        raise RentedError("There is no provider '%s'. %s" % (name, nearest(str(name), PROVIDERS)))
+    if not isinstance(name, str) or name not in PROVIDERS:
+        raise RentedError("There is no provider '%s'. %s" % (shown(name), nearest(str(name), PROVIDERS)))
     return PROVIDERS[name]

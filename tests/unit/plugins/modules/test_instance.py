@@ -158,7 +158,7 @@ MISTAKES = [
         "ssh_public_key is a private key; give the public one (the file that ends in .pub).",
     ),
     ({"ssh_public_key": "hello"}, "ssh_public_key is not one SSH public key on one line."),
-    ({"timeout": 0}, "'timeout' is a number of seconds above 0."),
+    ({"timeout": 0}, "'timeout' is a number of seconds above 0, and at most 86400."),
 ]
 
 

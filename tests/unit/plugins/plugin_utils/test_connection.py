@@ -152,7 +152,7 @@ def test_an_instance_without_an_address_has_no_ansible_host(tmp_path, monkeypatc
 
 def test_the_key_of_the_instance_comes_before_that_of_the_account(tmp_path, monkeypatch):
     monkeypatch.setenv("RENTED_GPU_HOME", str(tmp_path / "a"))
-    instance = dataclasses.replace(INSTANCE, ssh_private_key_file="/keys/mine")
+    instance = dataclasses.replace(INSTANCE, provider="adopted", ssh_private_key_file="/keys/mine")
     variables = _connection.Connection().variables(instance, private_key_file="/keys/account")
     assert variables["ansible_ssh_private_key_file"] == "/keys/mine"
     assert "-o IdentitiesOnly=yes" in variables["ansible_ssh_common_args"]
@@ -162,10 +162,10 @@ def test_the_key_of_the_instance_comes_before_that_of_the_account(tmp_path, monk
 def test_every_jump_host_is_checked_as_strictly_as_the_instance(home, monkeypatch, tmp_path):
     """What ssh hands to the shell for each hop, read back hop by hop with ``ssh -G``."""
     monkeypatch.setenv("HOME", str(tmp_path))
-    instance = dataclasses.replace(INSTANCE, ssh_jump="ada@a.example.org:2201,[2001:db8::2]:2202,c")
+    instance = dataclasses.replace(INSTANCE, provider="adopted", ssh_jump="ada@a.example.org:2201,[2001:db8::2]:2202,c")
     command = command_of_ansible(_connection.Connection().variables(instance), monkeypatch)
     options = effective([*command, "-F", "none", "-G", "192.0.2.1"])
-    assert options["hostkeyalias"] == "vast-42" and "proxyjump" not in options
+    assert options["hostkeyalias"] == "adopted-42" and "proxyjump" not in options
     target, port = "192.0.2.1", "2222"
     for host, port_of_hop, user in (("c", "22", None), ("2001:db8::2", "2202", None), ("a.example.org", "2201", "ada")):
         # As ssh does it: its tokens first, then the shell's words.
