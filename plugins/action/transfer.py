@@ -106,8 +106,8 @@ class ActionModule(RoleAction):
                 item["path"] = posixpath.join(item["path"], name)
         elif inside and not os.path.isdir(item["here"]):
             item["path"] = posixpath.join(item["path"], os.path.basename(item["here"]))
-        # Of the place, not of how it was written: two spellings are one item.
-        item["stamp"] = _paths.stamp_name("data_sync", item["path"])
+        # Of the place, not of how it was written: two spellings are one item. An archive's next version may have another name.
+        item["stamp"] = _paths.stamp_name("data_sync", item["folder"] if item["url"] and item["folder"] else item["path"])
 
     def check_deleting(self, items: list) -> None:
         """An item with delete: true may hold nothing that another item or another role brings: the two would undo each other."""

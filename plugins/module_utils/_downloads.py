@@ -456,7 +456,7 @@ def without_secrets(text, *urls):
         parts = urllib.parse.urlsplit(url or "")
         login = parts.netloc.rpartition("@")[0]
         for piece in (url, parts.query, parts.fragment, login, login.partition(":")[2]):
-            for form in {piece, urllib.parse.unquote(piece or "")}:
+            for form in (piece, urllib.parse.unquote(piece or "")):
                 if form and len(form) > 3:
                     text = text.replace(form, shown(url) if piece == url else "...")
     return text

@@ -44,9 +44,11 @@ class _HttpHandler(urllib.request.HTTPHandler):
 class _HttpsHandler(urllib.request.HTTPSHandler):
     """Makes its context when the first https address is asked: reading certificates takes time."""
 
-    def __init__(self) -> None:
-        urllib.request.AbstractHTTPHandler.__init__(self)
-        self._made = None
+    _made = None
+
+    def __init__(self) -> None:  # pylint: disable=super-init-not-called
+        # Not that of HTTPSHandler, which makes a context.
+        super(urllib.request.HTTPSHandler, self).__init__()
 
     def https_open(self, req):
         if self._made is None:

@@ -40,8 +40,11 @@ def _all(verdict: str, why: str, patterns: str) -> list:
 
 # The first that matches counts.
 TABLE = (
-    _set("url.*.insteadOf", "The push would leave for another address.",
-        how="the exact address is mapped to itself, and the longest match wins"),
+    _set(
+        "url.*.insteadOf",
+        "The push would leave for another address.",
+        how="the exact address is mapped to itself, and the longest match wins",
+    ),
     _set("url.*.pushInsteadOf", "As insteadOf.", how="as insteadOf"),
     _set("protocol.ssh.allow", "The push would be refused.", here="always"),
     _set("protocol.*allow", "As protocol.ssh.allow, which is more exact.", how="protocol.ssh.allow"),
@@ -67,8 +70,11 @@ TABLE = (
     _set("color.remote", "As color.push.", here="false"),
     _set("color.advice", "As color.push.", here="false"),
     _set("color.ui", "As color.push.", here="false"),
-    _set("receive.denyNonFastForwards", "A history that was rewritten could not be sent. Branches of the host do not move by a push.",
-        there="false"),
+    _set(
+        "receive.denyNonFastForwards",
+        "A history that was rewritten could not be sent. Branches of the host do not move by a push.",
+        there="false",
+    ),
     _set("receive.fsckObjects", "Old repositories with small faults would be refused.", there="false"),
     _set("transfer.fsckObjects", "As receive.fsckObjects.", there="false"),
     _set("receive.hideRefs", "The place for what is sent could not be written.", there="!refs/rented"),

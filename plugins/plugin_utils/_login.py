@@ -111,7 +111,7 @@ class Probe:
     """One login of its own that has to prove itself: ``works`` when a shell on the host computed what we asked; ``said`` by ``ssh -v``."""
 
     def __init__(self, command: list, seconds: float) -> None:
-        first, second = (random.randrange(10**8, 10**9) for _ in range(2))
+        first, second = (random.randrange(10**8, 10**9) for _number in range(2))
         # The answer does not stand in the command: a shell or a message that repeats the command proves nothing.
         wanted = "rented-%d" % (first + second)
         words = [*command, "sh -c 'echo rented-$((%d + %d))'" % (first, second)]

@@ -12,7 +12,7 @@ from ansible_collections.rented.gpu.plugins.module_utils._values import number
 from ansible_collections.rented.gpu.plugins.plugin_utils import _left_out, _terminal
 
 NAMED = 8  # hosts that are described one by one; more are counted by their GPUs
-EXAMPLES = 5  # names out of a longer list
+LISTED = 5  # names out of a longer list
 
 
 def lines(variables, width: int, made_before, looks_only: bool = False) -> list:
@@ -56,7 +56,7 @@ def _details(rented, hostvars, made_before) -> str:
     for host in rented:
         name = _gpu(hostvars[host]) or "GPU not known"
         counts[name] = counts.get(name, 0) + 1
-    parts = [", ".join("%d with %s" % (count, name) for name, count in sorted(counts.items(), key=lambda pair: -pair[1])[:EXAMPLES])]
+    parts = [", ".join("%d with %s" % (count, name) for name, count in sorted(counts.items(), key=lambda pair: -pair[1])[:LISTED])]
     parts.append(_names(rented))
     if adopted:
         parts.append("adopted: " + _names(adopted))
@@ -88,7 +88,7 @@ def _price(variables) -> str:
 
 
 def _names(hosts: list) -> str:
-    return ", ".join(hosts[:EXAMPLES]) + (" and %d more" % (len(hosts) - EXAMPLES) if len(hosts) > EXAMPLES else "")
+    return ", ".join(hosts[:LISTED]) + (" and %d more" % (len(hosts) - LISTED) if len(hosts) > LISTED else "")
 
 
 def _wrapped(sentence: str, width: int) -> list:

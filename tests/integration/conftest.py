@@ -88,7 +88,9 @@ class Box:
 
     def ssh(self, command: str, check: bool = True, **options) -> str:
         """What a non-interactive ``ssh host command`` prints."""
-        done = subprocess.run([*self.ssh_command(), command], capture_output=True, text=True, timeout=120, check=False, **options)
+        done = subprocess.run(
+            [*self.ssh_command(), command], capture_output=True, text=True, errors="surrogateescape", timeout=120, check=False, **options
+        )
         if check and done.returncode != 0:
             raise AssertionError("ssh %r: %s %s" % (command, done.returncode, done.stderr + done.stdout))
         return done.stdout

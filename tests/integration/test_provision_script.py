@@ -172,7 +172,7 @@ def test_no_option_of_the_script_takes_what_is_vaulted(name, value, tmp_path):
     ("variables", "words"),
     [
         ({}, "Say for which place"),
-        ({"provision_for": "azure"}, "must be one of: vast"),
+        ({"provision_for": "azure"}, "'for' cannot be 'azure'"),
         (
             {"provision_for": "vast", "provision_waitfor": ["/x"]},
             "'provision_waitfor' is not a setting. Did you mean 'provision_wait_for'?",
@@ -195,7 +195,7 @@ def test_what_cannot_be_is_said_and_nothing_written(variables, words, tmp_path):
     ("text", "words"),
     [
         ("repos_list: [{src: 'https://git.example.org/x.git', version: 2026-01-01}]", "repos_list holds 2026-01-01, which YAML reads as a"),
-        ("repos_list: [{src: 'https://git.example.org/x.git', version: .inf}]", "repos_list holds inf, which is no number"),
+        ("repos_list: [{src: 'https://git.example.org/x.git', version: .inf}]", "repos_list, item 1: version is the number inf"),
     ],
 )
 def test_a_value_without_quotes_is_named(text, words, tmp_path):

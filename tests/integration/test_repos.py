@@ -182,7 +182,7 @@ def test_commits_made_on_the_host_are_left_alone_and_can_be_fetched_back(run, bo
     last = run(item).ok()
     assert last.changed("box") == 0
     # The commits are here too, so only what no commit has is told; also by a run that asks for no repository.
-    assert "only on the instance" not in last.stdout
+    assert "ahead: " not in last.stdout
     box.ssh("echo more >> /workspace/ahead/found.txt; echo x > /workspace/ahead/new.txt")
     for told in (run(item), run(item, check=True), run()):
         assert "ahead: 1 changed file and 1 new file exist only on the instance." in told.ok().stdout
@@ -257,7 +257,7 @@ def test_only_what_arrived_is_called_sent_and_the_rest_is_named(run, box, repo, 
     (left,) = [note for note in result["notes"] if "not sent" in note]
     assert "inner/ (a repository of its own)" in left and "secret.txt (ignored)" in left and "pipe (neither file nor folder)" in left
     assert sorted(box.ssh("ls -A /workspace/arrived").split()) == [".git", ".gitignore", "new.py", "train.py"]
-    assert "only on the instance" not in run(item).ok().stdout
+    assert "arrived: " not in run(item).ok().stdout
     # Undone on the host: brought again. Changed there: work, and left alone.
     box.ssh("rm /workspace/arrived/new.py")
     again = run(item).ok()

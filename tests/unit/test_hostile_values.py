@@ -28,7 +28,7 @@ from ansible_collections.rented.gpu.tests.fakes import everyone
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIG2XqAqvFmYFbH3ZzKgd2QWq3mXFrwiTTpFvZLeQb2lD ada@example.org"
 DEEP_LIST: list = []
 DEEP_DICT: dict = {}
-for _level in range(300):  # deeper ones are no JSON to Python, and refused as a whole
+for _level in range(60):  # an answer that is nested deeper than 100 levels is refused as a whole
     DEEP_LIST, DEEP_DICT = [DEEP_LIST], {"a": DEEP_DICT}
 LONG = "A" * 200000
 HOSTILE = [

@@ -27,7 +27,19 @@ lines=$(wc -l <"$log")
     rented.gpu.bootstrap -e "@$place/settings.json" >>"$log" 2>&1 9>&-
 code=$?
 if [ $code != 0 ]; then
-    why=$(tail -n "+$((lines + 1))" "$log" | sed -n 's/^\[ERROR\]: //p' | tail -n 1)
+    # The sentence of the task that failed: in its result, or alone for Ansible's own errors.
+    why=$(tail -n "+$((lines + 1))" "$log" | "$place/env/bin/python" -c '
+import json, sys
+said = ""
+for line in sys.stdin:
+    if line.startswith("[ERROR]: "):
+        said = line[9:]
+    elif line.startswith("fatal: ") and "=> " in line:
+        try:
+            said = str(json.loads(line.split("=> ", 1)[1])["msg"])
+        except (ValueError, KeyError, TypeError):
+            pass
+print(" ".join(said.split())[:1000])')
     fail "${why:-ansible-playbook ended with $code}" $code
 fi
 step="all is done"

@@ -105,7 +105,7 @@ def traps_again(folder):
 
 def test_a_packed_list_that_unpacks_to_gigabytes_is_cut(tmp_path):
     pack = zlib.compressobj(1)
-    bomb = b"".join(pack.compress(bytes(1 << 24)) for _ in range(20)) + pack.flush()
+    bomb = b"".join(pack.compress(bytes(1 << 24)) for _number in range(20)) + pack.flush()
     (tmp_path / "list").write_bytes(bomb)
     with little_memory():
         assert _stamps.listed_digest(str(tmp_path / "none"), str(tmp_path / "list")) is None

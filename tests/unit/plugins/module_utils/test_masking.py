@@ -141,5 +141,5 @@ def test_a_message_has_an_end_and_keeps_its_advice():
 
 
 def test_text_that_no_api_said_is_untouched():
-    text = "Füße 日本 – “quoted” 👩‍🚀 \t and\nlines"
+    text = "Füße 日本 – \u201cquoted\u201d 👩‍🚀 \t and\nlines"
     assert _plain.harmless(text) == text

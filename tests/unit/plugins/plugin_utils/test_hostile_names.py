@@ -101,7 +101,7 @@ def test_git_and_we_name_the_same_changed_files(names, data):
         if tracked[2:]:
             os.rename(os.path.join(top, tracked[2]), os.path.join(top, tracked[2][:200] + b".moved"))
             git(top, "add", "-N", ".")
-        untracked = [name for name in names[1::2]]
+        untracked = list(names[1::2])
         fill(top, untracked)
         said = _git.Repository(folder, "it").source(None).uncommitted
         wanted = set(map(text, [*tracked[1:2], *tracked[3:], *untracked])) | (
