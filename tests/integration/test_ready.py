@@ -72,9 +72,9 @@ def test_noise_and_auto_tmux_do_not_disturb(two, play):
     assert play(READY, limit=box.name).ok().changed(box.name) == 1
     box.ssh("test -e .no_auto_tmux")
     assert play(READY, limit=box.name).ok().changes() == []
-    # Text that cannot be told from an answer is named.
+    # Text that looks like an answer disturbs as little.
     box.ssh("sed -i '1i echo { not json' .bashrc")
-    assert "it begins with '{ not json'" in play(READY, limit=box.name).message()
+    assert play(READY, limit=box.name).ok().changes() == []
     box.ssh("mv kept .bashrc")
 
 
