@@ -59,6 +59,7 @@ KEY = "AKIAFAKEFAKEFAKE0001"
 SECRET = "fake-aws-secret-0123456789abcdefghijklmnop"
 REGION = "us-east-1"
 GPUS = ("g6.xlarge", "g4dn.xlarge", "g5.12xlarge", "p4d.24xlarge")
+ONE_PLACE = {"regions": [REGION]}
 OLDEST = 300  # seconds that a request may be away from the server's clock
 USER_DATA = 16384  # bytes
 HTML = "<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body>Please sign in to the network.<br></body></html>"

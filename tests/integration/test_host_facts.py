@@ -128,7 +128,7 @@ def test_it_is_quick(box, play):
     )
     root = FIXTURES.parents[2]
     inside = "plugins/module_utils"
-    names = ["%s/_host" % inside, "%s/_stamps.py" % inside]
+    names = ["%s/%s" % (inside, name) for name in ("_host", "_stamps.py", "_sources.py")]
     transform = "--transform=s,^,ansible_collections/rented/gpu/,"
     packed = subprocess.run(
         ["tar", "-C", str(root), transform, "--exclude=__pycache__", "-c", *names], capture_output=True, check=True
