@@ -12,6 +12,9 @@ PYTHON ?= python3
 # The other supported pair of Python and ansible-core, where that Python exists.
 OTHER_PYTHON := $(shell tests/other_python.sh $(PYTHON))
 
+# The unit tests that touch Ansible.
+ABOUT_ANSIBLE := tests/unit/test_lists.py $(addprefix tests/unit/plugins/,action inventory plugin_utils)
+
 .PHONY: help
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -33,11 +36,11 @@ lint: .venv/.ready ## style, option docs, changelog
 	antsibull-changelog lint
 
 .PHONY: units
-units: .venv/.ready ## unit tests, on both supported ansible-core where both Pythons exist; the benches' own
+units: .venv/.ready ## unit tests and the benches' own; what touches Ansible also on the other supported ansible-core, where its Python exists
 	python -m pytest -n 2 tests/unit tests/bench
 ifneq ($(OTHER_PYTHON),)
 	@requirements/python.sh .venv-other $(OTHER_PYTHON) requirements/dev.txt
-	PATH="$(CURDIR)/.venv-other/bin:$$PATH" python -m pytest -n 2 tests/unit
+	PATH="$(CURDIR)/.venv-other/bin:$$PATH" python -m pytest -n 2 $(ABOUT_ANSIBLE)
 endif
 
 .PHONY: sanity
