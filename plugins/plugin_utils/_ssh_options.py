@@ -57,7 +57,8 @@ def instance(alias: str, known_hosts: str, socket: str, host: str | None, own_na
         ("ControlPath", quoted(socket)),
     ]
     if not own_name:
-        options += [("CanonicalizeHostname", "no")] + ([("HostName", host.replace("%", "%%"))] if host else [])
+        # %h is the address that the command names, so an ansible_host that you set yourself counts.
+        options += [("CanonicalizeHostname", "no")] + ([("HostName", "%h")] if host else [])
     return options
 
 
