@@ -196,7 +196,7 @@ def test_an_address_that_does_not_exist_is_told(two, play):
 def test_a_host_that_vanishes_in_the_middle(boxes, two, play):
     box = boxes.rent("container", name="vanishing", apt_lock_seconds=600)
     box.wait_for_ssh()
-    gone = threading.Timer(8, box.destroy)
+    gone = threading.Timer(25, box.destroy)  # by then a busy machine is there, too
     gone.start()
     try:
         ran = play(READY, limit="%s,%s" % (box.name, two[0].name))
