@@ -15,7 +15,7 @@ import threading
 import time
 
 from ansible_collections.rented.gpu.plugins.module_utils import _deadline, _http, _install
-from ansible_collections.rented.gpu.plugins.module_utils._aws import answers, credentials, reader
+from ansible_collections.rented.gpu.plugins.module_utils._aws import answers, credentials, reader, tolerant
 from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     AuthenticationError,
     MissingCredentials,
@@ -148,6 +148,7 @@ class Connection:
         if self._session is None:
             botocore = self.library()
             session = botocore.session.Session(profile=self.profile)
+            tolerant.install(session)
             if self.keys:
                 session.set_credentials(*self.keys)
             self._sender = answers.Sender(session, self.timeout, self.answer_limit)
