@@ -82,7 +82,7 @@ def check_items(variable: str, items, options: dict, required) -> list:
             value = item.get(key)
             try:
                 if isinstance(value, float) and option.get("type") == "str":
-                    raise _given.Wrong("is the number %r for YAML, which reads 1.10 as 1.1: write it in quotes" % value)
+                    raise _given.Wrong("is the number %r for YAML, which reads 1.10 as 1.1: quote it" % value)
                 found[key] = _given.read(option, value)
             except _given.Wrong as wrong:
                 raise Failure("%s: %s %s%s" % (where, key, wrong, "" if str(wrong).endswith(("?", ".")) else ".")) from None
