@@ -90,7 +90,14 @@ QUICK = [
 VALUES = HOSTILE if os.environ.get("RENTED_GPU_HOSTILE") == "all" else QUICK
 SERVICES = everyone.SERVICES
 METHODS = {"list_instances": None, "list_offers": _base.CanListOffers, "list_keys": _base.CanRegisterKey}
-CASES = [(name, method) for name in SERVICES for method, mixin in METHODS.items() if mixin is None or can(PROVIDERS[name], mixin)]
+# AWS's offers come from a price list of many thousand lines, which takes too long to attack each time.
+SLOW = () if os.environ.get("RENTED_GPU_HOSTILE") == "all" else (("aws", "list_offers"),)
+CASES = [
+    (name, method)
+    for name in SERVICES
+    for method, mixin in METHODS.items()
+    if (mixin is None or can(PROVIDERS[name], mixin)) and (name, method) not in SLOW
+]
 BAD_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
