@@ -60,10 +60,10 @@ class ActionModule(RoleAction):
         if wrong:
             raise Failure("Nothing was changed. " + " ".join(wrong))
         asked = _asked.asked(values)
-        if not asked and self._is_first():
-            self._display.display(_asked.NOTHING)
-        for line in [] if not self._is_first() else _plan.lines(self._task_vars, _table.width(), _kept.exists, self.check_mode):
-            self._display.display(line)
+        if self._is_first():
+            plan = _plan.lines(self._task_vars, _table.width(), _kept.exists, self.check_mode)
+            for line in [*([] if asked else [_asked.NOTHING]), *plan]:
+                self._display.display(line)
         return {"changed": False, "asked": asked, "wait": waiting}
 
     def _nobody(self):

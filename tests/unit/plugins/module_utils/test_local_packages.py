@@ -94,7 +94,7 @@ name = "one"
 source = { directory = "../one" }
 [[package]]
 name = "six"
-source = { registry = "https://pypi.org/simple" }
+source = { registry = "https://index.example/simple" }
 [[package]]
 name = "wheel"
 source = { path = "w/wheel-1-py3-none-any.whl" }
