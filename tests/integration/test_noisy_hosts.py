@@ -47,12 +47,12 @@ def start(box):
 
     def start(shell="bash", **files):
         for path, text in files.items():
-            box.ssh("mkdir -p $(dirname %s); cat > %s" % (path, path), input=text, errors="replace")
-        box.ssh("usermod -s %s root" % SHELLS[shell], errors="replace")
+            box.ssh("mkdir -p $(dirname %s); cat > %s" % (path, path), input=text)
+        box.ssh("usermod -s %s root" % SHELLS[shell])
 
     kept = box.ssh("cat /root/.bashrc 2>/dev/null", check=False)
     yield start
-    box.ssh("/bin/sh -c 'rm -f %s; usermod -s /bin/bash root'" % " ".join(EARLY), errors="replace")
+    box.ssh("/bin/sh -c 'rm -f %s; usermod -s /bin/bash root'" % " ".join(EARLY))
     if kept:
         box.ssh("cat > /root/.bashrc", input=kept)
 
@@ -103,9 +103,9 @@ def test_repositories_and_data_arrive_whatever_the_login_shell_is_and_prints(box
     first = run(work, data).ok()
     assert first.changed("box") > 0
     commit = git(work, "rev-parse", "HEAD")
-    assert commit in box.ssh("git -C /workspace/work-%s rev-parse HEAD" % name, errors="replace")
+    assert commit in box.ssh("git -C /workspace/work-%s rev-parse HEAD" % name)
     digest = hashlib.sha256(content).hexdigest()
-    assert digest in box.ssh("sha256sum '/workspace/data set-%s/'*" % name, errors="replace")
+    assert digest in box.ssh("sha256sum '/workspace/data set-%s/'*" % name)
     second = run(work, data).ok()
     assert (second.changed("box"), second.executions("box")) == (0, 1)
 
