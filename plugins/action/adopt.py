@@ -11,16 +11,18 @@ import datetime
 import json
 import re
 
-from ansible_collections.rented.gpu.plugins.module_utils import _leases, _ssh_command, _state, _values
+from ansible_collections.rented.gpu.plugins.module_utils import _state
 from ansible_collections.rented.gpu.plugins.module_utils._errors import Ambiguous, NotFound, RentedError, nearest
-from ansible_collections.rented.gpu.plugins.module_utils._leases import Lease
 from ansible_collections.rented.gpu.plugins.module_utils._providers import adopted
+from ansible_collections.rented.gpu.plugins.module_utils._renting import _leases, _values
+from ansible_collections.rented.gpu.plugins.module_utils._renting._leases import Lease
 from ansible_collections.rented.gpu.plugins.module_utils._shown import shown
 from ansible_collections.rented.gpu.plugins.modules.adopt import ARGUMENT_SPEC as SPEC
-from ansible_collections.rented.gpu.plugins.plugin_utils import _accounts, _first_login
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure, RoleAction
-from ansible_collections.rented.gpu.plugins.plugin_utils._connection import Connection
-from ansible_collections.rented.gpu.plugins.plugin_utils._names import default_name
+from ansible_collections.rented.gpu.plugins.plugin_utils._inventory import _accounts
+from ansible_collections.rented.gpu.plugins.plugin_utils._inventory._names import default_name
+from ansible_collections.rented.gpu.plugins.plugin_utils._ssh import _first_login, _pasted_command
+from ansible_collections.rented.gpu.plugins.plugin_utils._ssh._connection import Connection
 
 PREFIX = "adopt_"
 PROVIDER = adopted.AdoptedProvider.NAME
@@ -42,7 +44,7 @@ class ActionModule(RoleAction):
         self.warnings = []
         try:
             self._check(arguments)
-            command = _ssh_command.parse(arguments["ssh"]) if arguments["ssh"] else None
+            command = _pasted_command.parse(arguments["ssh"]) if arguments["ssh"] else None
             result = self._absent(arguments, command) if arguments["state"] == "absent" else self._present(arguments, command)
         except RentedError as error:
             raise Failure(error.message) from None

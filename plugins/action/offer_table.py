@@ -12,8 +12,8 @@ from ansible.utils.display import Display
 
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError, nearest
 from ansible_collections.rented.gpu.plugins.modules.offer_table import ARGUMENT_SPEC as SPEC
-from ansible_collections.rented.gpu.plugins.plugin_utils import _offer_table, _terminal
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure, RoleAction
+from ansible_collections.rented.gpu.plugins.plugin_utils._show import _offer_table, _terminal
 
 OWN = ("format", "file", "prefix")  # not for offer_info
 

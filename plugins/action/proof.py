@@ -9,11 +9,12 @@ import datetime
 
 from ansible.release import __version__ as ansible_version
 
-from ansible_collections.rented.gpu.plugins.module_utils import _ours, _proof
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
-from ansible_collections.rented.gpu.plugins.module_utils._models import Instance
+from ansible_collections.rented.gpu.plugins.module_utils._host import _proof
+from ansible_collections.rented.gpu.plugins.module_utils._renting import _ownership
+from ansible_collections.rented.gpu.plugins.module_utils._renting._models import Instance
 from ansible_collections.rented.gpu.plugins.modules.proof import ARGUMENT_SPEC as SPEC
-from ansible_collections.rented.gpu.plugins.plugin_utils import _collection, _kept
+from ansible_collections.rented.gpu.plugins.plugin_utils import _collection, _proof_copies
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import RUN, RoleAction
 
 FIGURES = ("seconds", "executions", "changed")
@@ -43,7 +44,7 @@ class ActionModule(RoleAction):
         # Of what the host tells, only what it was asked; otherwise it could write the proof of another one.
         proof = dict(told, **{name: value for name, value in content.items() if name != "versions"})
         self.set_facts(ready=proof)
-        return {"changed": True, "proof": proof, "path": _kept.keep(proof["host"], proof)}
+        return {"changed": True, "proof": proof, "path": _proof_copies.keep(proof["host"], proof)}
 
     def _remember_rental(self, variables):
         """An instance that was made ready from here is ours: `instance` may stop and destroy it by its name."""
@@ -52,6 +53,6 @@ class ActionModule(RoleAction):
             return
         tags = self._task_vars.get("rented_tags")
         try:
-            _ours.note_ready(Instance(**known, tags=tags if isinstance(tags, dict) else {}))
+            _ownership.note_ready(Instance(**known, tags=tags if isinstance(tags, dict) else {}))
         except RentedError as error:
             self._display.warning(error.message)

@@ -7,21 +7,14 @@ from __future__ import annotations
 
 import os
 
-from ansible_collections.rented.gpu.plugins.module_utils import _stamps
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError, nearest
+from ansible_collections.rented.gpu.plugins.module_utils._host import _stamps
 from ansible_collections.rented.gpu.plugins.module_utils._shown import shown
 from ansible_collections.rented.gpu.plugins.modules.provision_script import ARGUMENT_SPEC as SPEC
-from ansible_collections.rented.gpu.plugins.plugin_utils import (
-    _alone,
-    _misspelt,
-    _origins,
-    _paths,
-    _provision,
-    _secrets,
-    _settings,
-    _uv_wheel,
-)
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure, RoleAction
+from ansible_collections.rented.gpu.plugins.plugin_utils._data import _paths
+from ansible_collections.rented.gpu.plugins.plugin_utils._provision import _checks, _script, _secrets, _uv_wheel
+from ansible_collections.rented.gpu.plugins.plugin_utils._settings import _misspelt, _origins, _role_settings
 
 PREFIX = "provision_"
 
@@ -35,10 +28,10 @@ class ActionModule(RoleAction):
         try:
             settings, options = self._settings(arguments)
             self._refuse(arguments, settings, options)
-            form = _provision.form_of(arguments["for"])
-            wish = _provision.Wish(
+            form = _script.form_of(arguments["for"])
+            wish = _script.Wish(
                 settings=settings,
-                source=_provision.source(arguments["collection"]),
+                source=_script.source(arguments["collection"]),
                 uv=str(settings.get("python_env_uv_version") or options["python_env_uv_version"]["default"]),
                 index=arguments["index"] or self._index(),
                 wait_for=tuple(arguments["wait_for"]),
@@ -46,7 +39,7 @@ class ActionModule(RoleAction):
                 place=arguments["place"],
                 log=arguments["log"],
             )
-            script = _provision.build(wish, arguments["for"], arguments["user"])
+            script = _script.build(wish, arguments["for"], arguments["user"])
         except RentedError as error:
             raise Failure("Nothing was written. " + error.message)
         path = _paths.on_controller(arguments["file"] or "provision-%s.sh" % arguments["for"].replace("_", "-"))
@@ -75,7 +68,7 @@ class ActionModule(RoleAction):
         for name in names:
             if name not in known:
                 raise RentedError("'%s' is not a setting. %s" % (name, nearest(name, known)))
-        options = _settings.options_of(arguments["roles"])
+        options = _role_settings.options_of(arguments["roles"])
         return {name: self._templar.template(self._task_vars[name]) for name in sorted(options) if name in self._task_vars}, options
 
     def _refuse(self, arguments, settings, options):
@@ -83,15 +76,15 @@ class ActionModule(RoleAction):
         vaulted = _secrets.vaulted(dict(known, **{"": self._task.args}))
         for name in ("collection", "index", "place", "log", "user", "wait_for"):
             for text in _secrets.texts(arguments[name]):
-                _alone.check_word(PREFIX + name, text, vaulted)
-        given = [one for one in _origins.given(self._task_vars, self._loader) if not one.name.startswith(_settings.OTHER_PREFIXES)]
-        wrong = [str(suspect) for suspect in _misspelt.suspects(given, (*options, *_settings.PLAYBOOKS)) if suspect.certain]
-        wrong += _settings.read(options, settings, lambda value: value)[1]
+                _checks.check_word(PREFIX + name, text, vaulted)
+        given = [one for one in _origins.given(self._task_vars, self._loader) if not one.name.startswith(_role_settings.OTHER_PREFIXES)]
+        wrong = [str(suspect) for suspect in _misspelt.suspects(given, (*options, *_role_settings.PLAYBOOKS)) if suspect.certain]
+        wrong += _role_settings.read(options, settings, lambda value: value)[1]
         if not wrong:
             no_log = {name for name, option in options.items() if option.get("no_log")}
-            wrong = _alone.wrong(settings, no_log, vaulted, arguments["wait_for"])
+            wrong = _checks.wrong(settings, no_log, vaulted, arguments["wait_for"])
         for name in ("place", "log"):
-            if not _alone.PLAIN.match(arguments[name]):
+            if not _checks.PLAIN.match(arguments[name]):
                 wrong.append(
                     "%s%s is '%s'; it has to be a path on the instance, absolute or below ~/." % (PREFIX, name, shown(arguments[name]))
                 )

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import posixpath
 
-from ansible_collections.rented.gpu.plugins.module_utils import _stamps
+from ansible_collections.rented.gpu.plugins.module_utils._host import _stamps
 from ansible_collections.rented.gpu.plugins.modules.python_env import ARGUMENT_SPEC as SPEC
 from ansible_collections.rented.gpu.plugins.modules.python_env import STAMP
-from ansible_collections.rented.gpu.plugins.plugin_utils import _paths, _python_settings, _uv_wheel
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import RUN, Failure, RoleAction
+from ansible_collections.rented.gpu.plugins.plugin_utils._data import _paths
+from ansible_collections.rented.gpu.plugins.plugin_utils._provision import _uv_wheel
+from ansible_collections.rented.gpu.plugins.plugin_utils._settings import _python_env
 
 TEXT = {"type": "str", "default": ""}
 ASKED = ("manager", "python", "requirements", "extras", "packages", "torch")
@@ -49,13 +51,13 @@ class ActionModule(RoleAction):
 
     def check(self, arguments):
         """What can be seen to be wrong without the host."""
-        wrong = _python_settings.wrong(arguments["python"], arguments["torch"], arguments["uv_version"])
+        wrong = _python_env.wrong(arguments["python"], arguments["torch"], arguments["uv_version"])
         if wrong:
             raise Failure("%s Nothing was changed." % wrong)
 
     def uv_is_named(self, version):
         """Whether the user asks for this release of uv, or the role brings its default."""
-        return version != _python_settings.default_uv()
+        return version != _python_env.default_uv()
 
     def request(self, arguments, project):
         """All that decides what the environment is."""

@@ -14,10 +14,10 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible.module_utils.basic import _PY_MIN
 from ansible.utils.display import Display
 
-from ansible_collections.rented.gpu.plugins.module_utils import _packages, _stamps
+from ansible_collections.rented.gpu.plugins.module_utils._host import _stamps, _system_packages
 from ansible_collections.rented.gpu.plugins.modules.ready import ARGUMENT_SPEC as SPEC
-from ansible_collections.rented.gpu.plugins.plugin_utils import _deadline, _here, _login, _ssh
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import FACTS, Failure, RoleAction
+from ansible_collections.rented.gpu.plugins.plugin_utils._ssh import _commands, _deadline, _local_host, _login_failures
 
 display = Display()
 
@@ -109,8 +109,8 @@ class ActionModule(RoleAction):
         self.timeout = arguments["timeout"]
         self.settled_interpreter = self._chosen_interpreter()
         # On this machine there is one that surely works.
-        self._use_interpreter(sys.executable if _here.is_here(self._connection) else GUESS)
-        request = {"workdir": arguments["workdir"] or None, "packages": _packages.names_to_ask(arguments["packages"])}
+        self._use_interpreter(sys.executable if _local_host.is_here(self._connection) else GUESS)
+        request = {"workdir": arguments["workdir"] or None, "packages": _system_packages.names_to_ask(arguments["packages"])}
 
         result = self._log_in(request)
         changed = False
@@ -126,7 +126,7 @@ class ActionModule(RoleAction):
         self.set_facts(**facts)
 
         need = {
-            "packages": _packages.missing(arguments["packages"], facts),
+            "packages": _system_packages.missing(arguments["packages"], facts),
             "auto_tmux_off": facts["auto_tmux"]["present"] and not facts["auto_tmux"]["off"],
         }
         wanted = {"workdir": arguments["workdir"]}
@@ -181,7 +181,7 @@ class ActionModule(RoleAction):
             return lines["PYTHON"], "INSTALLED" in lines
         if "WOULD-INSTALL" in lines:
             return None, False
-        why = lines.get("ERROR") or _login.last_words(said["stderr"] or said["stdout"])
+        why = lines.get("ERROR") or _login_failures.last_words(said["stderr"] or said["stdout"])
         raise Failure("%s has no Python %d.%d or later, and none could be installed: %s." % (self.host, *_PY_MIN, why.rstrip(".")))
 
     # --- the login ---------------------------------------------------------------------------------------------
@@ -207,29 +207,34 @@ class ActionModule(RoleAction):
             self._tell_other_user(text)
             if "Failed to create temporary directory" in text:
                 self._tell_no_shell(text)
-            text = _login.cause(text, self._ask_ssh)
+            text = _login_failures.cause(text, self._ask_ssh)
             now = time.monotonic()
-            why = _login.classify(text)
-            if why == _login.KEY:
+            why = _login_failures.classify(text)
+            if why == _login_failures.KEY:
                 said = self._ask_ssh() if refused is None or now - refused >= min(KEY_GRACE, self.timeout) else ""
                 refused = refused or now
-                if now - refused >= min(KEY_GRACE, self.timeout) or not _login.may_heal(said):
-                    raise AnsibleConnectionFailure(_login.key_refused(self.host, self._user(), said)) from None
-            elif why == _login.CHANGED:
-                raise AnsibleConnectionFailure(_login.host_key_changed(self.host, text)) from None
-            elif why != _login.DOWN or now - began >= self.timeout:
+                if now - refused >= min(KEY_GRACE, self.timeout) or not _login_failures.may_heal(said):
+                    raise AnsibleConnectionFailure(_login_failures.key_refused(self.host, self._user(), said)) from None
+            elif why == _login_failures.CHANGED:
+                raise AnsibleConnectionFailure(_login_failures.host_key_changed(self.host, text)) from None
+            elif why != _login_failures.DOWN or now - began >= self.timeout:
                 raise AnsibleConnectionFailure(self._no_login(why, text, now - began)) from None
             elif not looked and CLOSED.search(text):
                 # Hung up after the greetings: only the whole story tells whether our key was accepted before.
                 looked = True
                 said = self._ask_ssh()
-                if _login.ACCEPTED.search(said) and "Authenticated to" not in said and not _login.BOOTING.search(said):
-                    raise AnsibleConnectionFailure(_login.key_refused(self.host, self._user(), said)) from None
+                if _login_failures.ACCEPTED.search(said) and "Authenticated to" not in said and not _login_failures.BOOTING.search(said):
+                    raise AnsibleConnectionFailure(_login_failures.key_refused(self.host, self._user(), said)) from None
             if pause == 1:
-                doing = "does not take the key yet" if why == _login.KEY else "does not answer yet"
+                doing = "does not take the key yet" if why == _login_failures.KEY else "does not answer yet"
                 display.display(
                     "%s %s; trying again for up to %d s (%s)"
-                    % (self.host, doing, min(KEY_GRACE, self.timeout) if why == _login.KEY else self.timeout, _login.last_words(text))
+                    % (
+                        self.host,
+                        doing,
+                        min(KEY_GRACE, self.timeout) if why == _login_failures.KEY else self.timeout,
+                        _login_failures.last_words(text),
+                    )
                 )
             time.sleep(min(pause, max(0.1, self.timeout - (now - began))))
             pause = min(pause * 1.6, LONGEST_PAUSE)
@@ -248,11 +253,12 @@ class ActionModule(RoleAction):
                 "(exec, read, a menu)." % (self.host, seconds)
             )
         return AnsibleConnectionFailure(
-            "%s: the login did not end within %d s; ssh said: %s." % (self.host, seconds, _login.last_words(probe.said).rstrip("."))
+            "%s: the login did not end within %d s; ssh said: %s."
+            % (self.host, seconds, _login_failures.last_words(probe.said).rstrip("."))
         )
 
     def _tell_other_user(self, text):
-        other = _login.other_user(text)
+        other = _login_failures.other_user(text)
         if other:
             raise Failure(
                 "%s does not let user '%s' work; it says: log in as '%s'. Set ansible_user to '%s'."
@@ -268,20 +274,20 @@ class ActionModule(RoleAction):
 
     def _no_login(self, why, text, seconds):
         place = "%s (%s, port %s)" % (self.host, self._task_vars.get("ansible_host", self.host), self._task_vars.get("ansible_port", 22))
-        words = _login.last_words(text)
-        if why == _login.DOWN:
+        words = _login_failures.last_words(text)
+        if why == _login_failures.DOWN:
             return (
                 "%s did not let us in within %d s; ssh said: %s. Check at the provider that the instance runs and that this "
                 "address and port are still its own, look at its console, or raise ready_timeout." % (place, seconds, words)
             )
-        if why == _login.NAME:
+        if why == _login_failures.NAME:
             return "The address of %s cannot be resolved; ssh said: %s. Check ansible_host and this machine's network." % (place, words)
-        if why == _login.UNKNOWN:
+        if why == _login_failures.UNKNOWN:
             return (
                 "The host key of %s is not known and may not be learned; ssh said: %s. List the host with the inventory plugin, which "
                 "keeps host keys per instance, or put its key into your known_hosts file." % (place, words)
             )
-        return _login.local_cause(why, self.host, text) or "ssh could not log in to %s; it said: %s." % (place, words)
+        return _login_failures.local_cause(why, self.host, text) or "ssh could not log in to %s; it said: %s." % (place, words)
 
     def log_in_anew(self):
         self._probe()
@@ -290,10 +296,10 @@ class ActionModule(RoleAction):
         return self._probe().said
 
     def _probe(self):
-        command = _ssh.Ssh(self._connection, self._task_vars).argv()
+        command = _commands.Ssh(self._connection, self._task_vars).argv()
         # First value wins in ssh: a login of its own, whatever the rest says about sharing.
         alone = ["-v", "-o", "ControlMaster=no", "-o", "ControlPath=none", "-o", "PreferredAuthentications=publickey"]
-        return _login.Probe([command[0], *alone, *command[1:], str(self._task_vars.get("ansible_host", self.host))], PROBE)
+        return _login_failures.Probe([command[0], *alone, *command[1:], str(self._task_vars.get("ansible_host", self.host))], PROBE)
 
     def _user(self):
         try:
@@ -327,6 +333,6 @@ class ActionModule(RoleAction):
                 "shell that is not interactive." % (self.host, result["module_stdout"].strip().splitlines()[0][:80])
             )
         if not facts:
-            words = _login.last_words(self._words_of(result))
+            words = _login_failures.last_words(self._words_of(result))
             raise Failure("%s let us in, but could not be read: %s" % (self.host, words), rc=result.get("rc"))
         return self.facts_in(result)

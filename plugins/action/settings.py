@@ -10,23 +10,14 @@ import time
 from ansible.plugins.loader import lookup_loader
 
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
-from ansible_collections.rented.gpu.plugins.module_utils._models import FIELDS
+from ansible_collections.rented.gpu.plugins.module_utils._renting._models import FIELDS
 from ansible_collections.rented.gpu.plugins.modules.settings import ARGUMENT_SPEC as SPEC
-from ansible_collections.rented.gpu.plugins.plugin_utils import (
-    _asked,
-    _failures,
-    _here,
-    _kept,
-    _left_out,
-    _misspelt,
-    _origins,
-    _plan,
-    _preflight,
-    _reasons,
-    _settings,
-    _table,
-)
+from ansible_collections.rented.gpu.plugins.plugin_utils import _proof_copies
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import BEGAN, RUN, Failure, MissingTool, RoleAction
+from ansible_collections.rented.gpu.plugins.plugin_utils._inventory import _left_out
+from ansible_collections.rented.gpu.plugins.plugin_utils._settings import _misspelt, _origins, _preflight, _requested, _role_settings
+from ansible_collections.rented.gpu.plugins.plugin_utils._show import _failures, _no_hosts, _plan, _table
+from ansible_collections.rented.gpu.plugins.plugin_utils._ssh import _local_host
 
 PATTERN = "rented_hosts"
 HERE = "localhost"
@@ -47,10 +38,10 @@ class ActionModule(RoleAction):
         # The task runs once, and Ansible gives the facts of such a task to every host of the play.
         self._new_facts.update({RUN: {}, BEGAN: time.time()})
         _failures.forget()
-        options = _settings.options_of(arguments["roles"])
+        options = _role_settings.options_of(arguments["roles"])
         suspects = self._suspects(options)
         wrong = free + [str(suspect) for suspect in suspects if suspect.certain]
-        values, unreadable = _settings.read(options, self._task_vars, self._templar.template)
+        values, unreadable = _role_settings.read(options, self._task_vars, self._templar.template)
         wrong += unreadable
         if not wrong:
             wrong = self._preflight(values) or self._wrong_elsewhere(options, values)
@@ -59,10 +50,10 @@ class ActionModule(RoleAction):
                 self._display.warning(str(suspect))
         if wrong:
             raise Failure("Nothing was changed. " + " ".join(wrong))
-        asked = _asked.asked(values)
+        asked = _requested.asked(values)
         if self._is_first():
-            plan = _plan.lines(self._task_vars, _table.width(), _kept.exists, self.check_mode)
-            for line in [*([] if asked else [_asked.NOTHING]), *plan]:
+            plan = _plan.lines(self._task_vars, _table.width(), _proof_copies.exists, self.check_mode)
+            for line in [*([] if asked else [_requested.NOTHING]), *plan]:
                 self._display.display(line)
         return {"changed": False, "asked": asked, "wait": waiting}
 
@@ -73,12 +64,12 @@ class ActionModule(RoleAction):
             return None
         groups = variables.get("groups") or {}
         if PATTERN not in variables:
-            return None if groups.get("rented") else self._none_runs() or _reasons.no_instance(variables.get("ansible_inventory_sources"))
+            return None if groups.get("rented") else self._none_runs() or _no_hosts.no_instance(variables.get("ansible_inventory_sources"))
         pattern = self._templar.template(variables[PATTERN])
         lookup = lookup_loader.get("ansible.builtin.inventory_hostnames", loader=self._loader, templar=self._templar)
         if HERE in lookup.run(pattern if isinstance(pattern, list) else [str(pattern)], variables=variables):
             return None
-        return self._none_runs() or _reasons.no_match(str(pattern), groups)
+        return self._none_runs() or _no_hosts.no_match(str(pattern), groups)
 
     def _is_first(self):
         """Whether this host speaks for the play, also where the task runs for each host."""
@@ -100,15 +91,15 @@ class ActionModule(RoleAction):
             own = {name: option for name, option in options.items() if raw.get(name) != self._task_vars.get(name)}
             if not own:
                 continue
-            found, sentences = _settings.read(own, hostvars[host], lambda value: value)
+            found, sentences = _role_settings.read(own, hostvars[host], lambda value: value)
             for sentence in sentences or self._preflight({**values, **found}):
                 wrong.setdefault(sentence, []).append(host)
         return ["On %s: %s" % (", ".join(hosts), sentence) for sentence, hosts in wrong.items()]
 
     def _suspects(self, options):
-        given = [one for one in _origins.given(self._task_vars, self._loader) if not one.name.startswith(_settings.OTHER_PREFIXES)]
-        others = (*_settings.OTHERS, *("rented_" + field for field in FIELDS))
-        return _misspelt.suspects(given, (*options, *_settings.PLAYBOOKS), others)
+        given = [one for one in _origins.given(self._task_vars, self._loader) if not one.name.startswith(_role_settings.OTHER_PREFIXES)]
+        others = (*_role_settings.OTHERS, *("rented_" + field for field in FIELDS))
+        return _misspelt.suspects(given, (*options, *_role_settings.PLAYBOOKS), others)
 
     def _preflight(self, values):
         wrong = []
@@ -116,7 +107,7 @@ class ActionModule(RoleAction):
             try:
                 check(values)
             except MissingTool as error:
-                if not _here.is_here(self._connection):
+                if not _local_host.is_here(self._connection):
                     wrong.append(str(error))
             except (RentedError, Failure) as error:
                 wrong.append(str(error))

@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 from ansible_collections.rented.gpu.plugins.modules.summary import ARGUMENT_SPEC as SPEC
-from ansible_collections.rented.gpu.plugins.plugin_utils import _closing
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import RoleAction
+from ansible_collections.rented.gpu.plugins.plugin_utils._show import _closing
 
 
 class ActionModule(RoleAction):

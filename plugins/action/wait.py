@@ -8,8 +8,9 @@ from __future__ import annotations
 import time
 
 from ansible_collections.rented.gpu.plugins.modules.wait import ARGUMENT_SPEC as SPEC
-from ansible_collections.rented.gpu.plugins.plugin_utils import _left_out, _summary, _table
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure, RoleAction
+from ansible_collections.rented.gpu.plugins.plugin_utils._inventory import _left_out
+from ansible_collections.rented.gpu.plugins.plugin_utils._show import _summary, _table
 
 EVERY = 30  # seconds between two lines for people
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """In step with plugins/module_utils/_arguments.py; a test compares them."""
+    """In step with plugins/module_utils/_providers/_arguments.py; a test compares them."""
 
     DOCUMENTATION = r"""
 options:

@@ -191,14 +191,15 @@ from ansible import constants as C
 from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 
-from ansible_collections.rented.gpu.plugins.module_utils import _stamps
-from ansible_collections.rented.gpu.plugins.module_utils._deadline import MOST_SECONDS
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError, nearest
-from ansible_collections.rented.gpu.plugins.module_utils._models import FIELDS, STATES
+from ansible_collections.rented.gpu.plugins.module_utils._host import _stamps
 from ansible_collections.rented.gpu.plugins.module_utils._plain import harmless
-from ansible_collections.rented.gpu.plugins.plugin_utils import _accounts, _left_out, _names, _query, _reasons
-from ansible_collections.rented.gpu.plugins.plugin_utils._connection import Connection, endpoint
-from ansible_collections.rented.gpu.plugins.plugin_utils._draft import Draft
+from ansible_collections.rented.gpu.plugins.module_utils._renting._deadline import MOST_SECONDS
+from ansible_collections.rented.gpu.plugins.module_utils._renting._models import FIELDS, STATES
+from ansible_collections.rented.gpu.plugins.plugin_utils._inventory import _accounts, _choose, _left_out, _names
+from ansible_collections.rented.gpu.plugins.plugin_utils._inventory._trial_inventory import Draft
+from ansible_collections.rented.gpu.plugins.plugin_utils._show import _no_hosts
+from ansible_collections.rented.gpu.plugins.plugin_utils._ssh._connection import Connection, endpoint
 
 try:
     from ansible.module_utils.secrets import register_secret
@@ -219,8 +220,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             return False
         if path.endswith(("rented.yml", "rented.yaml")):
             return True
-        if _reasons.names_plugin(path, self.NAME):
-            _reasons.remember(path, "it is an inventory of %s, whose name has to end in rented.yml or rented.yaml: rename it." % self.NAME)
+        if _no_hosts.names_plugin(path, self.NAME):
+            _no_hosts.remember(path, "it is an inventory of %s, whose name has to end in rented.yml or rented.yaml: rename it." % self.NAME)
         return False
 
     def parse(self, inventory, loader, path, cache=True):
@@ -231,12 +232,12 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             answers = self._answers(accounts, path, cache)
             hosts = self._hosts(answers)
             self._populate(hosts)
-            _reasons.forget(path)
+            _no_hosts.forget(path)
         except RentedError as error:
-            _reasons.remember(path, error.message)
+            _no_hosts.remember(path, error.message)
             raise AnsibleParserError(error.message) from None  # the message is whole; a chain would print it twice
         except AnsibleError as error:
-            _reasons.remember(path, str(error))
+            _no_hosts.remember(path, str(error))
             raise
 
     # --- options -----------------------------------------------------------------------------------------------
@@ -337,7 +338,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         if len(chosen) < len(every):
             self.display.v("%d of %d instances are in none of the states %s" % (len(every) - len(chosen), len(every), ", ".join(states)))
         if self.get_option("query"):
-            chosen = _query.choose(self._rendered("query"), chosen)
+            chosen = _choose.choose(self._rendered("query"), chosen)
         connection = Connection()
         hosts = []
         for instance in chosen:

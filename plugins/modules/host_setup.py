@@ -78,8 +78,7 @@ import shutil
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.rented.gpu.plugins.module_utils import _packages, _stamps
-from ansible_collections.rented.gpu.plugins.module_utils._host import _facts
+from ansible_collections.rented.gpu.plugins.module_utils._host import _facts, _stamps, _system_packages
 
 ARGUMENT_SPEC = {
     "packages": {"type": "list", "elements": "str", "default": []},
@@ -141,10 +140,10 @@ class Setup:
         wanted = self.module.params["packages"]
         installed = {}
         for name in wanted:
-            real = _packages.DNF.get(name, name) if manager == "dnf" else name
+            real = _system_packages.DNF.get(name, name) if manager == "dnf" else name
             installed[real] = "" if self.is_installed(manager, real) else None
-        tools = {command: shutil.which(command, path=self.path) for command in _packages.COMMANDS.values()}
-        return _packages.missing(wanted, {"packages": installed, "tools": tools, "package_manager": manager})
+        tools = {command: shutil.which(command, path=self.path) for command in _system_packages.COMMANDS.values()}
+        return _system_packages.missing(wanted, {"packages": installed, "tools": tools, "package_manager": manager})
 
     def is_installed(self, manager: str | None, name: str) -> bool:
         if manager == "apt":
@@ -161,8 +160,8 @@ class Setup:
                 self.fail("%s cannot be installed here: the host has neither apt nor dnf." % ", ".join(names))
             return
         try:
-            _packages.Installer(self.run, root, self.module.params["lock_timeout"]).install(manager, names)
-        except _packages.PackageError as error:
+            _system_packages.Installer(self.run, root, self.module.params["lock_timeout"]).install(manager, names)
+        except _system_packages.PackageError as error:
             self.fail(str(error))
 
     def make_workdir(self, path: str) -> None:

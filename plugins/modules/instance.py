@@ -175,11 +175,11 @@ instance_id:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.rented.gpu.plugins.module_utils._arguments import account_spec, build, read_public_key, warn_of_values
 from ansible_collections.rented.gpu.plugins.module_utils._errors import PartlyCreated, RentedError
-from ansible_collections.rented.gpu.plugins.module_utils._models import LaunchRequest
 from ansible_collections.rented.gpu.plugins.module_utils._plain import harmless
-from ansible_collections.rented.gpu.plugins.module_utils._resource import STATES, NotReached, Resource
+from ansible_collections.rented.gpu.plugins.module_utils._providers._arguments import account_spec, build, read_public_key, warn_of_values
+from ansible_collections.rented.gpu.plugins.module_utils._renting._models import LaunchRequest
+from ansible_collections.rented.gpu.plugins.module_utils._renting._resource import STATES, NotReached, Resource
 
 
 def argument_spec():

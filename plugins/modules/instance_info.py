@@ -80,11 +80,11 @@ result:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.rented.gpu.plugins.module_utils import _ask
-from ansible_collections.rented.gpu.plugins.module_utils._arguments import account_spec, build_all, warn_of_values
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
-from ansible_collections.rented.gpu.plugins.module_utils._jmespath import compiled, searched
-from ansible_collections.rented.gpu.plugins.module_utils._models import STATES
+from ansible_collections.rented.gpu.plugins.module_utils._providers._arguments import account_spec, build_all, warn_of_values
+from ansible_collections.rented.gpu.plugins.module_utils._renting import _fan_out
+from ansible_collections.rented.gpu.plugins.module_utils._renting._models import STATES
+from ansible_collections.rented.gpu.plugins.module_utils._renting._query import compiled, searched
 
 
 def argument_spec():
@@ -108,7 +108,7 @@ def main():
         providers = build_all(wanted)
         for provider in providers:
             module.no_log_values.update(provider.secrets())
-        answers = _ask.ask(providers, lambda provider: provider.list_instances())
+        answers = _fan_out.ask(providers, lambda provider: provider.list_instances())
         warn_of_values(module, providers)
         failures = [answer.failure for answer in answers if answer.failure]
         if failures:

@@ -189,15 +189,14 @@ import datetime
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.rented.gpu.plugins.module_utils import _ask, _offers
-from ansible_collections.rented.gpu.plugins.module_utils._arguments import account_spec, build_each, warn_of_values
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
-from ansible_collections.rented.gpu.plugins.module_utils._jmespath import compiled, searched
 from ansible_collections.rented.gpu.plugins.module_utils._plain import harmless
 from ansible_collections.rented.gpu.plugins.module_utils._providers import PROVIDERS
-from ansible_collections.rented.gpu.plugins.module_utils._providers._base import CanListOffers, can
-from ansible_collections.rented.gpu.plugins.module_utils._resource_words import unsupported
-from ansible_collections.rented.gpu.plugins.module_utils._wish import WISH, doubts, wish_of
+from ansible_collections.rented.gpu.plugins.module_utils._providers._arguments import account_spec, build_each, warn_of_values
+from ansible_collections.rented.gpu.plugins.module_utils._renting import _fan_out, _offers
+from ansible_collections.rented.gpu.plugins.module_utils._renting._offer_arguments import WISH, doubts, wish_of
+from ansible_collections.rented.gpu.plugins.module_utils._renting._query import compiled, searched
+from ansible_collections.rented.gpu.plugins.module_utils._renting._resource_words import unsupported
 
 
 def argument_spec():
@@ -207,7 +206,7 @@ def argument_spec():
 
 def notes_of(providers, refused, answers, wish, alone):
     """What a reader should know, computed from what the providers are and answered."""
-    notes = [unsupported(provider, CanListOffers).message for provider in providers if not can(provider, CanListOffers)]
+    notes = [unsupported(provider, "list_offers").message for provider in providers if not provider.can("list_offers")]
     any_price = dataclasses.replace(wish, max_price_per_hour=None)
     for answer in answers:
         provider = answer.provider
@@ -219,7 +218,7 @@ def notes_of(providers, refused, answers, wish, alone):
             notes.append("%s: offers without a price were left out, because 'max_price' is given (%d)." % (provider.TITLE, unpriced))
     named = {provider.NAME for provider in providers} | {cls.NAME for cls, _error in refused}
     # What has no endpoint is no service that somebody could have an account at.
-    others = [cls.TITLE for name, cls in sorted(PROVIDERS.items()) if name not in named and cls.ENDPOINT and can(cls, CanListOffers)]
+    others = [cls.TITLE for name, cls in sorted(PROVIDERS.items()) if name not in named and cls.ENDPOINT and cls.can("list_offers")]
     if others and not alone:
         notes.append("Not asked, because no credentials were found: %s." % ", ".join(others))
     return list(dict.fromkeys(notes))
@@ -240,15 +239,15 @@ def main():
         wish = wish_of(params)
         providers, refused = build_each(params)
         failures = [{"provider": cls.NAME, "account": cls.NAME, "message": error.message} for cls, error in refused]
-        asked = [provider for provider in providers if can(provider, CanListOffers)]
+        asked = [provider for provider in providers if provider.can("list_offers")]
         if not asked and not failures:
-            raise RentedError(" ".join(unsupported(provider, CanListOffers).message for provider in providers))
+            raise RentedError(" ".join(unsupported(provider, "list_offers").message for provider in providers))
         for provider in providers:
             module.no_log_values.update(provider.secrets())
         for doubt in doubts(wish):
             module.warn(doubt)
         now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-        answers = _ask.ask(asked, lambda provider: list(provider.list_offers(wish)))
+        answers = _fan_out.ask(asked, lambda provider: list(provider.list_offers(wish)))
         warn_of_values(module, asked)
         failures += [
             {"provider": answer.provider.NAME, "account": answer.provider.account, "message": answer.failure}

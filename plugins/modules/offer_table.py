@@ -143,7 +143,7 @@ settings_errors:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.rented.gpu.plugins.module_utils._wish import WISH
+from ansible_collections.rented.gpu.plugins.module_utils._renting._offer_arguments import WISH
 
 ARGUMENT_SPEC = dict(
     WISH,

@@ -50,7 +50,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.rented.gpu.plugins.module_utils import _proof, _stamps
+from ansible_collections.rented.gpu.plugins.module_utils._host import _proof, _stamps
 
 ARGUMENT_SPEC = {"content": {"type": "dict", "default": {}}}
 

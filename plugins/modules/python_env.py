@@ -182,23 +182,18 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.rented.gpu.plugins.module_utils import (
+from ansible_collections.rented.gpu.plugins.module_utils._host import _cuda, _shell_files, _sources, _stamps, _tools
+from ansible_collections.rented.gpu.plugins.module_utils._host._environment import (
     _build_errors,
-    _checkout,
-    _cuda,
+    _git_exclude,
     _installed,
-    _python_surroundings,
     _requirements,
-    _shell_files,
-    _sources,
-    _stamps,
+    _surroundings,
     _uv,
     _uv_versions,
 )
-from ansible_collections.rented.gpu.plugins.module_utils._host import _tools
 
 STAMP = "python_env"
-TAGS = re.compile(r"^(auto|none|cpu|cu\d{2,3})$")
 # Free disk before a new environment: a plain one; torch for CPUs; torch with CUDA (5.9 GB measured, and room to unpack).
 DISK_MB = 300
 DISK_TORCH_CPU_MB = 2500
@@ -381,9 +376,9 @@ class Environment:
 
         What else an image or the user has set about pip, uv and conda must not steer them.
         """
-        from_files = _python_surroundings.from_pip_files(_python_surroundings.pip_files(self.home, os.environ, self.path))
-        _python_surroundings.clear(os.environ)
-        os.environ.update({name: value for name, value in from_files.items() if name not in os.environ}, **_python_surroundings.SET)
+        from_files = _surroundings.from_pip_files(_surroundings.pip_files(self.home, os.environ, self.path))
+        _surroundings.clear(os.environ)
+        os.environ.update({name: value for name, value in from_files.items() if name not in os.environ}, **_surroundings.SET)
         ours = {os.path.join(path, "bin") for path in list(self.environments()) + [self.path]}
         self.search = [folder for folder in self.search if folder not in ours and not _in_venv(folder)]
         path = [folder for folder in os.environ.get("PATH", "").split(os.pathsep) if folder not in ours and not _in_venv(folder)]
@@ -392,7 +387,7 @@ class Environment:
     def look_at_project(self):
         """Read all inputs; whether the project is there. What is missing is said before anything changes."""
         wanted = self.wanted
-        if not TAGS.match(wanted["torch"]):
+        if not _cuda.CHOICES.match(wanted["torch"]):
             raise Trouble("python_env_torch is '%s'; it takes auto, none, cpu or a CUDA tag such as cu126." % wanted["torch"])
         if not os.path.isdir(self.project):
             if self.module.check_mode:
@@ -469,7 +464,7 @@ class Environment:
 
     def refuse_tracked(self):
         """An environment in tracked files would make the checkout differ from its repository, and no update could pass."""
-        files = _checkout.tracked(self.project, self.path)
+        files = _git_exclude.tracked(self.project, self.path)
         if files:
             name = os.path.relpath(self.path, self.project)
             raise Trouble(
@@ -659,7 +654,7 @@ class Environment:
         cwd = self.project if os.path.isdir(self.project) else None
         passed = {"pass_fds": (self.lock,)} if self.lock is not None else {}
         if arguments[0] == self.uv:
-            values = dict(_python_surroundings.for_uv(self.home, os.environ), **values)
+            values = dict(_surroundings.for_uv(self.home, os.environ), **values)
         return self.module.run_command(arguments, cwd=cwd, environ_update=dict(self.surroundings(), **values), **passed)
 
     def must(self, what, arguments, **values):
@@ -853,12 +848,12 @@ class Environment:
     def install_cleanly(self, conda, tag):
         """Install, and hide from git what builds leave in checkouts."""
         folders = [path for path in {self.project, *self.inputs.packages} if os.path.isdir(path)]
-        before = {folder: _checkout.untracked(folder) for folder in folders}
+        before = {folder: _git_exclude.untracked(folder) for folder in folders}
         try:
             return self.install(conda, tag)
         finally:
             for folder in folders:
-                _checkout.hide(folder, before[folder])
+                _git_exclude.hide(folder, before[folder])
 
     def look_at_packages(self):
         """Whether all that was asked is there, whatever the installer said."""
@@ -910,7 +905,7 @@ class Environment:
             self.cache = self.choose_cache()
         lines = [
             "# The Python environment of this host, active in every new shell. Written by rented.gpu.python_env, which overwrites changes.",
-            # A tmux session keeps the environment of its own project (rented.gpu.session).
+            # A tmux session keeps the environment of its own project (rented.gpu.tmux).
             'if [ -n "${RENTED_ENV:-}" ] && [ -x "$RENTED_ENV/bin/python" ]; then __rented_env="$RENTED_ENV"',
             "else __rented_env=%s; fi" % shlex.quote(self.path),
             "# Ansible looks for a Python to run its own modules with: that is the host's, never the project's.",

@@ -78,10 +78,10 @@ import dataclasses
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.rented.gpu.plugins.module_utils._account_keys import AccountKeys
-from ansible_collections.rented.gpu.plugins.module_utils._arguments import account_spec, build, read_public_key, warn_of_values
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
 from ansible_collections.rented.gpu.plugins.module_utils._plain import harmless
+from ansible_collections.rented.gpu.plugins.module_utils._providers._arguments import account_spec, build, read_public_key, warn_of_values
+from ansible_collections.rented.gpu.plugins.module_utils._renting._account_keys import AccountKeys
 
 
 def argument_spec():

@@ -20,18 +20,12 @@ from ansible import constants as C
 from ansible.errors import AnsibleAction, AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.rented.gpu.plugins.module_utils import _stamps
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
-from ansible_collections.rented.gpu.plugins.plugin_utils import (
-    _deadline,
-    _facts_shape,
-    _given,
-    _guard,
-    _here,
-    _kept,
-    _settings,
-    _terminal,
-)
+from ansible_collections.rented.gpu.plugins.module_utils._host import _stamps
+from ansible_collections.rented.gpu.plugins.plugin_utils import _facts_shape, _proof_copies
+from ansible_collections.rented.gpu.plugins.plugin_utils._settings import _option_values, _role_settings
+from ansible_collections.rented.gpu.plugins.plugin_utils._show import _terminal
+from ansible_collections.rented.gpu.plugins.plugin_utils._ssh import _deadline, _host_checks, _local_host
 
 FACTS = "rented"  # ansible_facts.rented: what host_facts read
 RUN = "rented_run"  # ansible_facts.rented_run: what each role did in this run
@@ -186,11 +180,11 @@ class RoleAction(ActionBase):
         get = getattr(self._connection, "get_option", None)
         if get is None or getattr(self._connection, "transport", "") != "ssh":
             return
-        if not _guard.unpinned(get("ssh_common_args")):
+        if not _host_checks.unpinned(get("ssh_common_args")):
             return
         # The file may have been removed while a connection of an earlier run stays open: a new login writes it again.
         self.log_in_anew()
-        problem = _guard.unpinned(get("ssh_common_args"))
+        problem = _host_checks.unpinned(get("ssh_common_args"))
         if problem:
             raise Failure(problem)
 
@@ -223,7 +217,7 @@ class RoleAction(ActionBase):
             arguments = self.validate_argument_spec(argument_spec=self.ARGUMENT_SPEC)[1] if self.ARGUMENT_SPEC else dict(self._task.args)
             self._check_place()
             self._stay_login_user()
-            with _here.own_environment_left() if _here.is_here(self._connection) else contextlib.nullcontext():
+            with _local_host.own_environment_left() if _local_host.is_here(self._connection) else contextlib.nullcontext():
                 result = self.work(arguments)
         except (Failure, RentedError) as failure:
             result = dict(getattr(failure, "details", {}), failed=True, msg=_terminal.plain(failure))
@@ -235,7 +229,7 @@ class RoleAction(ActionBase):
         finally:
             self._remove_tmp_path(self._connection._shell.tmpdir)
             self._be_as_before()
-        _guard.harmless(result)
+        _host_checks.harmless(result)
         if result.get("failed"):
             return self._failed(result)
         result.setdefault("changed", False)
@@ -249,7 +243,7 @@ class RoleAction(ActionBase):
         """Keep the cause for the summary. When no host is left, no play comes any more that could show it."""
         if not self._task_vars.get(SUMMED_UP):
             return
-        from ansible_collections.rented.gpu.plugins.plugin_utils import _closing, _failures, _summary
+        from ansible_collections.rented.gpu.plugins.plugin_utils._show import _closing, _failures, _summary
 
         host = self._task_vars["inventory_hostname"]
         if _failures.record(host, _summary.brief(message, host), self._task_vars["ansible_play_hosts_all"]):
@@ -276,7 +270,7 @@ class RoleAction(ActionBase):
         try:
             self.remote("proof", {"content": content})
             self.set_facts(ready=content)
-            _kept.keep(host, content)
+            _proof_copies.keep(host, content)
         except (Failure, AnsibleConnectionFailure, OSError, RentedError):
             pass  # the first failure is the one to tell
 
@@ -285,8 +279,8 @@ class RoleAction(ActionBase):
 
     def _low_level_execute_command(self, cmd, *arguments, chdir=None, **options):
         # A login begins at home; on this machine Ansible would begin in the folder of the playbook.
-        if chdir is None and _here.is_here(self._connection):
-            chdir = shlex.quote(_here.home())
+        if chdir is None and _local_host.is_here(self._connection):
+            chdir = shlex.quote(_local_host.home())
         # What a login shell prints before the command is dropped: without a line end it would hide the answer of a module.
         # The mark is in two parts, so that a shell that shows the command does not show the mark.
         first, second = secrets.token_hex(8), secrets.token_hex(8)
@@ -300,17 +294,17 @@ class RoleAction(ActionBase):
     def _check_place(self) -> None:
         """An instance that is listed here is not this machine, whatever -c says."""
         provider = self._task_vars.get("rented_provider")
-        if provider and _here.is_here(self._connection):
+        if provider and _local_host.is_here(self._connection):
             raise Failure(
                 "%s is an instance at %s, and the connection is local, which would change this machine instead: leave out -c local and "
                 "ansible_connection, or run inventory/here.yml on the instance itself."
                 % (self._task_vars.get("inventory_hostname"), provider)
             )
 
-        if self.COUNTED and not _here.is_here(self._connection):
+        if self.COUNTED and not _local_host.is_here(self._connection):
             names = ("ansible_host", "ansible_port", "ansible_user", "rented_provider", "rented_state", "rented_state_raw")
             variables = {name: self._templar.template(self._task_vars.get(name)) for name in names}
-            problem = _guard.address_problem(dict(variables, inventory_hostname=self._task_vars.get("inventory_hostname")))
+            problem = _host_checks.address_problem(dict(variables, inventory_hostname=self._task_vars.get("inventory_hostname")))
             if problem:
                 raise Failure(problem)
             _deadline.keep_alive(self._connection)
@@ -318,8 +312,8 @@ class RoleAction(ActionBase):
     def _read_arguments(self) -> dict:
         """The arguments as people may write them, before Ansible makes texts of lists and cuts texts at commas."""
         try:
-            return _settings.arguments(self.ARGUMENT_SPEC, self._task.args, self._role_name() if self._task._role else "")
-        except _given.Wrong as wrong:
+            return _role_settings.arguments(self.ARGUMENT_SPEC, self._task.args, self._role_name() if self._task._role else "")
+        except _option_values.Wrong as wrong:
             raise Failure("%s." % str(wrong).rstrip(".")) from None
 
     def _stay_login_user(self) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 
-from ansible_collections.rented.gpu.plugins.module_utils import _stamps
+from ansible_collections.rented.gpu.plugins.module_utils._host import _stamps
 
 LONGEST = 100_000  # characters of one text
 DEEPEST = 20

@@ -12,10 +12,10 @@ import time
 
 from _delay import DelayProxy
 
-from ansible_collections.rented.gpu.plugins.module_utils._models import LaunchRequest
+from ansible_collections.rented.gpu.plugins.module_utils._providers._rehearsal import engine as engines
 from ansible_collections.rented.gpu.plugins.module_utils._providers.rehearsal import RehearsalProvider
-from ansible_collections.rented.gpu.plugins.module_utils._rehearsal import engine as engines
-from ansible_collections.rented.gpu.plugins.plugin_utils._connection import Connection
+from ansible_collections.rented.gpu.plugins.module_utils._renting._models import LaunchRequest
+from ansible_collections.rented.gpu.plugins.plugin_utils._ssh._connection import Connection
 
 PATIENCE = 60  # seconds until a new box lets us in
 

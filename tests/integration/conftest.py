@@ -27,10 +27,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / ".collections"))
 
 from ansible_collections.rented.gpu.plugins.module_utils import _state
-from ansible_collections.rented.gpu.plugins.module_utils._models import LaunchRequest
+from ansible_collections.rented.gpu.plugins.module_utils._providers._rehearsal import engine as engines
+from ansible_collections.rented.gpu.plugins.module_utils._providers._rehearsal import images
 from ansible_collections.rented.gpu.plugins.module_utils._providers.rehearsal import RehearsalProvider
-from ansible_collections.rented.gpu.plugins.module_utils._rehearsal import engine as engines
-from ansible_collections.rented.gpu.plugins.module_utils._rehearsal import images
+from ansible_collections.rented.gpu.plugins.module_utils._renting._models import LaunchRequest
 
 
 @pytest.fixture(scope="session", autouse=True)

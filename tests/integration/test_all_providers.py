@@ -17,7 +17,7 @@ import subprocess
 import pytest
 
 from ansible_collections.rented.gpu.plugins.module_utils import _state
-from ansible_collections.rented.gpu.plugins.module_utils._rehearsal import engine as engines
+from ansible_collections.rented.gpu.plugins.module_utils._providers._rehearsal import engine as engines
 from ansible_collections.rented.gpu.tests.fakes import aws, gcp, lambda_cloud, paperspace, runpod, vast
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]

@@ -14,8 +14,8 @@ import pytest
 
 from ansible_collections.rented.gpu.plugins.module_utils import _state
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
-from ansible_collections.rented.gpu.plugins.module_utils._rehearsal import engine as engines
-from ansible_collections.rented.gpu.plugins.plugin_utils import _connection, _first_login
+from ansible_collections.rented.gpu.plugins.module_utils._providers._rehearsal import engine as engines
+from ansible_collections.rented.gpu.plugins.plugin_utils._ssh import _connection, _first_login
 
 READY = [{"hosts": "all", "gather_facts": False, "roles": ["rented.gpu.ready"]}]
 NO_PIPELINING = {"ansible_ssh_pipelining": False, "ansible_pipelining": False}

@@ -9,8 +9,8 @@ import subprocess
 
 import pytest
 
-from ansible_collections.rented.gpu.plugins.module_utils._models import LaunchRequest
-from ansible_collections.rented.gpu.plugins.module_utils._paperspace import scripts
+from ansible_collections.rented.gpu.plugins.module_utils._providers._paperspace import scripts
+from ansible_collections.rented.gpu.plugins.module_utils._renting._models import LaunchRequest
 
 
 @pytest.fixture(scope="module")

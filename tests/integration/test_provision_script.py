@@ -27,9 +27,9 @@ import uuid
 import pytest
 import yaml
 
-from ansible_collections.rented.gpu.plugins.module_utils._models import LaunchRequest
-from ansible_collections.rented.gpu.plugins.module_utils._rehearsal import engine as engines
-from ansible_collections.rented.gpu.plugins.module_utils._rehearsal import images
+from ansible_collections.rented.gpu.plugins.module_utils._providers._rehearsal import engine as engines
+from ansible_collections.rented.gpu.plugins.module_utils._providers._rehearsal import images
+from ansible_collections.rented.gpu.plugins.module_utils._renting._models import LaunchRequest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SECONDS = 300  # for a whole preparation

@@ -15,7 +15,7 @@ import time
 import pytest
 
 from ansible_collections.rented.gpu.plugins.module_utils import _state
-from ansible_collections.rented.gpu.plugins.plugin_utils import _connection
+from ansible_collections.rented.gpu.plugins.plugin_utils._ssh import _connection
 
 READY = [{"hosts": "all", "gather_facts": False, "roles": ["rented.gpu.ready"]}]
 # A task that needs Python on the host, as a user's own playbook has it after the role.

@@ -15,8 +15,8 @@ from xml.etree import ElementTree
 import pytest
 
 from ansible_collections.rented.gpu.plugins.module_utils._errors import MissingCredentials, NotFound, RentedError
-from ansible_collections.rented.gpu.plugins.module_utils._models import LaunchRequest
 from ansible_collections.rented.gpu.plugins.module_utils._providers.rehearsal import RehearsalProvider
+from ansible_collections.rented.gpu.plugins.module_utils._renting._models import LaunchRequest
 
 
 class Ground:
@@ -224,7 +224,7 @@ def test_any_label_comes_back_as_it_was(ground, label):
 
 
 def test_listing_is_one_cheap_call(ground, box, monkeypatch):
-    from ansible_collections.rented.gpu.plugins.module_utils._rehearsal.engine import Engine
+    from ansible_collections.rented.gpu.plugins.module_utils._providers._rehearsal.engine import Engine
 
     calls = []
     call = Engine.call

@@ -19,8 +19,8 @@ import uuid
 import pytest
 from ansible.release import __version__ as ansible_version
 
-from ansible_collections.rented.gpu.plugins.module_utils._rehearsal import engine as engines
-from ansible_collections.rented.gpu.plugins.module_utils._rehearsal import images
+from ansible_collections.rented.gpu.plugins.module_utils._providers._rehearsal import engine as engines
+from ansible_collections.rented.gpu.plugins.module_utils._providers._rehearsal import images
 
 # Where the tests put Ansible in the container: an environment of its own, that nobody should take for theirs.
 OWN = "/opt/own"

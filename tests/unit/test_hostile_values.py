@@ -18,12 +18,11 @@ import re
 
 import pytest
 
-from ansible_collections.rented.gpu.plugins.module_utils import _door
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
-from ansible_collections.rented.gpu.plugins.module_utils._models import Instance, Wish
-from ansible_collections.rented.gpu.plugins.module_utils._providers import PROVIDERS, _base
-from ansible_collections.rented.gpu.plugins.module_utils._providers._base import can
-from ansible_collections.rented.gpu.plugins.plugin_utils._connection import Connection
+from ansible_collections.rented.gpu.plugins.module_utils._providers import PROVIDERS
+from ansible_collections.rented.gpu.plugins.module_utils._renting import _field_rules
+from ansible_collections.rented.gpu.plugins.module_utils._renting._models import Instance, Wish
+from ansible_collections.rented.gpu.plugins.plugin_utils._ssh._connection import Connection
 from ansible_collections.rented.gpu.tests.fakes import everyone
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIG2XqAqvFmYFbH3ZzKgd2QWq3mXFrwiTTpFvZLeQb2lD ada@example.org"
@@ -89,14 +88,14 @@ QUICK = [
 ]
 VALUES = HOSTILE if os.environ.get("RENTED_GPU_HOSTILE") == "all" else QUICK
 SERVICES = everyone.SERVICES
-METHODS = {"list_instances": None, "list_offers": _base.CanListOffers, "list_keys": _base.CanRegisterKey}
+METHODS = {"list_instances": None, "list_offers": "list_offers", "list_keys": "register_key"}
 # Each list of AWS's offers (a price list) and keys takes seconds here, so hundreds of them are too many for each run.
 SLOW = () if os.environ.get("RENTED_GPU_HOSTILE") == "all" else (("aws", "list_offers"), ("aws", "list_keys"))
 CASES = [
     (name, method)
     for name in SERVICES
-    for method, mixin in METHODS.items()
-    if (mixin is None or can(PROVIDERS[name], mixin)) and (name, method) not in SLOW
+    for method, ability in METHODS.items()
+    if (ability is None or PROVIDERS[name].can(ability)) and (name, method) not in SLOW
 ]
 BAD_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -191,7 +190,7 @@ def sane(record, connection):
         variables = connection.variables(record)
         if ("ansible_host" in variables) != (record.ssh_host is not None):
             wrong.append("ansible_host is not ssh_host")
-        if not _door.is_host(variables.get("ansible_host", "unknown")):
+        if not _field_rules.is_host(variables.get("ansible_host", "unknown")):
             wrong.append("ansible_host: %s" % ascii(variables["ansible_host"])[:80])
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9._-]*\$?", variables.get("ansible_user", "root")):
             wrong.append("ansible_user: %s" % ascii(variables["ansible_user"])[:80])
@@ -271,12 +270,14 @@ def test_hostile_values(fake, method, monkeypatch, record_property):
                     put(found, place, rows)
                     return found
 
-                if not attempt(operation, change, "%s with %s in any leaf" % (place, _door.shown(value)), True):
+                if not attempt(operation, change, "%s with %s in any leaf" % (place, _field_rules.shown(value)), True):
                     del problems[-3:]
                     for path in others:  # which leaf it is
-                        attempt(operation, lambda found, path=path: change(found, [path]), "%s=%s" % (path, _door.shown(value)), True)
+                        attempt(
+                            operation, lambda found, path=path: change(found, [path]), "%s=%s" % (path, _field_rules.shown(value)), True
+                        )
                 for path in (path for path in paths if path not in others):
-                    attempt(operation, lambda found, path=path: change(found, [path]), "%s=%s" % (path, _door.shown(value)), False)
+                    attempt(operation, lambda found, path=path: change(found, [path]), "%s=%s" % (path, _field_rules.shown(value)), False)
     record_property("hostile values", tried)
     print("%s %s: %d hostile values" % (name, method, tried))
     assert not problems, "%d problems, for example:\n%s" % (len(problems), "\n".join(problems[:40]))

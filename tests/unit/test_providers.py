@@ -16,13 +16,12 @@ import yaml
 
 from ansible_collections.rented.gpu.plugins.doc_fragments.account import ModuleDocFragment
 from ansible_collections.rented.gpu.plugins.inventory import instances
-from ansible_collections.rented.gpu.plugins.module_utils import _arguments
 from ansible_collections.rented.gpu.plugins.module_utils._errors import MissingCredentials, RentedError
-from ansible_collections.rented.gpu.plugins.module_utils._models import FIELDS, STATES, LaunchRequest
-from ansible_collections.rented.gpu.plugins.module_utils._providers import PROVIDERS, _base, provider_class
-from ansible_collections.rented.gpu.plugins.module_utils._providers._base import MIXINS, Provider, can
+from ansible_collections.rented.gpu.plugins.module_utils._providers import PROVIDERS, _arguments, provider_class
+from ansible_collections.rented.gpu.plugins.module_utils._providers._base import ABILITIES, Provider
+from ansible_collections.rented.gpu.plugins.module_utils._renting._models import FIELDS, STATES, LaunchRequest
 from ansible_collections.rented.gpu.plugins.modules import instance, instance_info, offer_info, ssh_key
-from ansible_collections.rented.gpu.plugins.plugin_utils import _accounts
+from ansible_collections.rented.gpu.plugins.plugin_utils._inventory import _accounts
 from ansible_collections.rented.gpu.tests.fakes import everyone, schema
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -30,22 +29,22 @@ FOLDER = ROOT / "plugins" / "module_utils" / "_providers"
 FILES = sorted(path for path in FOLDER.glob("*.py") if not path.name.startswith("_"))
 NAMES = sorted(PROVIDERS)
 # Packages of a provider: `_lambda` beside `lambda_cloud.py`, named by the provider.
-BESIDE_FOLDERS = [FOLDER.parent / ("_" + name) for name in NAMES if (FOLDER.parent / ("_" + name)).is_dir()]
+BESIDE_FOLDERS = [FOLDER / ("_" + name) for name in NAMES if (FOLDER / ("_" + name)).is_dir()]
 BESIDE = sorted(path for folder in BESIDE_FOLDERS for path in folder.glob("*.py"))
 
 # The one shape of docs/providers/*.md.
 ROWS = ["Key", "Rights", "Endpoint", "Login", "Can", "Cannot"]
 HEADINGS = ["What the fields mean here", "Renting", "What it costs when stopped", "Good to know", "A minimal file"]
-# What the rows "Can" and "Cannot" call the mixins.
+# What the rows "Can" and "Cannot" call the abilities.
 WORDS = {
-    _base.CanLaunch: ["rent", "destroy"],
-    _base.CanStop: ["stop", "start"],
-    _base.CanLabel: ["rename"],
-    _base.CanAttachKey: ["attach an SSH key"],
-    _base.CanReadConsole: ["read the console"],
-    _base.CanListOffers: ["list offers"],
-    _base.CanRegisterKey: ["keep SSH keys"],
-    _base.CanBid: ["change a bid"],
+    "launch": ["rent", "destroy"],
+    "stop": ["stop", "start"],
+    "label": ["rename"],
+    "attach_key": ["attach an SSH key"],
+    "read_console": ["read the console"],
+    "list_offers": ["list offers"],
+    "register_key": ["keep SSH keys"],
+    "bid": ["change a bid"],
 }
 # Variables of a host that are no field of an instance.
 FURTHER_VARIABLES = {"rented_raw", "rented_ssh_via", "rented_workdir", "rented_hosts"}
@@ -100,7 +99,7 @@ def test_it_has_a_fake(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_it_has_tests(name):
     stem = PROVIDERS[name].__module__.rsplit(".", 1)[1]
-    path = pathlib.Path("tests", "unit", "plugins", "module_utils", "test_%s.py" % stem)
+    path = pathlib.Path("tests", "unit", "plugins", "module_utils", "_providers", "test_%s.py" % stem)
     assert (ROOT / path).is_file(), "missing: %s" % path
 
 
@@ -160,12 +159,12 @@ def launch_options(name) -> list:
     stem = PROVIDERS[name].__module__.rsplit(".", 1)[1]
     paths = [FOLDER / (stem + ".py")]
     for word in sorted({stem, stem.split("_")[0], name}):
-        paths += (FOLDER.parent / ("_" + word)).glob("*.py")
+        paths += (FOLDER / ("_" + word)).glob("*.py")
     for path in paths:
         if re.search(r"^LAUNCH_OPTIONS = [({]", path.read_text(), re.M):
-            inside = ".".join(path.relative_to(FOLDER.parent).with_suffix("").parts)
-            return list(importlib.import_module(_arguments.__name__.rsplit(".", 1)[0] + "." + inside).LAUNCH_OPTIONS)
-    assert not can(PROVIDERS[name], _base.CanLaunch), "%s has no LAUNCH_OPTIONS: the names that LaunchRequest.options may hold" % name
+            inside = ".".join(("_providers", *path.relative_to(FOLDER).with_suffix("").parts))
+            return list(importlib.import_module("ansible_collections.rented.gpu.plugins.module_utils." + inside).LAUNCH_OPTIONS)
+    assert not PROVIDERS[name].can("launch"), "%s has no LAUNCH_OPTIONS: the names that LaunchRequest.options may hold" % name
     return []
 
 
@@ -185,15 +184,15 @@ def test_its_page_has_the_shape_of_all(name):
         assert section(name, heading).strip(), "nothing stands under '%s' in docs/providers/%s.md" % (heading, name)
 
 
-def test_every_mixin_has_its_words():
-    assert list(WORDS) == list(MIXINS)
+def test_every_ability_has_its_words():
+    assert list(WORDS) == list(ABILITIES)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_its_page_says_what_it_can_and_what_it_cannot(name):
     table = rows(page(name).split("\n## ")[0])
-    able = [word for mixin, words in WORDS.items() for word in words if can(PROVIDERS[name], mixin)]
-    unable = [word for mixin, words in WORDS.items() for word in words if not can(PROVIDERS[name], mixin)]
+    able = [word for ability, words in WORDS.items() for word in words if PROVIDERS[name].can(ability)]
+    unable = [word for ability, words in WORDS.items() for word in words if not PROVIDERS[name].can(ability)]
     assert phrases(table["Can"]) == ["list", *able], "the row Can of docs/providers/%s.md: details belong in brackets" % name
     said = phrases(table["Cannot"])
     assert said[: len(unable)] == unable, "the row Cannot of docs/providers/%s.md: what is missing first, then limits in other words" % name
@@ -207,7 +206,7 @@ def test_its_page_lists_its_launch_options_and_no_others(name):
     assert sorted(listed) == sorted(launch_options(name)), "the options under Renting in docs/providers/%s.md" % name
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if can(PROVIDERS[name], _base.CanLaunch)])
+@pytest.mark.parametrize("name", [name for name in NAMES if PROVIDERS[name].can("launch")])
 def test_what_cannot_be_rented_is_refused_before_anything_is_asked(name, monkeypatch, tmp_path):
     """For check mode: nobody is there who could answer."""
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -222,7 +221,7 @@ def test_what_cannot_be_rented_is_refused_before_anything_is_asked(name, monkeyp
             provider.check_request(LaunchRequest(name="hw", gpu="T4", options={"no_such_option": 1}))
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if can(PROVIDERS[name], _base.CanLaunch)])
+@pytest.mark.parametrize("name", [name for name in NAMES if PROVIDERS[name].can("launch")])
 def test_its_example_of_renting_is_one(name):
     (task,) = yaml.safe_load(blocks(section(name, "Renting"), "yaml")[0])
     given = task["rented.gpu.instance"]
@@ -292,9 +291,14 @@ def test_it_stays_away_from_ansible_and_from_other_providers(name):
 def test_what_lies_beside_a_provider_knows_no_provider_and_nothing_of_ansible(path):
     """Importing the list of providers from there would be a circle."""
     text = path.read_text()
-    assert not re.search(r"^\s*(from|import) ansible\.|module_utils(\.| import )_providers\b", text, re.M)
+    assert not re.search(
+        r"^\s*(from|import) ansible\.|module_utils import _providers\b|_providers import PROVIDERS|_providers\.(%s)\b"
+        % "|".join(path.stem for path in FILES),
+        text,
+        re.M,
+    )
     others = {folder.name for folder in BESIDE_FOLDERS} - {path.parent.name}
-    assert not re.search(r"module_utils\.(%s)\b" % "|".join(sorted(others)), text)
+    assert not re.search(r"_providers\.(%s)\b" % "|".join(sorted(others)), text)
 
 
 def test_arguments_and_fragment_are_in_step():
@@ -325,7 +329,7 @@ def test_the_states_of_the_docs_are_those_of_the_model():
 
 
 def test_every_mixin_has_a_method_without_a_body_of_its_own():
-    assert all(mixin.__abstractmethods__ for mixin in MIXINS)
+    assert all(mixin.__abstractmethods__ for mixin in ABILITIES.values())
 
 
 @pytest.mark.parametrize(("name", "hint"), [("vas", "Did you mean 'vast'?"), ("rehersal", "Did you mean 'rehearsal'?"), ("x", "Known: ")])

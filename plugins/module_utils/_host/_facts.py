@@ -11,8 +11,7 @@ import pwd
 import sys
 import threading
 
-from .. import _stamps
-from . import _limits, _nvidia, _read, _system, _tools, _work
+from . import _limits, _nvidia, _read, _stamps, _system, _tools, _work
 
 SCHEMA = 1
 

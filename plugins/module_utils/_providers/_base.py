@@ -17,12 +17,13 @@ import hashlib
 import os
 import time
 
-from ansible_collections.rented.gpu.plugins.module_utils import _deadline, _masking, _refused
+from ansible_collections.rented.gpu.plugins.module_utils import _masking
 from ansible_collections.rented.gpu.plugins.module_utils._errors import MissingCredentials, RentedError
-from ansible_collections.rented.gpu.plugins.module_utils._models import HOURS_PER_MONTH, SCHEMA, Instance, LaunchRequest, Wish
-from ansible_collections.rented.gpu.plugins.module_utils._scrub import scrub
+from ansible_collections.rented.gpu.plugins.module_utils._renting import _deadline, _refused
+from ansible_collections.rented.gpu.plugins.module_utils._renting._models import HOURS_PER_MONTH, SCHEMA, Instance, LaunchRequest, Wish
+from ansible_collections.rented.gpu.plugins.module_utils._renting._remove_secrets import scrub
 
-# What answers with objects that have passed `_door`: whatever was refused there is noted, without a line in the provider's own file.
+# What answers with objects that have passed `_field_rules`: whatever was refused there is noted, without a line in the provider's own file.
 LISTS = {"list_instances": "instance", "list_offers": "offer", "list_keys": "SSH key"}
 
 
@@ -193,6 +194,11 @@ class Provider(abc.ABC):
                 return instance
         return None
 
+    @classmethod
+    def can(cls, ability: str) -> bool:
+        """Whether the provider has this ability, by its name in `ABILITIES`."""
+        return issubclass(cls, ABILITIES[ability])
+
 
 class CanLaunch(abc.ABC):
     """The provider can rent and destroy."""
@@ -291,9 +297,14 @@ class CanBid(abc.ABC):
         """Bid this much, in USD per hour for the whole instance. What is bid is paid."""
 
 
-MIXINS = (CanLaunch, CanStop, CanLabel, CanAttachKey, CanReadConsole, CanListOffers, CanRegisterKey, CanBid)
-
-
-def can(provider, mixin) -> bool:
-    """Whether a provider (class or object) has the capability."""
-    return issubclass(provider if isinstance(provider, type) else type(provider), mixin)
+# Other parts of the collection call an ability by its name, so that they need not import this file.
+ABILITIES = {
+    "launch": CanLaunch,
+    "stop": CanStop,
+    "label": CanLabel,
+    "attach_key": CanAttachKey,
+    "read_console": CanReadConsole,
+    "list_offers": CanListOffers,
+    "register_key": CanRegisterKey,
+    "bid": CanBid,
+}

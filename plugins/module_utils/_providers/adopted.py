@@ -13,11 +13,11 @@ import dataclasses
 import hashlib
 import re
 
-from ansible_collections.rented.gpu.plugins.module_utils import _gpu_names, _leases
 from ansible_collections.rented.gpu.plugins.module_utils._errors import Ambiguous, NotFound, RentedError
-from ansible_collections.rented.gpu.plugins.module_utils._leases import Lease
-from ansible_collections.rented.gpu.plugins.module_utils._models import Instance
 from ansible_collections.rented.gpu.plugins.module_utils._providers._base import CanLabel, CanLaunch, CanStop, Provider
+from ansible_collections.rented.gpu.plugins.module_utils._renting import _gpu_names, _leases
+from ansible_collections.rented.gpu.plugins.module_utils._renting._leases import Lease
+from ansible_collections.rented.gpu.plugins.module_utils._renting._models import Instance
 
 LONGEST_NAME = 120
 

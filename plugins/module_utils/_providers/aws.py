@@ -15,8 +15,14 @@ import logging
 import os
 import re
 
-from ansible_collections.rented.gpu.plugins.module_utils import _deadline, _http, _offers
-from ansible_collections.rented.gpu.plugins.module_utils._aws import (
+from ansible_collections.rented.gpu.plugins.module_utils._errors import (
+    AuthenticationError,
+    NotFound,
+    ProviderUnavailable,
+    RentedError,
+    nearest,
+)
+from ansible_collections.rented.gpu.plugins.module_utils._providers._aws import (
     credentials,
     images,
     keys,
@@ -26,17 +32,9 @@ from ansible_collections.rented.gpu.plugins.module_utils._aws import (
     prices,
     renting,
 )
-from ansible_collections.rented.gpu.plugins.module_utils._aws.connection import NAME, TITLE, Connection, Refused
-from ansible_collections.rented.gpu.plugins.module_utils._aws.machines import instance
-from ansible_collections.rented.gpu.plugins.module_utils._aws.options import check_options
-from ansible_collections.rented.gpu.plugins.module_utils._errors import (
-    AuthenticationError,
-    NotFound,
-    ProviderUnavailable,
-    RentedError,
-    nearest,
-)
-from ansible_collections.rented.gpu.plugins.module_utils._models import Instance, LaunchRequest, Wish
+from ansible_collections.rented.gpu.plugins.module_utils._providers._aws.connection import NAME, TITLE, Connection, Refused
+from ansible_collections.rented.gpu.plugins.module_utils._providers._aws.machines import instance
+from ansible_collections.rented.gpu.plugins.module_utils._providers._aws.options import check_options
 from ansible_collections.rented.gpu.plugins.module_utils._providers._base import (
     CanLabel,
     CanLaunch,
@@ -46,6 +44,8 @@ from ansible_collections.rented.gpu.plugins.module_utils._providers._base import
     CanStop,
     Provider,
 )
+from ansible_collections.rented.gpu.plugins.module_utils._renting import _deadline, _http, _offers
+from ansible_collections.rented.gpu.plugins.module_utils._renting._models import Instance, LaunchRequest, Wish
 
 LOG = logging.getLogger("rented.gpu.aws")
 

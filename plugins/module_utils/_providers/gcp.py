@@ -14,7 +14,6 @@ import logging
 import re
 import uuid
 
-from ansible_collections.rented.gpu.plugins.module_utils import _http, _launching, _offers, _values
 from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     AuthenticationError,
     MissingCredentials,
@@ -22,9 +21,6 @@ from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     ProviderUnavailable,
     RentedError,
 )
-from ansible_collections.rented.gpu.plugins.module_utils._gcp import compute, credentials, keys, launching, machines, offers
-from ansible_collections.rented.gpu.plugins.module_utils._gcp.machines import instance
-from ansible_collections.rented.gpu.plugins.module_utils._models import Instance, LaunchRequest, Wish
 from ansible_collections.rented.gpu.plugins.module_utils._providers._base import (
     CanAttachKey,
     CanLabel,
@@ -35,6 +31,10 @@ from ansible_collections.rented.gpu.plugins.module_utils._providers._base import
     CanStop,
     Provider,
 )
+from ansible_collections.rented.gpu.plugins.module_utils._providers._gcp import compute, credentials, keys, launching, machines, offers
+from ansible_collections.rented.gpu.plugins.module_utils._providers._gcp.machines import instance
+from ansible_collections.rented.gpu.plugins.module_utils._renting import _http, _launching, _offers, _values
+from ansible_collections.rented.gpu.plugins.module_utils._renting._models import Instance, LaunchRequest, Wish
 
 LOG = logging.getLogger("rented.gpu.gcp")
 

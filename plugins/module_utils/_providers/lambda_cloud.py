@@ -13,16 +13,8 @@ from __future__ import annotations
 import re
 import urllib.parse
 
-from ansible_collections.rented.gpu.plugins.module_utils import _http, _launching, _public_key, _values
-from ansible_collections.rented.gpu.plugins.module_utils._errors import (
-    NotFound,
-    ProviderUnavailable,
-    RentedError,
-    nearest,
-)
-from ansible_collections.rented.gpu.plugins.module_utils._lambda import connection, keys, launching, machines, offers
-from ansible_collections.rented.gpu.plugins.module_utils._lambda.machines import instance
-from ansible_collections.rented.gpu.plugins.module_utils._models import LaunchRequest, SshKey, Wish
+from ansible_collections.rented.gpu.plugins.module_utils import _public_key
+from ansible_collections.rented.gpu.plugins.module_utils._errors import NotFound, ProviderUnavailable, RentedError, nearest
 from ansible_collections.rented.gpu.plugins.module_utils._providers._base import (
     CanLabel,
     CanLaunch,
@@ -30,6 +22,10 @@ from ansible_collections.rented.gpu.plugins.module_utils._providers._base import
     CanRegisterKey,
     Provider,
 )
+from ansible_collections.rented.gpu.plugins.module_utils._providers._lambda import connection, keys, launching, machines, offers
+from ansible_collections.rented.gpu.plugins.module_utils._providers._lambda.machines import instance
+from ansible_collections.rented.gpu.plugins.module_utils._renting import _http, _launching, _values
+from ansible_collections.rented.gpu.plugins.module_utils._renting._models import LaunchRequest, SshKey, Wish
 
 API_PATH = "/api/v1"
 LAUNCHES = 10  # tries over types and regions before a launch is given up: two minutes

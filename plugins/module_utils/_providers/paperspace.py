@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import logging
 
-from ansible_collections.rented.gpu.plugins.module_utils import _http, _launching, _values
 from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     NotFound,
     PartlyCreated,
@@ -21,16 +20,18 @@ from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     Unsupported,
     nearest,
 )
-from ansible_collections.rented.gpu.plugins.module_utils._models import Instance, LaunchRequest, Wish
-from ansible_collections.rented.gpu.plugins.module_utils._paperspace import connection, credentials, launching, machines, offers, scripts
-from ansible_collections.rented.gpu.plugins.module_utils._paperspace.machines import instance
-from ansible_collections.rented.gpu.plugins.module_utils._providers._base import (
-    CanLabel,
-    CanLaunch,
-    CanListOffers,
-    CanStop,
-    Provider,
+from ansible_collections.rented.gpu.plugins.module_utils._providers._base import CanLabel, CanLaunch, CanListOffers, CanStop, Provider
+from ansible_collections.rented.gpu.plugins.module_utils._providers._paperspace import (
+    connection,
+    credentials,
+    launching,
+    machines,
+    offers,
+    scripts,
 )
+from ansible_collections.rented.gpu.plugins.module_utils._providers._paperspace.machines import instance
+from ansible_collections.rented.gpu.plugins.module_utils._renting import _http, _launching, _values
+from ansible_collections.rented.gpu.plugins.module_utils._renting._models import Instance, LaunchRequest, Wish
 
 LOG = logging.getLogger("rented.gpu.paperspace")
 

@@ -12,12 +12,7 @@ from __future__ import annotations
 import os
 import uuid
 
-from ansible_collections.rented.gpu.plugins.module_utils._errors import (
-    NotFound,
-    PartlyCreated,
-    RentedError,
-)
-from ansible_collections.rented.gpu.plugins.module_utils._models import LaunchRequest, Wish
+from ansible_collections.rented.gpu.plugins.module_utils._errors import NotFound, PartlyCreated, RentedError
 from ansible_collections.rented.gpu.plugins.module_utils._providers._base import (
     CanAttachKey,
     CanLabel,
@@ -27,9 +22,10 @@ from ansible_collections.rented.gpu.plugins.module_utils._providers._base import
     CanStop,
     Provider,
 )
-from ansible_collections.rented.gpu.plugins.module_utils._rehearsal import engine as engines
-from ansible_collections.rented.gpu.plugins.module_utils._rehearsal import images, launching, machines, offers
-from ansible_collections.rented.gpu.plugins.module_utils._rehearsal.machines import instance
+from ansible_collections.rented.gpu.plugins.module_utils._providers._rehearsal import engine as engines
+from ansible_collections.rented.gpu.plugins.module_utils._providers._rehearsal import images, launching, machines, offers
+from ansible_collections.rented.gpu.plugins.module_utils._providers._rehearsal.machines import instance
+from ansible_collections.rented.gpu.plugins.module_utils._renting._models import LaunchRequest, Wish
 
 SWITCH = "RENTED_GPU_REHEARSAL"
 

@@ -13,7 +13,7 @@ import json
 import logging
 import re
 
-from ansible_collections.rented.gpu.plugins.module_utils import _http, _launching, _public_key, _values
+from ansible_collections.rented.gpu.plugins.module_utils import _public_key
 from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     AuthenticationError,
     NotFound,
@@ -23,7 +23,6 @@ from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     Unsupported,
     nearest,
 )
-from ansible_collections.rented.gpu.plugins.module_utils._models import LaunchRequest, SshKey, Wish
 from ansible_collections.rented.gpu.plugins.module_utils._providers._base import (
     CanLabel,
     CanLaunch,
@@ -33,8 +32,10 @@ from ansible_collections.rented.gpu.plugins.module_utils._providers._base import
     CanStop,
     Provider,
 )
-from ansible_collections.rented.gpu.plugins.module_utils._runpod import connection, keys, launching, machines, offers
-from ansible_collections.rented.gpu.plugins.module_utils._runpod.machines import instance
+from ansible_collections.rented.gpu.plugins.module_utils._providers._runpod import connection, keys, launching, machines, offers
+from ansible_collections.rented.gpu.plugins.module_utils._providers._runpod.machines import instance
+from ansible_collections.rented.gpu.plugins.module_utils._renting import _http, _launching, _values
+from ansible_collections.rented.gpu.plugins.module_utils._renting._models import LaunchRequest, SshKey, Wish
 
 LOG = logging.getLogger("rented.gpu.runpod")
 

@@ -13,14 +13,8 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.rented.gpu.plugins.module_utils import _http, _launching, _public_key, _values
-from ansible_collections.rented.gpu.plugins.module_utils._errors import (
-    NotFound,
-    PartlyCreated,
-    ProviderUnavailable,
-    RentedError,
-)
-from ansible_collections.rented.gpu.plugins.module_utils._models import Instance, LaunchRequest, SshKey, Wish
+from ansible_collections.rented.gpu.plugins.module_utils import _public_key
+from ansible_collections.rented.gpu.plugins.module_utils._errors import NotFound, PartlyCreated, ProviderUnavailable, RentedError
 from ansible_collections.rented.gpu.plugins.module_utils._providers._base import (
     CanAttachKey,
     CanBid,
@@ -32,8 +26,10 @@ from ansible_collections.rented.gpu.plugins.module_utils._providers._base import
     CanStop,
     Provider,
 )
-from ansible_collections.rented.gpu.plugins.module_utils._vast import connection, launching, machines, offers
-from ansible_collections.rented.gpu.plugins.module_utils._vast.machines import instance
+from ansible_collections.rented.gpu.plugins.module_utils._providers._vast import connection, launching, machines, offers
+from ansible_collections.rented.gpu.plugins.module_utils._providers._vast.machines import instance
+from ansible_collections.rented.gpu.plugins.module_utils._renting import _http, _launching, _values
+from ansible_collections.rented.gpu.plugins.module_utils._renting._models import Instance, LaunchRequest, SshKey, Wish
 
 PAGE_SIZE = 25  # the API's maximum
 SEARCHES = 3

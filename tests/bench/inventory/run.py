@@ -56,8 +56,8 @@ def measure(way: str, pace: bool) -> dict:
     from ansible.plugins.loader import init_plugin_loader, inventory_loader
 
     init_plugin_loader([str(ROOT / ".collections")])
+    from ansible_collections.rented.gpu.plugins.module_utils._providers._vast.connection import Connection
     from ansible_collections.rented.gpu.plugins.module_utils._providers.vast import VastProvider
-    from ansible_collections.rented.gpu.plugins.module_utils._vast.connection import Connection
 
     inventory_loader.get("rented.gpu.instances")
     Connection("", "", 1)._loaded()  # the client takes a second and its memory to load, whoever asks

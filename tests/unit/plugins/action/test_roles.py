@@ -10,8 +10,8 @@ import types
 
 import pytest
 
-from ansible_collections.rented.gpu.plugins.action import proof, ready, session
-from ansible_collections.rented.gpu.plugins.module_utils import _stamps
+from ansible_collections.rented.gpu.plugins.action import proof, ready, tmux
+from ansible_collections.rented.gpu.plugins.module_utils._host import _stamps
 from ansible_collections.rented.gpu.plugins.plugin_utils import _action
 
 FACTS = {"workdir": "/data", "home": "/root", "tools": {}, "packages": {}, "stamps": {}, "auto_tmux": {"present": False, "off": False}}
@@ -56,19 +56,19 @@ def _defaults(spec):
 
 
 def test_a_role_alone_works_in_the_workdir_of_the_user(play):
-    answers = {"host_facts": {"ansible_facts": {"rented": FACTS}}, "session": {"changed": True, "sessions": ["data"]}}
-    play(session, answers, rented_workdir="/data")
+    answers = {"host_facts": {"ansible_facts": {"rented": FACTS}}, "tmux": {"changed": True, "sessions": ["data"]}}
+    play(tmux, answers, rented_workdir="/data")
     assert play.asked[0][:2] == ("host_facts", {"workdir": "/data"})
     assert play.asked[1][1]["project"] == "/data"
 
 
 def test_nothing_of_the_arguments_goes_to_the_log_of_the_host(play):
-    play(session, {"session": {"changed": True}}, facts=FACTS)
+    play(tmux, {"tmux": {"changed": True}}, facts=FACTS)
     assert play.asked[0][2]["ansible_no_target_syslog"] is True
 
 
 def test_what_a_host_says_cannot_command_the_terminal(play):
-    result = play(session, {"session": {"failed": True, "msg": "no\x1b]0;owned\x07\r\nline two\ttab"}}, facts=FACTS)
+    result = play(tmux, {"tmux": {"failed": True, "msg": "no\x1b]0;owned\x07\r\nline two\ttab"}}, facts=FACTS)
     assert result["failed"] and result["msg"] == "no\\x1b]0;owned\\x07\nline two\ttab"
 
 
@@ -99,11 +99,11 @@ def test_facts_that_a_cache_kept_of_an_earlier_run_settle_nothing(play):
     stamp = {"wanted": _stamps.digest(request), "intact": True, "data": {"name": "work"}, "watch": {}}
     facts = dict(FACTS, stamps={"tmux": stamp}, tmux_sessions=["work"], tools={})
     arguments = {"name": "work", "config": True, "environment": ""}
-    now = play(session, {}, arguments, facts=dict(facts, read_by=_action.token()))
+    now = play(tmux, {}, arguments, facts=dict(facts, read_by=_action.token()))
     assert now["changed"] is False and not play.asked
-    answers = {"host_facts": {"ansible_facts": {"rented": FACTS}}, "session": {"changed": True, "sessions": ["work"]}}
-    old = play(session, answers, arguments, facts=dict(facts, read_by="ansible-local-of-yesterday"))
-    assert [name for name, *_rest in play.asked] == ["host_facts", "session"]
+    answers = {"host_facts": {"ansible_facts": {"rented": FACTS}}, "tmux": {"changed": True, "sessions": ["work"]}}
+    old = play(tmux, answers, arguments, facts=dict(facts, read_by="ansible-local-of-yesterday"))
+    assert [name for name, *_rest in play.asked] == ["host_facts", "tmux"]
     assert old["ansible_facts"]["rented"]["read_by"] == _action.token()
     assert [role["executions"] for role in old["ansible_facts"]["rented_run"].values()] == [2]
 
@@ -111,17 +111,17 @@ def test_facts_that_a_cache_kept_of_an_earlier_run_settle_nothing(play):
 def test_the_proof_of_an_earlier_run_is_withdrawn_when_a_role_fails_on_the_host(play, tmp_path, monkeypatch):
     monkeypatch.setenv("RENTED_GPU_HOME", str(tmp_path / "state"))
     facts = dict(FACTS, ready={"ready": True, "host": "vast-1", "made": {}})
-    answers = {"session": {"failed": True, "msg": "no tmux"}, "proof": {"changed": True, "proof": {}}}
-    result = play(session, answers, facts=facts)
+    answers = {"tmux": {"failed": True, "msg": "no tmux"}, "proof": {"changed": True, "proof": {}}}
+    result = play(tmux, answers, facts=facts)
     assert result["failed"] and result["msg"] == "no tmux"
     withdrawn = play.asked[1][1]["content"]
     assert play.asked[1][0] == "proof" and withdrawn["ready"] is False and withdrawn["failed"]["why"] == "no tmux"
     assert json.loads((tmp_path / "state" / "ready" / "vast-1.json").read_text())["ready"] is False
     play.asked.clear()
-    play(session, answers, facts=facts, check=True)
-    assert [name for name, *_rest in play.asked] == ["session"]
+    play(tmux, answers, facts=facts, check=True)
+    assert [name for name, *_rest in play.asked] == ["tmux"]
 
 
 def test_a_session_that_the_host_does_not_list_is_not_made(play):
-    result = play(session, {"session": {"changed": True, "sessions": ["other"]}}, {"name": "work"}, facts=FACTS)
+    result = play(tmux, {"tmux": {"changed": True, "sessions": ["other"]}}, {"name": "work"}, facts=FACTS)
     assert result["failed"] and "is not there after it was started" in result["msg"]

@@ -15,7 +15,7 @@ import sys
 import pytest
 import yaml
 
-from ansible_collections.rented.gpu.plugins.plugin_utils import _settings, _specs
+from ansible_collections.rented.gpu.plugins.plugin_utils._settings import _role_settings, _specs
 
 ROOT = pathlib.Path(__file__).absolute().parents[4]
 COLLECTIONS = ROOT / ".collections" if (ROOT / ".collections").is_dir() else ROOT.parents[2]
@@ -116,7 +116,7 @@ CANARIES = {
 
 def test_no_secret_in_a_wrong_place_is_printed_or_logged(run, tmp_path):
     """Every setting with every secret, as text, list and dictionary, with all that Ansible can say about it."""
-    settings = sorted(_settings.options_of(ROLES))
+    settings = sorted(_role_settings.options_of(ROLES))
     tasks = []
     for kind, canary in CANARIES.items():
         (tmp_path / "secret").write_text(canary)

@@ -11,9 +11,9 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import inventory_loader
 from ansible.utils.display import Display
 
-from ansible_collections.rented.gpu.plugins.module_utils._models import Instance
 from ansible_collections.rented.gpu.plugins.module_utils._providers import PROVIDERS
 from ansible_collections.rented.gpu.plugins.module_utils._providers._base import Provider
+from ansible_collections.rented.gpu.plugins.module_utils._renting._models import Instance
 
 
 def make(number, **fields):

@@ -17,7 +17,7 @@ from ansible.inventory.data import InventoryData
 from ansible.plugins.loader import inventory_loader
 
 from ansible_collections.rented.gpu.plugins.module_utils._errors import AuthenticationError, ProviderUnavailable
-from ansible_collections.rented.gpu.plugins.module_utils._models import FIELDS
+from ansible_collections.rented.gpu.plugins.module_utils._renting._models import FIELDS
 
 ROOT = pathlib.Path(__file__).absolute().parents[4]
 COLLECTIONS = ROOT / ".collections" if (ROOT / ".collections").is_dir() else ROOT.parents[2]
@@ -507,7 +507,7 @@ def test_no_key_and_no_secret_lies_in_the_cache(provider, listing, tmp_path):
 
 @pytest.mark.parametrize("damage", ["{broken", "[]", ("no_such_field", 1), ("provider", None)])
 def test_a_cache_that_cannot_be_used_is_asked_again(provider, listing, tmp_path, monkeypatch, damage):
-    from ansible_collections.rented.gpu.plugins.plugin_utils import _accounts
+    from ansible_collections.rented.gpu.plugins.plugin_utils._inventory import _accounts
 
     cache = CACHE % (tmp_path / "cache")
     provider.answers["key-of-env"] = [provider.make(1)]
@@ -546,7 +546,7 @@ def test_the_documented_options_are_those_of_the_code():
     }
     for example in yaml.safe_load_all(instances.EXAMPLES):
         assert set(example) <= own
-    from ansible_collections.rented.gpu.plugins.plugin_utils._accounts import KEYS
+    from ansible_collections.rented.gpu.plugins.plugin_utils._inventory._accounts import KEYS
 
     assert set(documented["options"]["accounts"]["suboptions"]) == set(KEYS)
 

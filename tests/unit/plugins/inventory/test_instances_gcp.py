@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 from ansible.errors import AnsibleError
 
-from ansible_collections.rented.gpu.plugins.module_utils._gcp import credentials
+from ansible_collections.rented.gpu.plugins.module_utils._providers._gcp import credentials
 from ansible_collections.rented.gpu.plugins.module_utils._providers.gcp import GcpProvider
 from ansible_collections.rented.gpu.tests.fakes.gcp import FakeGcp, row
 

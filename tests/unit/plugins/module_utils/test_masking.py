@@ -13,14 +13,14 @@ import urllib.parse
 
 import pytest
 
-from ansible_collections.rented.gpu.plugins.module_utils import _ask, _masking, _plain
+from ansible_collections.rented.gpu.plugins.module_utils import _masking, _plain
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
 from ansible_collections.rented.gpu.plugins.module_utils._providers import PROVIDERS
 from ansible_collections.rented.gpu.plugins.module_utils._providers._base import Provider
+from ansible_collections.rented.gpu.plugins.module_utils._renting import _fan_out
 from ansible_collections.rented.gpu.tests.fakes import everyone
 from ansible_collections.rented.gpu.tests.fakes.between import Wire, wire_answer
-
-from ._time import with_time
+from ansible_collections.rented.gpu.tests.unit.plugins.module_utils._time import with_time
 
 OTHER = "other/Account+key=0123456789\u00e4"
 FORMS = {
@@ -82,7 +82,7 @@ def test_no_provider_shows_the_key_of_another_account(name, status, other, monke
         said = []
         for body in bodies:
             wire.answers = (wire_answer(status, body.encode()),)
-            said.append(_ask.ask([with_time(provider)], lambda provider: provider.list_instances())[0].failure or "")
+            said.append(_fan_out.ask([with_time(provider)], lambda provider: provider.list_instances())[0].failure or "")
     assert any(said)
     for text in said[:-1]:
         assert not any(part in text for part in (OTHER[:16], urllib.parse.quote(OTHER[:16], safe="")))

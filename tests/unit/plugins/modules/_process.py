@@ -11,9 +11,9 @@ import pathlib
 import subprocess
 import sys
 
-from ansible_collections.rented.gpu.plugins.module_utils import _arguments
+from ansible_collections.rented.gpu.plugins.module_utils._providers import _arguments
 
-COLLECTIONS = str(pathlib.Path(_arguments.__file__).absolute().parents[5])  # the folder that holds ansible_collections
+COLLECTIONS = str(pathlib.Path(_arguments.__file__).absolute().parents[6])  # the folder that holds ansible_collections
 CODE = """
 import importlib, json, sys
 from ansible.module_utils.testing import patch_module_args

@@ -16,8 +16,7 @@ import time
 
 import pytest
 
-from ansible_collections.rented.gpu.plugins.module_utils import _stamps
-from ansible_collections.rented.gpu.plugins.module_utils._host import _facts
+from ansible_collections.rented.gpu.plugins.module_utils._host import _facts, _stamps
 
 COLLECTIONS = str(pathlib.Path(_facts.__file__).absolute().parents[6])  # the folder that holds ansible_collections
 CODE = (

@@ -172,10 +172,10 @@ def test_what_is_probably_not_meant_is_said_and_asked_for(fake):
 
 
 def test_notes_come_from_what_the_providers_are(monkeypatch):
-    from ansible_collections.rented.gpu.plugins.module_utils._ask import Answer
-    from ansible_collections.rented.gpu.plugins.module_utils._models import Offer, Wish
     from ansible_collections.rented.gpu.plugins.module_utils._providers import PROVIDERS
     from ansible_collections.rented.gpu.plugins.module_utils._providers._base import CanListOffers, Provider
+    from ansible_collections.rented.gpu.plugins.module_utils._renting._fan_out import Answer
+    from ansible_collections.rented.gpu.plugins.module_utils._renting._models import Offer, Wish
 
     class Silent(Provider):
         NAME, TITLE = "silent", "Silent"

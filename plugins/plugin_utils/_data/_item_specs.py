@@ -1,0 +1,193 @@
+# Copyright (c) 2026, the rented.gpu contributors
+# GNU General Public License v3.0 or later (see LICENSE)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection; it may change without notice.
+"""The entries of repos_list and data_sync_items: what can be read and refused on the controller, before any host is asked."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+import urllib.parse
+
+from ansible_collections.rented.gpu.plugins.module_utils._host import _downloads
+from ansible_collections.rented.gpu.plugins.module_utils._shown import shown
+from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure, MissingTool
+from ansible_collections.rented.gpu.plugins.plugin_utils._data import _paths, _rsync
+from ansible_collections.rented.gpu.plugins.plugin_utils._git import _repository
+from ansible_collections.rented.gpu.plugins.plugin_utils._settings import _option_values
+
+REPOS = "repos_list"
+MODES = ("push", "agent", "private_key")
+TEXT, FLAG = {"type": "str"}, {"type": "bool"}
+REPO_KEYS = {
+    "src": TEXT,
+    "dest": TEXT,
+    "version": TEXT,
+    "mode": {"type": "str", "choices": MODES},
+    "lfs": FLAG,
+    "submodules": FLAG,
+    "uncommitted": FLAG,
+}
+# git's own rule: a URL has a scheme, or is [user@]host:path where no slash stands before the colon.
+URL = re.compile(r"^(\w[\w+.-]*://|[^/\s:]+:(?!//))")
+
+DATA = "data_sync_items"
+DATA_KEYS = {
+    "src": TEXT,
+    "dest": TEXT,
+    "url": TEXT,
+    "checksum": TEXT,
+    "unpack": {"type": "raw"},
+    "exclude": {"type": "list", "elements": "str"},
+    "delete": FLAG,
+}
+DIGITS = {"md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128}
+
+
+def read_repos(raw, mode: str) -> list:
+    """The entries of repos_list with every key; ``url`` is None where src is a local checkout. Raises `Failure`."""
+    items = _paths.check_items(REPOS, raw, REPO_KEYS, ["src"])
+    for number, item in enumerate(items, 1):
+        where = "%s, item %d" % (REPOS, number)
+        item["version"] = item["version"] or None
+        here = _paths.on_controller(item["src"])
+        item["url"] = item["src"] if URL.match(item["src"]) and not os.path.exists(here) else None
+        item["submodules"] = item["submodules"] is not False
+        if item["url"]:
+            _check_repo_url(item, where, mode)
+        else:
+            if item["mode"] not in (None, "push"):
+                raise Failure(
+                    "%s: src %s is a local checkout, which is sent by mode push; mode %s is for URLs."
+                    % (where, shown(item["src"]), item["mode"])
+                )
+            item["mode"] = "push"
+        name = posixpath.basename((item["url"] or here).rstrip("/").replace(":", "/"))
+        item["dest"] = item["dest"] or (name[: -len(".git")] if name.endswith(".git") else name)
+        if not item["dest"]:
+            raise Failure("%s: src %s has no name that dest could take: give dest." % (where, shown(item["src"])))
+    return items
+
+
+def split_url(url: str, where: str) -> urllib.parse.SplitResult:
+    """The parts of a URL. Raises `Failure` for one that has none, such as https://[::1/x.git."""
+    try:
+        parts = urllib.parse.urlsplit(url)
+        parts.port  # noqa: B018 (it is read only now)
+        return parts
+    except ValueError as error:
+        raise Failure("%s is no valid URL (%s): '%s'." % (where, shown(str(error)), shown(url))) from None
+
+
+def _check_repo_url(item: dict, where: str, mode: str) -> None:
+    parts = split_url(item["url"], "%s: src" % where) if "://" in item["url"] else None
+    if parts and (parts.password or (parts.username and parts.scheme in ("http", "https"))):
+        raise Failure(
+            "%s: the URL holds a password or a token, which would stay on the host: leave it out, and use mode push or agent." % where
+        )
+    if item["mode"] == "push":
+        raise Failure("%s: mode push sends a local checkout, and src is a URL: clone it here and give its path, or use mode agent." % where)
+    if item["uncommitted"]:
+        raise Failure("%s: uncommitted work can be sent of a local checkout only, and src is a URL." % where)
+    # Without a word, the agent is lent only where mode says so; a public URL needs none.
+    item["mode"] = item["mode"] or (mode if mode != "push" else "private_key")
+    if parts and parts.scheme not in ("ssh", "git+ssh"):
+        item["mode"] = "private_key"
+
+
+def read_data(raw) -> list:
+    """The entries of data_sync_items with every key; ``here`` is the absolute path of a local source. Raises `Failure`."""
+    items = _paths.check_items(DATA, raw, DATA_KEYS, ["src", "url"])
+    for number, item in enumerate(items, 1):
+        where = "%s, item %d" % (DATA, number)
+        if item["src"] and item["url"]:
+            raise Failure("%s has both src and url: data comes from one place; make two items of it." % where)
+        wrong = [
+            key for key in (("checksum", "unpack") if item["src"] else ("exclude", "delete")) if item[key] not in (None, False, [], "")
+        ]
+        if wrong:
+            raise Failure("%s: %s goes with %s only." % (where, wrong[0], "url" if item["src"] else "src"))
+        if item["src"]:
+            _check_data_source(item, where)
+        else:
+            _check_data_url(item, where)
+    return items
+
+
+def _check_data_source(item: dict, where: str) -> None:
+    if re.match(r"^\w[\w+.-]*://", item["src"]):
+        raise Failure("%s: src is a path on this machine; for the address %s write url." % (where, _shown(item["src"])))
+    item["here"] = _paths.on_controller(item["src"])
+    if not os.path.exists(item["here"]):
+        raise Failure("%s: the data %s does not exist on this machine (looked for %s)." % (where, shown(item["src"]), shown(item["here"])))
+    if not os.access(item["here"], os.R_OK):
+        raise Failure("%s: the data %s may not be read by this user." % (where, shown(item["here"])))
+    item["dest"] = item["dest"] or os.path.basename(item["here"])
+    if not item["dest"]:
+        raise Failure("%s: src %s has no name that dest could take: give dest." % (where, shown(item["src"])))
+
+
+def _check_data_url(item: dict, where: str) -> None:
+    parts = split_url(item["url"], "%s: url" % where)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise Failure("%s: url has to begin with https:// or http://; it is '%s'." % (where, _shown(item["url"])))
+    if not item["dest"]:
+        raise Failure("%s: give dest, the place of %s on the host." % (where, "its content" if item["unpack"] else "the file"))
+    if item["checksum"]:
+        algorithm, _colon, value = item["checksum"].partition(":")
+        if algorithm not in DIGITS:
+            raise Failure(
+                "%s: a checksum is written <algorithm>:<hex digits>, e.g. sha256:9f86…; it is '%s'." % (where, _shown(item["checksum"]))
+            )
+        if not re.match(r"^https?://", value) and not re.match(r"^[0-9a-fA-F]{%d}$" % DIGITS[algorithm], value):
+            raise Failure("%s: a %s has %d hex digits; '%s' has not." % (where, algorithm, DIGITS[algorithm], _shown(value)))
+        if value.startswith("http"):
+            split_url(value, "%s: checksum" % where)
+    if not isinstance(item["unpack"], (bool, str, type(None))):
+        raise Failure("%s: unpack has to be true, false or a folder; it is %s." % (where, shown(item["unpack"])))
+    if isinstance(item["unpack"], str):
+        try:
+            item["unpack"] = _option_values.read(TEXT, item["unpack"])
+        except _option_values.Wrong as wrong:
+            raise Failure("%s: unpack %s." % (where, wrong)) from None
+        if _paths.LINE_ENDS.search(item["unpack"]):
+            raise Failure("%s: unpack has to be one line of text; it is %s." % (where, shown(item["unpack"])))
+
+
+def _shown(address) -> str:
+    """What a message may say of an address: not its login, its query or its fragment, and no secret of another kind."""
+    try:
+        return shown(_downloads.shown(str(address)))
+    except ValueError:
+        return shown(str(address).partition("?")[0].rpartition("@")[2])
+
+
+# --- before the first login: see _preflight.CHECKS ---------------------------------------------------------------
+
+
+def preflight_repos(settings: dict) -> None:
+    for number, item in enumerate(read_repos(settings.get(REPOS), settings.get("git_keys_mode") or "push"), 1):
+        if item["url"]:
+            continue
+        where, path = "%s, item %d" % (REPOS, number), _paths.on_controller(item["src"])
+        if not os.path.exists(path):
+            raise Failure(
+                "%s: the repository %s does not exist (looked for %s): give the path of a local checkout, or a URL."
+                % (where, shown(item["src"]), shown(path))
+            )
+        try:
+            repository = _repository.Repository(path, item["src"])
+            source = repository.resolve(item["version"])
+            if item["submodules"]:
+                repository.submodules(source.commit)
+        except MissingTool:
+            raise
+        except Failure as failure:
+            raise Failure("%s: %s" % (where, failure)) from None
+
+
+def preflight_data_sync(settings: dict) -> None:
+    if any(item["src"] for item in read_data(settings.get(DATA))):
+        _rsync.find()

@@ -1,0 +1,98 @@
+# Copyright (c) 2026, the rented.gpu contributors
+# GNU General Public License v3.0 or later (see LICENSE)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Imports run one way: inventory, actions and modules use `plugin_utils`, that uses `_providers`, that uses `_renting`. See CONTRIBUTING.md."""
+
+from __future__ import annotations
+
+import ast
+import pathlib
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2] / "plugins"
+OURS = "ansible_collections.rented.gpu.plugins."
+SHARED = "module_utils"  # the files directly in module_utils: both the controller and the instance use them
+HOST = "module_utils/_host"
+RENTING = "module_utils/_renting"
+PROVIDERS = "module_utils/_providers"
+CONTROLLER = "plugin_utils"
+# Which groups each group may import, besides itself.
+MAY_IMPORT = {
+    SHARED: set(),
+    HOST: {SHARED},
+    RENTING: {SHARED, HOST},
+    PROVIDERS: {SHARED, HOST, RENTING},
+    CONTROLLER: {SHARED, HOST, RENTING, PROVIDERS},
+    "doc_fragments": set(),
+    "modules": {SHARED, HOST, RENTING, PROVIDERS},
+    "action": {SHARED, HOST, RENTING, PROVIDERS, CONTROLLER, "modules"},
+    "inventory": {SHARED, HOST, RENTING, PROVIDERS, CONTROLLER},
+}
+FILES = sorted(ROOT.rglob("*.py"))
+
+
+def group(path: str) -> str:
+    """The group of a file or a package, by its path below plugins/."""
+    return max((name for name in MAY_IMPORT if (path + "/").startswith(name + "/")), key=len)
+
+
+def statements(path: pathlib.Path) -> list:
+    """Every import statement, except those that only a type checker reads."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            node.body = []
+    return [node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
+
+
+def imported(path: pathlib.Path) -> set:
+    """Paths below plugins/ of what the file imports from the collection."""
+    found = set()
+    for node in statements(path):
+        if not isinstance(node, ast.ImportFrom):
+            continue
+        if node.level:
+            base = path.relative_to(ROOT).parts[: -node.level] + tuple((node.module or "").split(".") if node.module else ())
+        elif (node.module or "").startswith(OURS):
+            base = tuple(node.module[len(OURS) :].split("."))
+        else:
+            continue
+        for name in node.names:
+            target = ROOT.joinpath(*base, name.name)
+            found.add("/".join((*base, name.name) if target.is_dir() or target.with_suffix(".py").is_file() else base))
+    return found
+
+
+def test_the_groups_are_all_there_are():
+    assert {group(path.relative_to(ROOT).as_posix()) for path in FILES} == set(MAY_IMPORT)
+    assert not [
+        path.name
+        for path in (ROOT / "module_utils").iterdir()
+        if path.is_dir() and group("module_utils/" + path.name) == SHARED and path.name != "__pycache__"
+    ]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_imports_run_one_way(path):
+    own = group(path.relative_to(ROOT).as_posix())
+    wrong = sorted(target for target in imported(path) if group(target) not in MAY_IMPORT[own] | {own})
+    assert not wrong, "%s is in %s, which may import %s and itself, not: %s" % (
+        path.relative_to(ROOT),
+        own,
+        ", ".join(sorted(MAY_IMPORT[own])) or "nothing",
+        ", ".join(wrong),
+    )
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if HOST in path.as_posix()], ids=lambda path: path.name)
+def test_what_runs_on_an_instance_needs_the_standard_library_only(path):
+    names = set()
+    for node in statements(path):
+        if isinstance(node, ast.Import):
+            names |= {name.name.split(".")[0] for name in node.names}
+        elif not node.level and not node.module.startswith("ansible.module_utils"):  # travels with every module
+            names.add(node.module.split(".")[0])
+    allowed = set(sys.stdlib_module_names) | {"ansible_collections"} if hasattr(sys, "stdlib_module_names") else names
+    assert names <= allowed, "not in the standard library: %s" % ", ".join(sorted(names - allowed))
