@@ -30,7 +30,9 @@ import http.client
 import json
 import logging
 import os
+import pathlib
 import re
+import sys
 import threading
 import time
 import urllib.parse
@@ -54,6 +56,12 @@ from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS, INSTANCE_TYP
 from moto.ec2.models.instances import InstanceState
 from moto.server import ThreadedMotoServer
 from moto.ssm.models import ssm_backends
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+
+import botocore_data
+
+botocore_data.parse_once()
 
 KEY = "AKIAFAKEFAKEFAKE0001"
 SECRET = "fake-aws-secret-0123456789abcdefghijklmnop"

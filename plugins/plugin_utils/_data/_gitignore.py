@@ -13,6 +13,8 @@ import re
 
 SPECIAL = "*?["
 BRACKET = re.compile(r"\[[!^]?\]?(?:\[:\w+:\]|\\.|[^\]\\])*\]", re.DOTALL)
+NOTHING = "\0"  # stands for a bracket that matches no character
+QUOTED_OR_BRACKET = re.compile(r"\\.|" + BRACKET.pattern, re.DOTALL)
 
 
 def rules(pattern: str) -> list:
@@ -22,11 +24,14 @@ def rules(pattern: str) -> list:
         return []
     if pattern.startswith("!"):
         rule, pattern = "+", pattern[1:]
-    pattern = _without_blanks(pattern)
-    if "//" in pattern:
+    pattern = _with_plain_slashes(_without_blanks(pattern))
+    if pattern.startswith("\\/") or "//" in pattern:
         return []
     folder = "/" if pattern.endswith("/") else ""
     anchored = "/" in pattern.rstrip("/")
+    pattern = QUOTED_OR_BRACKET.sub(_without_slash, pattern)
+    if NOTHING in pattern:
+        return []
     parts = []
     for part in pattern.strip("/").split("/"):
         if part != "**" or parts[-1:] != ["**"]:
@@ -55,6 +60,26 @@ def _without_blanks(pattern: str) -> str:
             end = position + step
         position += step
     return pattern[:end]
+
+
+def _with_plain_slashes(pattern: str) -> str:
+    """The pattern with ``/`` for ``\\/``, which is the same to git, except at both ends of the pattern."""
+
+    def plain(pair) -> str:
+        return "/" if pair[0] == "\\/" and pair.start() > 0 and pair.end() < len(pattern) else pair[0]
+
+    return re.sub(r"\\.", plain, pattern, flags=re.DOTALL)
+
+
+def _without_slash(match) -> str:
+    """A bracket without the slash in it: no bracket matches a slash, but here a slash would end a component of the path."""
+    if not match[0].startswith("[") or "/" not in match[0]:
+        return match[0]
+    members = re.sub(r"\\?/-(?=[^\]])", "0-", re.sub(r"(?<=[^!^\[])-\\?/", "-.", match[0]))
+    members = re.sub(r"\\?/", "", members)
+    if members in ("[!]", "[^]"):
+        return "?"
+    return members if members != "[]" else NOTHING
 
 
 def _tokens(part: str) -> list | None:
