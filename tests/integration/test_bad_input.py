@@ -59,7 +59,8 @@ def outcome(crowd, play, settings):
 
     with concurrent.futures.ThreadPoolExecutor() as pool:
         vanished = pool.submit(vanish)
-        found = play("bootstrap", **settings)
+        # With the setting that would let one failed host end the run for all.
+        found = play("bootstrap", env={"ANSIBLE_ANY_ERRORS_FATAL": "true"}, **settings)
         vanished.result(timeout=60)
     return found
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the rented.gpu contributors
 # GNU General Public License v3.0 or later (see LICENSE)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Imports run one way: inventory, actions and modules use `plugin_utils`, that uses `_providers`, that uses `_renting`. See CONTRIBUTING.md."""
+"""Imports run one way: inventory, actions and modules import `plugin_utils`, then come `_providers` and `_renting`. See CONTRIBUTING.md."""
 
 from __future__ import annotations
 

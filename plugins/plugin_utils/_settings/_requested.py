@@ -12,7 +12,7 @@ from ansible_collections.rented.gpu.plugins.module_utils._shown import shown
 from ansible_collections.rented.gpu.plugins.plugin_utils._data import _paths
 from ansible_collections.rented.gpu.plugins.plugin_utils._settings import _option_values
 
-NOTHING = "These settings ask for no repository, no packages and no data: only the login, the keys and the GPU were checked."
+NOTHING = "These settings ask for no repository, no packages and no data: only the login, the keys and the GPU are checked."
 LIST = {"type": "list", "elements": "raw"}
 
 

@@ -161,7 +161,7 @@ def test_a_run_that_asks_for_nothing_says_so(run, tmp_path):
     (tmp_path / "own.ini").write_text("[rented]\nbox-1\nbox-2\n")
     status, output = run("play.yml", "-i", "own.ini", "-v")
     assert status == 0
-    said = "These settings ask for no repository, no packages and no data: only the login, the keys and the GPU were checked."
+    said = "These settings ask for no repository, no packages and no data: only the login, the keys and the GPU are checked."
     assert output.count(said) == 1 and '"asked": ["repository x"]' in output
 
 
