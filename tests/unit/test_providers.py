@@ -20,6 +20,7 @@ from ansible_collections.rented.gpu.plugins.module_utils._errors import MissingC
 from ansible_collections.rented.gpu.plugins.module_utils._providers import PROVIDERS, _arguments, provider_class
 from ansible_collections.rented.gpu.plugins.module_utils._providers._base import ABILITIES, Provider
 from ansible_collections.rented.gpu.plugins.module_utils._renting._models import FIELDS, STATES, LaunchRequest
+from ansible_collections.rented.gpu.plugins.module_utils._renting._resource_words import unsupported
 from ansible_collections.rented.gpu.plugins.modules import instance, instance_info, offer_info, ssh_key
 from ansible_collections.rented.gpu.plugins.plugin_utils._inventory import _accounts
 from ansible_collections.rented.gpu.tests.fakes import everyone, schema
@@ -326,6 +327,14 @@ def test_modules_and_their_docs_are_in_step(module):
 
 def test_the_states_of_the_docs_are_those_of_the_model():
     assert yaml.safe_load(instance_info.DOCUMENTATION)["options"]["states"]["choices"] == list(STATES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_missing_ability_is_explained(name):
+    """Each ability has a sentence, and a provider's own sentences are about abilities that exist and that it lacks."""
+    assert not [ability for ability in PROVIDERS[name].CANNOT if PROVIDERS[name].can(ability)]
+    for ability in ABILITIES:
+        assert PROVIDERS[name].TITLE in unsupported(PROVIDERS[name], ability).message or ability in PROVIDERS[name].CANNOT
 
 
 def test_every_mixin_has_a_method_without_a_body_of_its_own():

@@ -52,7 +52,7 @@ class Provider(abc.ABC):
     SECRET_ENV: tuple = ()  # environment variables that hold other secrets than the key
     NAMES_MATTER: bool = False  # whether the account's name says which instances are meant; else it is only a word of the user
     HOURS_PER_MONTH: float = HOURS_PER_MONTH  # what a price per month is divided by
-    CANNOT: dict = {}  # mixin that it lacks -> the sentence that says what to do instead, where the usual one does not help
+    CANNOT: dict = {}  # ability that it lacks -> the sentence that says what to do instead, where the usual one does not help
     NO_PRICES: str | None = None  # where offers have no price: the sentence that says so, and where a person finds the prices
 
     account_timeout: float = _deadline.ACCOUNT_SECONDS  # seconds for all requests of one list together

@@ -14,7 +14,7 @@ import hashlib
 import re
 
 from ansible_collections.rented.gpu.plugins.module_utils._errors import Ambiguous, NotFound, RentedError
-from ansible_collections.rented.gpu.plugins.module_utils._providers._base import CanLabel, CanLaunch, CanStop, Provider
+from ansible_collections.rented.gpu.plugins.module_utils._providers._base import CanLabel, Provider
 from ansible_collections.rented.gpu.plugins.module_utils._renting import _gpu_names, _leases
 from ansible_collections.rented.gpu.plugins.module_utils._renting._leases import Lease
 from ansible_collections.rented.gpu.plugins.module_utils._renting._models import Instance
@@ -28,9 +28,9 @@ class AdoptedProvider(Provider, CanLabel):
     NAME = "adopted"
     TITLE = "Adopted hosts"
     CANNOT = {
-        CanLaunch: "An adopted host is rented, and ended, at its owner's web page: end it there to stop paying, then forget it here with "
+        "launch": "An adopted host is rented, and ended, at its owner's web page: end it there to stop paying, then forget it here with "
         "ansible-playbook rented.gpu.adopt -e adopt_state=absent -e adopt_name=NAME (or adopt_id=ID, or adopt_ssh='…').",
-        CanStop: "An adopted host is stopped and started at its owner's web page; when that gives it another address, "
+        "stop": "An adopted host is stopped and started at its owner's web page; when that gives it another address, "
         "adopt the new one with the old id: -e adopt_id=ID -e 'adopt_ssh=\"…\"'.",
     }
 

@@ -27,8 +27,12 @@ def unsupported(provider, ability) -> Unsupported:
         does = "keep SSH keys of the account from here; give 'ssh_public_key' when renting"
     elif ability == "bid":
         does = "take bids"
+    elif ability == "attach_key":
+        does = "add an SSH key to an instance that exists; give 'ssh_public_key' when renting"
+    elif ability == "read_console":
+        does = "show the output of an instance from here; look at its web page"
     else:
-        does = "do this (%s)" % ability.__name__
+        raise KeyError(ability)
     return Unsupported("%s cannot %s." % (provider.TITLE, does), provider.NAME)
 
 

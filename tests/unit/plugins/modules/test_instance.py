@@ -214,6 +214,16 @@ def test_listing(fake):
     assert answer["result"] == "3" and len(answer["instances"]) == 3 and not answer["changed"]
 
 
+def test_the_last_output_of_an_instance(fake):
+    fake.rows[2] = row(2, label="hw")
+    fake.logs[2] = "a" * 30000 + "\x1b]0;owned\x07 the end\n"
+    answer = call(fake, "instance_info", name="hw", console=True, check=True)
+    (console,) = answer["consoles"]
+    assert (console["provider"], console["id"], console["problem"]) == ("vast", "2", None)
+    assert console["text"].endswith("\\x1b]0;owned\\x07 the end\n") and 20000 <= len(console["text"]) < 20100
+    assert "consoles" not in call(fake, "instance_info")
+
+
 def test_queries_that_cannot_be(fake):
     queries = {"[?": "Incomplete expression, at column 3.", "sum([].label)": "sum() takes array-number", "nothing(@)": "Unknown function"}
     answers = call_all(fake, [{"query": query} for query in queries], "instance_info")
