@@ -30,4 +30,4 @@ export HOME=$work/home PATH=$root/.venv/bin:$PATH
 unset PYENV_VERSION ANSIBLE_HOME
 ansible-test sanity --local --python "$version" --color no "$@"
 # That the tests are where ansible-test looks for them. All of them run under pytest already, for each Python once.
-ansible-test units --local --python "$version" --color no tests/unit/plugins/modules/test_host_facts.py tests/unit/plugins/plugin_utils/test_table.py
+ansible-test units --local --python "$version" --color no tests/unit/plugins/modules/test_host_facts.py tests/unit/plugins/plugin_utils/_show/test_table.py
