@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import pathlib
+import re
 import sys
 
 import pytest
@@ -96,3 +97,12 @@ def test_what_runs_on_an_instance_needs_the_standard_library_only(path):
             names.add(node.module.split(".")[0])
     allowed = set(sys.stdlib_module_names) | {"ansible_collections"} if hasattr(sys, "stdlib_module_names") else names
     assert names <= allowed, "not in the standard library: %s" % ", ".join(sorted(names - allowed))
+
+
+def test_the_page_says_where_each_plugin_runs():
+    page = (ROOT.parent / "docs" / "layout.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", page, re.M))
+    modules = {path.stem for path in (ROOT / "modules").glob("*.py")}
+    actions = {path.stem for path in (ROOT / "action").glob("*.py")}
+    assert sorted(rows) == sorted(modules | actions), "docs/layout.md: missing: %s" % ", ".join(sorted((modules | actions) - set(rows)))
+    assert {name for name, row in rows.items() if not row.startswith("–")} == actions, "docs/layout.md: the column of the action"
