@@ -24,7 +24,22 @@ demo: engine ## two simulated instances from bare ssh to ready, twice, then dest
 	@ansible-playbook -i inventory/rehearsal.rented.yml playbooks/rehearse.yml
 
 .PHONY: test
-test: lint units sanity integration scenarios package ## everything that has to hold
+test: lint units ## run all checks
+	@# Sanity checks compute; integration tests mostly wait. So they run side by side.
+	@$(MAKE) --no-print-directory engine
+	@$(MAKE) --no-print-directory -j2 --output-sync=target sanity integration
+	@$(MAKE) --no-print-directory scenarios package
+
+.PHONY: quick
+quick: .venv/.ready ## lint, and the unit tests of what changed since the last commit
+	@ruff check .
+	@ruff format --check --quiet .
+	@python -m pytest -q -p no:xdist $$(python tests/quick.py)
+
+.PHONY: fmt
+fmt: .venv/.ready ## format the code, and fix what ruff can fix
+	@ruff check --fix --quiet . || true
+	@ruff format .
 
 .PHONY: lint
 lint: .venv/.ready ## style, option docs, changelog
@@ -37,11 +52,22 @@ lint: .venv/.ready ## style, option docs, changelog
 
 .PHONY: units
 units: .venv/.ready ## unit tests and the benches' own; what touches Ansible also on the other supported ansible-core, where its Python exists
-	python -m pytest -n 2 tests/unit tests/bench
+	python -m pytest -n 2 --durations=10 tests/unit tests/bench
 ifneq ($(OTHER_PYTHON),)
 	@requirements/python.sh .venv-other $(OTHER_PYTHON) requirements/dev.txt
 	PATH="$(CURDIR)/.venv-other/bin:$$PATH" python -m pytest -n 2 $(ABOUT_ANSIBLE)
 endif
+
+# The releases of ansible-core by the argument CORE.
+ANSIBLE_CORE = $(if $(filter devel,$(CORE)),ansible-core --pre --upgrade,'ansible-core~=$(CORE).0')
+
+.PHONY: units-with
+units-with: ## unit tests with another ansible-core: make units-with CORE=2.21 PYTHON=python3.13
+	@[ -n "$(CORE)" ] || { echo "Say which: make units-with CORE=2.21" >&2; exit 1; }
+	@requirements/system.sh python
+	@requirements/python.sh .venv-$(CORE) $(PYTHON) requirements/dev.txt
+	@.venv-$(CORE)/bin/python -m pip install --quiet --disable-pip-version-check --pre $(ANSIBLE_CORE)
+	PATH="$(CURDIR)/.venv-$(CORE)/bin:$$PATH" python -m pytest -n 2 tests/unit
 
 .PHONY: sanity
 sanity: .venv/.ready ## ansible-test sanity and units
@@ -49,7 +75,7 @@ sanity: .venv/.ready ## ansible-test sanity and units
 
 .PHONY: integration
 integration: engine ## roles and playbooks over real ssh to real containers
-	python -m pytest -n 3 --dist loadfile tests/integration
+	python -m pytest -n 3 --dist loadfile --durations=10 tests/integration
 
 .PHONY: scenarios
 scenarios: engine ## molecule: every kind of instance
@@ -84,4 +110,4 @@ pins: .venv/.ready ## compile requirements/*.in to pins, without addresses
 .PHONY: clean
 clean: ## remove environments, caches and test containers
 	@if [ -x .venv/bin/python ]; then .venv/bin/python tests/images/build.py --remove; fi
-	rm -rf .venv .venv-other .venv-bench .cache tests/output
+	rm -rf .venv .venv-* .cache tests/output

@@ -14,7 +14,7 @@ from ansible_collections.rented.gpu.plugins.modules.provision_script import ARGU
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure, RoleAction
 from ansible_collections.rented.gpu.plugins.plugin_utils._data import _paths
 from ansible_collections.rented.gpu.plugins.plugin_utils._provision import _checks, _script, _secrets, _uv_wheel
-from ansible_collections.rented.gpu.plugins.plugin_utils._settings import _misspelt, _origins, _role_settings
+from ansible_collections.rented.gpu.plugins.plugin_utils._settings import _misspelt, _origins, _role_lists, _role_settings
 
 PREFIX = "provision_"
 
@@ -68,7 +68,7 @@ class ActionModule(RoleAction):
         for name in names:
             if name not in known:
                 raise RentedError("'%s' is not a setting. %s" % (name, nearest(name, known)))
-        options = _role_settings.options_of(arguments["roles"])
+        options = _role_settings.options_of(arguments["roles"] or _role_lists.CORE)
         return {name: self._templar.template(self._task_vars[name]) for name in sorted(options) if name in self._task_vars}, options
 
     def _refuse(self, arguments, settings, options):
@@ -88,6 +88,8 @@ class ActionModule(RoleAction):
                 wrong.append(
                     "%s%s is '%s'; it has to be a path on the instance, absolute or below ~/." % (PREFIX, name, shown(arguments[name]))
                 )
+        if _role_lists.check_extra(self._templar.template(self._task_vars.get(_role_lists.EXTRA))):
+            wrong.append("%s: the script brings the roles of this collection only; run the others from your computer." % _role_lists.EXTRA)
         if arguments["wait_timeout"] < 0:
             wrong.append("provision_wait_timeout takes seconds, not %d." % arguments["wait_timeout"])
         if wrong:

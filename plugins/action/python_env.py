@@ -19,6 +19,10 @@ TEXT = {"type": "str", "default": ""}
 ASKED = ("manager", "python", "requirements", "extras", "packages", "torch")
 
 
+# Arguments that do not decide what the environment is, or that `request` adds in another form. A test holds both lists against the role.
+NOT_ASKED = ("repos", "project", "path", "uv_version", "disk_mb", "lock_timeout")
+
+
 class ActionModule(RoleAction):
     # A path is one of the host: here '~' must not become the controller's home.
     ARGUMENT_SPEC = dict(SPEC, project=TEXT, path=TEXT)
@@ -30,6 +34,7 @@ class ActionModule(RoleAction):
             return {"changed": False, "msg": "Nothing asks for an environment: no repository, requirements, extras or packages."}
         self.know_host()
         request = self.request(arguments, project)
+        self.set_facts(project=request["project"], environment=request["path"])
         if self.settled(STAMP, request) and not self.pending():
             return {"changed": False, "env": self.facts["stamps"][STAMP]["data"]}
         asked = dict(

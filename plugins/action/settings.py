@@ -11,11 +11,19 @@ from ansible.plugins.loader import lookup_loader
 
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
 from ansible_collections.rented.gpu.plugins.module_utils._renting._models import FIELDS
+from ansible_collections.rented.gpu.plugins.module_utils._shown import shown
 from ansible_collections.rented.gpu.plugins.modules.settings import ARGUMENT_SPEC as SPEC
 from ansible_collections.rented.gpu.plugins.plugin_utils import _proof_copies
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import BEGAN, RUN, Failure, MissingTool, RoleAction
 from ansible_collections.rented.gpu.plugins.plugin_utils._inventory import _left_out
-from ansible_collections.rented.gpu.plugins.plugin_utils._settings import _misspelt, _origins, _preflight, _requested, _role_settings
+from ansible_collections.rented.gpu.plugins.plugin_utils._settings import (
+    _misspelt,
+    _origins,
+    _preflight,
+    _requested,
+    _role_lists,
+    _role_settings,
+)
 from ansible_collections.rented.gpu.plugins.plugin_utils._show import _failures, _no_hosts, _plan, _table
 from ansible_collections.rented.gpu.plugins.plugin_utils._ssh import _local_host
 
@@ -38,11 +46,11 @@ class ActionModule(RoleAction):
         # The task runs once, and Ansible gives the facts of such a task to every host of the play.
         self._new_facts.update({RUN: {}, BEGAN: time.time()})
         _failures.forget()
-        options = _role_settings.options_of(arguments["roles"])
+        options = _role_settings.options_of(arguments["roles"] or _role_lists.CORE)
         suspects = self._suspects(options)
         wrong = free + [str(suspect) for suspect in suspects if suspect.certain]
         values, unreadable = _role_settings.read(options, self._task_vars, self._templar.template)
-        wrong += unreadable
+        wrong += unreadable + self._extra_roles()
         if not wrong:
             wrong = self._preflight(values) or self._wrong_elsewhere(options, values)
         for suspect in suspects:
@@ -95,6 +103,21 @@ class ActionModule(RoleAction):
             for sentence in sentences or self._preflight({**values, **found}):
                 wrong.setdefault(sentence, []).append(host)
         return ["On %s: %s" % (", ".join(hosts), sentence) for sentence, hosts in wrong.items()]
+
+    def _extra_roles(self):
+        """What is wrong with `rented_extra_roles`, of any host of the play."""
+        hostvars, given = self._task_vars.get("hostvars"), [self._task_vars.get(_role_lists.EXTRA)]
+        if hostvars:
+            given += [hostvars.raw_get(host).get(_role_lists.EXTRA) for host in self._task_vars.get("ansible_play_hosts_all") or []]
+        wrong = []
+        for value in given:
+            try:
+                _role_lists.check_extra(self._templar.template(value) if value else None)
+            except RentedError as error:
+                wrong.append(error.message)
+            except Exception as error:  # Jinja's, the vault's and those of lookups
+                wrong.append("%s cannot be read: %s." % (_role_lists.EXTRA, shown(str(error).split("\n", 1)[0])))
+        return list(dict.fromkeys(wrong))
 
     def _suspects(self, options):
         given = [one for one in _origins.given(self._task_vars, self._loader) if not one.name.startswith(_role_settings.OTHER_PREFIXES)]

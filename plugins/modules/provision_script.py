@@ -70,10 +70,9 @@ options:
     type: str
     default: ''
   roles:
-    description: Names of the roles whose variables are taken.
+    description: Names of the roles whose variables are taken. If omitted, those that C(rented.gpu.bootstrap) runs.
     type: list
     elements: str
-    required: true
 attributes:
   check_mode:
     support: full
@@ -88,7 +87,6 @@ EXAMPLES = r"""
   rented.gpu.provision_script:
     for: vast
     wait_for: [~/.ssh/id_ed25519]
-    roles: [ready, known_hosts, git_keys, repos, python_env, cuda_check, tmux, data_sync]
 """
 
 RETURN = r"""
@@ -134,7 +132,7 @@ ARGUMENT_SPEC = {
     "place": {"type": "str", "default": "~/.rented/provision"},
     "log": {"type": "str", "default": "~/.rented/provision.log"},
     "index": {"type": "str", "default": ""},
-    "roles": {"type": "list", "elements": "str", "required": True},
+    "roles": {"type": "list", "elements": "str"},
 }
 
 

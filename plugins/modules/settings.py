@@ -21,10 +21,10 @@ author:
   - The rented.gpu contributors (@rented-gpu)
 options:
   roles:
-    description: Names of the roles of this collection whose variables are checked.
+    description:
+      - Names of the roles of this collection whose variables are checked. If omitted, those that C(rented.gpu.bootstrap) runs.
     type: list
     elements: str
-    required: true
 attributes:
   check_mode:
     support: full
@@ -35,6 +35,9 @@ attributes:
 """
 
 EXAMPLES = r"""
+- name: Check the settings of all roles that bootstrap runs
+  rented.gpu.settings:
+
 - name: Check the settings of two roles
   rented.gpu.settings:
     roles: [ready, python_env]
@@ -54,7 +57,7 @@ asked:
 
 from ansible.module_utils.basic import AnsibleModule
 
-ARGUMENT_SPEC = {"roles": {"type": "list", "elements": "str", "required": True}}
+ARGUMENT_SPEC = {"roles": {"type": "list", "elements": "str"}}
 
 
 def main():

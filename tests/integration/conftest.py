@@ -211,7 +211,9 @@ class Player:
         self.boxes = boxes
         self.folder = folder
 
-    def __call__(self, playbook, check: bool = False, limit: str | None = None, env: dict | None = None, **variables) -> Outcome:
+    def __call__(
+        self, playbook, check: bool = False, limit: str | None = None, env: dict | None = None, tags: str = "", **variables
+    ) -> Outcome:
         """``playbook`` is the name of one of ours, or a list of plays; ``variables`` become extra vars."""
         folder = self.folder / uuid.uuid4().hex[:8]
         (folder / "project").mkdir(parents=True)
@@ -220,7 +222,7 @@ class Player:
         else:
             path = folder / "project" / "play.yml"
             path.write_text(yaml.safe_dump(playbook, sort_keys=False))
-        options = ["--diff"] + (["--check"] if check else [])
+        options = ["--diff"] + (["--check"] if check else []) + (["--tags", tags] if tags else [])
         run = ansible_runner.run(
             private_data_dir=str(folder),
             playbook=str(path),

@@ -11,6 +11,9 @@ import re
 import pytest
 import yaml
 
+from ansible_collections.rented.gpu.plugins.action import python_env
+from ansible_collections.rented.gpu.plugins.plugin_utils._settings import _role_lists
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if path.is_dir())
 PLAYBOOKS = ["bootstrap", "check"]
@@ -30,15 +33,53 @@ def imported_by(playbook):
     return [name.rsplit(".", 1)[1] for name in names]
 
 
+def lines_missing(file, wanted, there, line="%s"):
+    """A failing message that names what to write where; empty when nothing is missing."""
+    return "".join("\n%s: missing: %s" % (file, line % name) for name in wanted if name not in there)
+
+
+def test_every_role_is_in_the_list_of_core_or_of_optional_roles():
+    listed = _role_lists.CORE + _role_lists.OPTIONAL
+    missing = lines_missing("plugins/plugin_utils/_settings/_role_lists.py", ROLES, listed, '"%s" in CORE or in OPTIONAL')
+    assert not missing, missing
+    missing = lines_missing("roles", listed, ROLES, "the folder %s/")
+    assert not missing, missing
+
+
 @pytest.mark.parametrize("playbook", PLAYBOOKS)
-def test_a_playbook_runs_and_validates_every_role(playbook):
-    validated = next(task["rented.gpu.settings"]["roles"] for task in tasks_of(playbook) if "rented.gpu.settings" in task)
-    assert sorted(imported_by(playbook)) == ROLES
-    assert validated == imported_by(playbook)
+def test_a_playbook_runs_the_core_roles_in_their_order(playbook):
+    imported = imported_by(playbook)
+    missing = lines_missing("playbooks/%s.yml" % playbook, _role_lists.CORE, imported, "import_role: {name: rented.gpu.%s}")
+    assert not missing, missing
+    assert imported == list(_role_lists.CORE), "playbooks/%s.yml: the order is that of CORE in _role_lists.py" % playbook
 
 
-def test_both_playbooks_run_the_roles_in_the_same_order():
-    assert imported_by("bootstrap") == imported_by("check")
+@pytest.mark.parametrize("playbook", PLAYBOOKS)
+def test_each_role_has_its_tag_and_what_it_needs_runs_always(playbook):
+    for task in tasks_of(playbook):
+        name = task.get("ansible.builtin.import_role", {}).get("name", "").rpartition(".")[2]
+        if name:
+            assert name in task.get("tags", []), "playbooks/%s.yml: missing: tags: [%s]" % (playbook, name)
+        if name == "ready" or "rented.gpu.settings" in task or "rented.gpu.summary" in task:
+            assert "always" in task["tags"], "playbooks/%s.yml: missing: tags: [always] of '%s'" % (playbook, task["name"])
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_option_of_a_role_reaches_a_task(role):
+    folder = ROOT / "roles" / role
+    text = "".join(path.read_text() for place in ("tasks", "vars") for path in sorted(folder.glob(place + "/*.yml")))
+    own = [name for name in options_of(role) if name.startswith(role + "_")]
+    used = [name for name in own if re.search(r"\b%s\b" % name, text)]
+    missing = lines_missing("roles/%s/tasks/main.yml" % role, own, used, "the option {{ %s }}")
+    assert not missing, missing
+
+
+def test_every_argument_of_python_env_counts_or_is_known_not_to():
+    (task,) = load("roles", "python_env", "tasks", "main.yml")
+    counted = python_env.ASKED + python_env.NOT_ASKED
+    missing = lines_missing("plugins/action/python_env.py", task["rented.gpu.python_env"], counted, '"%s" in ASKED or in NOT_ASKED')
+    assert not missing, missing
+    assert not set(counted) - set(task["rented.gpu.python_env"]), "plugins/action/python_env.py: names that the role does not pass"
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -73,14 +114,15 @@ def test_every_variable_has_the_prefix_of_its_role(role):
 def test_the_role_readme_names_every_variable(role):
     options = options_of(role)
     readme = (ROOT / "roles" / role / "README.md").read_text()
-    assert [name for name in options if name not in readme] == []
+    missing = lines_missing("roles/%s/README.md" % role, options, [name for name in options if name in readme])
+    assert not missing, missing
 
 
 @pytest.mark.parametrize("role", ROLES)
 def test_every_default_is_explained_above_it(role):
     lines = (ROOT / "roles" / role / "defaults" / "main.yml").read_text().splitlines()
     bare = [line for above, line in zip(lines, lines[1:]) if re.match(r"[a-z]\w*:", line) and not above.startswith(("#", " "))]
-    assert bare == []
+    assert not bare, "roles/%s/defaults/main.yml: no comment above: %s" % (role, ", ".join(bare))
 
 
 @pytest.mark.parametrize("what", ["roles", "playbooks", "plugins/modules", "plugins/inventory"])
@@ -88,13 +130,16 @@ def test_the_readme_names_everything_that_is_there(what):
     folder = ROOT / what
     names = [path.stem for path in folder.iterdir() if (path.is_dir() if what == "roles" else path.suffix in (".yml", ".py"))]
     readme = (ROOT / "README.md").read_text()
-    assert [name for name in sorted(names) if "`%s`" % name not in readme and "`%s.yml`" % name not in readme] == []
+    there = [name for name in names if "`%s`" % name in readme or "`%s.yml`" % name in readme]
+    missing = lines_missing("README.md", sorted(names), there, "`%s`")
+    assert not missing, missing
 
 
 def test_every_action_plugin_has_a_documented_module():
     actions = {path.stem for path in (ROOT / "plugins" / "action").glob("*.py")}
     modules = {path.stem for path in (ROOT / "plugins" / "modules").glob("*.py")}
-    assert actions - modules == set()
+    missing = lines_missing("plugins/modules", sorted(actions), modules, "%s.py")
+    assert not missing, missing
 
 
 def test_the_same_uv_everywhere():

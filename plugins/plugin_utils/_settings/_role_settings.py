@@ -16,8 +16,8 @@ HOST_KEYS = "known_hosts_extra"  # its own check refuses a private key
 VERSIONS = ("python_env_python", "python_env_uv_version")
 CONTROLS = re.compile("[\x00-\x1f\x7f\u2028\u2029]")
 # Names that exist beside the options of the roles.
-PLAYBOOKS = ("rented_hosts", "rented_wait", "rented_wait_timeout", "rented_strategy")
-OTHERS = ("rented_raw", "rented_run", "rented_ssh_via", "rented_extra_roles", "rented_left_out", "rented_began", "wait")
+PLAYBOOKS = ("rented_hosts", "rented_wait", "rented_wait_timeout", "rented_strategy", "rented_extra_roles")
+OTHERS = ("rented_raw", "rented_run", "rented_ssh_via", "rented_left_out", "rented_began", "wait")
 OTHER_PREFIXES = ("adopt_", "offers_", "provision_", "rehearse_", "launch_", "instance_")
 
 
