@@ -27,7 +27,7 @@ from ansible_collections.rented.gpu.plugins.plugin_utils._ssh._connection import
 PREFIX = "adopt_"
 PROVIDER = adopted.AdoptedProvider.NAME
 SETTINGS = tuple(PREFIX + name for name in SPEC if name != "variables")
-NAMELESS = "_raw_params"  # the variable in which Ansible leaves what follows the first blank of -e name=value
+NAMELESS = "_raw_params"  # the variable in which Ansible leaves what follows the first space of -e name=value
 RUNPOD_PROXY = (
     "ssh.runpod.io is RunPod's proxy: it opens terminals and runs no commands, so no playbook works over it. "
     "Paste the other command of the page, 'SSH over exposed TCP'."
@@ -57,29 +57,29 @@ class ActionModule(RoleAction):
         """What can be known to be wrong by itself. Raises `RentedError`."""
         if NAMELESS in arguments["variables"]:
             raise RentedError(
-                "A value that was given with -e was cut at its first blank, and nothing was done. It takes quotes inside of the quotes: "
+                "A value that was given with -e was cut at its first space, and nothing was done. It takes quotes inside the quotes: "
                 "-e 'adopt_ssh=\"ssh -p 12345 root@192.0.2.1\"'."
             )
         for name in arguments["variables"]:
             if name not in SETTINGS:
-                raise RentedError("'%s' is not a setting, and nothing was done. %s" % (shown(name), nearest(name, SETTINGS)))
+                raise RentedError(f"'{shown(name)}' is not a setting, and nothing was done. {nearest(name, SETTINGS)}")
         for name in ("ssh", "name", "id"):
             # A template that came out empty must not mean "any host".
             if arguments[name] is not None and not arguments[name].strip():
-                raise RentedError("'%s' is empty; leave it out or give it a value." % name)
+                raise RentedError(f"'{name}' is empty; leave it out or give it a value.")
         if not (arguments["ssh"] or arguments["name"] or arguments["id"]):
             raise RentedError(
                 "Say which host: paste the ssh command that its page shows, for example -e 'adopt_ssh=\"ssh -p 12345 root@192.0.2.1\"'."
             )
         if arguments["gpu"] and not re.search(r"[A-Za-z]{2}|[A-Za-wyzA-WYZ]|\d{3}", arguments["gpu"]):
-            raise RentedError("'%s' names no GPU. Write it as 'RTX 4090' or '2x RTX 4090'." % shown(arguments["gpu"]))
+            raise RentedError(f"'{shown(arguments['gpu'])}' names no GPU. Write it as 'RTX 4090' or '2x RTX 4090'.")
         price = arguments["price_per_hour"]
         if price is not None and (_values.number(price) is None or price < 0):
-            raise RentedError("The price is a number of USD per hour, not below 0; %s is none." % price)
+            raise RentedError(f"The price is a number of USD per hour, not below 0; {price} is none.")
         for name in ("started_at", "ends_at"):
             if arguments[name] and _values.moment(arguments[name]) is None:
                 raise RentedError(
-                    "'%s' is '%s', which is no date and time. Write it as '2026-12-01 18:00', in UTC." % (name, shown(arguments[name]))
+                    f"'{name}' is '{shown(arguments[name])}', which is not a date and time. Write it as '2026-12-01 18:00', in UTC."
                 )
         if arguments["login_timeout"] <= 0:
             raise RentedError("'login_timeout' is a number of seconds above 0.")
@@ -96,13 +96,13 @@ class ActionModule(RoleAction):
         key = "id" if arguments["id"] else "name"
         found = next((lease for lease in leases if (lease.id if key == "id" else lease.label) == arguments[key]), None)
         if found is None:
-            known = ", ".join("%s (id %s)" % (lease.label, lease.id) if lease.label else lease.id for lease in leases) or "none"
+            known = ", ".join(f"{lease.label} (id {lease.id})" if lease.label else lease.id for lease in leases) or "none"
             advice = "Leave the id out to adopt another host." if command else "To adopt one, give adopt_ssh."
-            raise NotFound("No adopted host has the %s '%s'; adopted are: %s. %s" % (key, shown(arguments[key]), known, advice))
+            raise NotFound(f"No adopted host has the {key} '{shown(arguments[key])}'; adopted are: {known}. {advice}")
         if there not in (None, found):
             raise RentedError(
-                "The address of 'ssh' is that of the adopted host %s, and the id is '%s'. Nothing was changed; leave one of them out."
-                % (_named(there), found.id)
+                f"The address of 'ssh' is that of the adopted host {_named(there)}, and the id is '{found.id}'. "
+                "Nothing was changed; leave one of them out."
             )
         return found
 
@@ -121,7 +121,7 @@ class ActionModule(RoleAction):
         if some and not every:
             raise RentedError(
                 "%s do not mean the same host, and nothing was forgotten: some of it is %s. Give one of them alone."
-                % (" and ".join("'%s'" % name for name in given), " or ".join(map(_named, some)))
+                % (" and ".join(f"'{name}'" for name in given), " or ".join(map(_named, some)))
             )
         return every[0] if every else None
 
@@ -135,9 +135,9 @@ class ActionModule(RoleAction):
             login = self._login(arguments, lease, host)
             if not self.check_mode:
                 before, lease = self._save(arguments, command, changes, before, lease)
-        next_command = "ansible-playbook -i rented.yml rented.gpu.bootstrap --limit %s" % host
+        next_command = f"ansible-playbook -i rented.yml rented.gpu.bootstrap --limit {host}"
         verb = "would be adopted" if self.check_mode and before is None else "is adopted"
-        self._display.display("%s %s. Next: %s" % (host, verb, next_command))
+        self._display.display(f"{host} {verb}. Next: {next_command}")
         return {
             "changed": before != lease,
             "host": host,
@@ -163,7 +163,7 @@ class ActionModule(RoleAction):
     def _login(self, arguments, lease, host):
         ends = _values.moment(lease.ends_at)
         if ends and ends < _now():
-            self.warnings.append("The time of %s ended at %s." % (host, ends))
+            self.warnings.append(f"The time of {host} ended at {ends}.")
         if not arguments["login"] or self.check_mode:
             return "not tried"
         variables = Connection().variables(adopted.instance(lease, PROVIDER))
@@ -176,12 +176,12 @@ class ActionModule(RoleAction):
         with _leases.locked():
             if before is not None and before.id not in {lease.id for lease in _leases.read_all(PROVIDER)}:
                 raise RentedError(
-                    "%s was forgotten by somebody else during the login, and nothing was changed. Adopt it again if it is still yours."
-                    % default_name(adopted.instance(before, PROVIDER))
+                    f"{default_name(adopted.instance(before, PROVIDER))} was forgotten by another run during the "
+                    "login, and nothing was changed. Adopt it again if it is still yours."
                 )
             found, lease = self._planned(arguments, command, changes)
             if lease.id != tried.id:
-                raise RentedError("Somebody else adopted another host as '%s' during the login. Run the same command again." % tried.id)
+                raise RentedError(f"Another run adopted another host as '{tried.id}' during the login. Run the same command again.")
             if found != lease:
                 _leases.save(lease)
         return found, lease
@@ -238,7 +238,7 @@ class ActionModule(RoleAction):
         try:
             return _accounts.private_key(path, "The command")
         except RentedError as error:
-            self.warnings.append("%s It was left out; ssh tries the keys that it knows." % error.message)
+            self.warnings.append(f"{error.message} It was left out; ssh tries the keys that it knows.")
             return None
 
     # --- absent --------------------------------------------------------------------------------------------------
@@ -258,17 +258,17 @@ class ActionModule(RoleAction):
         }
 
     def _forget(self, arguments, command):
-        """What was forgotten; None where somebody else has done it."""
+        """What was forgotten; None where another run has done it."""
         with _leases.locked():
             found = self._find_all(arguments, command, _leases.read_all(PROVIDER))
             if found is None:
                 return None
             instance = adopted.instance(found, PROVIDER)
-            # The key first: without the lease nobody would know its name any more.
+            # The key first: without the lease its name is not known any more.
             Connection().forget_host_key(instance)
             _leases.remove(found)
         self._display.display(
-            "%s is forgotten here. It goes on running, and costing, until it is ended at its owner's web page." % default_name(instance)
+            f"{default_name(instance)} is forgotten here. It goes on running, and costing, until it is ended at its owner's web page."
         )
         return found
 
@@ -278,7 +278,7 @@ def _is_at(lease, command):
 
 
 def _named(lease):
-    return "%s (called '%s')" % (lease.id, lease.label) if lease.label else lease.id
+    return f"{lease.id} (called '{lease.label}')" if lease.label else lease.id
 
 
 def _difference(before, after):

@@ -45,16 +45,16 @@ class ActionModule(RoleAction):
 
     def _fail(self, gates, failed, table):
         """The table stands above the message: in a result of Ansible it would be one long line."""
-        for line in ["", "The gates of %s:" % self._task_vars.get("inventory_hostname"), *table, ""]:
+        for line in ["", f"The gates of {self._task_vars.get('inventory_hostname')}:", *table, ""]:
             self._display.display(_terminal.plain(line))
-        title = "%d gate%s failed" % (len(failed), "" if len(failed) == 1 else "s")
-        raise Failure("%s: %s" % (title, " ".join(_gates.sentences(gates))), gates=failed)
+        title = f"{len(failed)} gate{'' if len(failed) == 1 else 's'} failed"
+        raise Failure(f"{title}: {' '.join(_gates.sentences(gates))}", gates=failed)
 
     def _advise(self, gates):
         # The summary of a playbook shows what nearly every container lacks once, below its table.
         usual = _gates.USUAL if self._task_vars.get(SUMMED_UP) else ()
         for sentence in _gates.sentences([gate for gate in gates if gate["name"] not in usual]):
-            self._display.warning(_terminal.plain("%s: %s" % (self._task_vars.get("inventory_hostname"), sentence)))
+            self._display.warning(_terminal.plain(f"{self._task_vars.get('inventory_hostname')}: {sentence}"))
 
     def _rented(self):
         """What the provider says; variables that the user set himself may be templates."""

@@ -125,13 +125,11 @@ class ActionModule(RoleAction):
             for other, entry in enumerate(items, 1):
                 if entry is not item:
                     inside += [
-                        ("item %d" % other, place)
-                        for place in (entry["path"], entry.get("folder"))
-                        if place and _below(place, item["path"])
+                        (f"item {other}", place) for place in (entry["path"], entry.get("folder")) if place and _below(place, item["path"])
                     ]
             if inside:
                 raise Failure(
-                    "%s, item %d: delete is true, and it would delete %s (%s), which lies in its dest %s: give the item a dest of its own, "
+                    "%s, item %d: delete is true, and it would delete %s (%s), which is inside its dest %s: give the item its own dest, "
                     "or leave delete out. Nothing was sent." % (_item_specs.DATA, number, *inside[0], item["path"])
                 )
 
@@ -142,7 +140,7 @@ class ActionModule(RoleAction):
         if _local_host.same_place(item["here"], item["path"]):
             return True
         if os.path.isdir(item["here"]) and _local_host.inside(item["path"], item["here"]):
-            raise Failure("The dest %s lies inside the data %s itself: give a dest outside of it." % (item["path"], item["here"]))
+            raise Failure(f"The dest {item['path']} lies inside the data {item['here']} itself: give a dest outside of it.")
         return False
 
     def request(self, item: dict) -> dict:
@@ -156,7 +154,7 @@ class ActionModule(RoleAction):
     # --- the work ------------------------------------------------------------------------------------------------
 
     def tool(self, name: str) -> bool:
-        """Whether the host has it; assumed when nobody has looked."""
+        """Whether the host has it; assumed when it was not checked."""
         return not self.facts.get("tools") or bool(self.facts["tools"].get(name))
 
     def check_room(self, sending: list) -> None:
@@ -184,8 +182,8 @@ class ActionModule(RoleAction):
                 wanted += self.bytes_of(item) if stats is None else stats.bytes
             if wanted > free:
                 raise Failure(
-                    "Sending data needs %s and %s has %s free, so nothing was sent: free some space there, or rent a larger disk."
-                    % (_paths.size(wanted), disk.get("path") or root, _paths.size(free))
+                    f"Sending data needs {_paths.size(wanted)} and {disk.get('path') or root} has "
+                    f"{_paths.size(free)} free, so nothing was sent: free some space there, or rent a larger disk."
                 )
 
     def bytes_of(self, item: dict) -> int:
@@ -200,7 +198,7 @@ class ActionModule(RoleAction):
             self.executions += 1
             stats = _rsync.send(
                 self.ssh(), item["here"], item["path"], item["exclude"], bool(item["delete"]), dry=self.check_mode,
-                show=lambda text: self.say("%s: %s" % (item["dest"], text)), checksum=self.checksum, silence=self.silence(item),
+                show=lambda text: self.say(f"{item['dest']}: {text}"), checksum=self.checksum, silence=self.silence(item),
             )  # fmt: skip
         if stats is None:  # check mode, and there is nothing at its place yet
             files = _rsync.files(item["listing"])
@@ -233,12 +231,10 @@ class ActionModule(RoleAction):
         wanted = {entry[0]: entry for entry in item["listing"]}
         moved = [name for name in missing if _stamps.entry_of(os.fsencode(item["here"]), name) != wanted.get(name)]
         if len(moved) == len(missing):
-            return "%s changed here while it was sent (%s): run again when nothing writes to it." % (item["src"], _listed(missing))
-        return "%s: %d of what was sent did not arrive in %s as it is here (%s): look at its file system, and run again." % (
-            item["src"],
-            len(missing),
-            item["path"],
-            _listed(missing),
+            return f"{item['src']} changed here while it was sent ({_listed(missing)}): run again when nothing writes to it."
+        return (
+            f"{item['src']}: {len(missing)} of what was sent did not arrive in {item['path']} as it is here "
+            f"({_listed(missing)}): look at its file system, and run again."
         )
 
     def notes(self, results: list) -> list:
@@ -246,11 +242,11 @@ class ActionModule(RoleAction):
         for entry in results:
             if entry.get("differs"):
                 count = len(entry["differs"])
-                words = ("1 file has", "is") if count == 1 else ("%d files have" % count, "are")
+                words = ("1 file has", "is") if count == 1 else (f"{count} files have", "are")
                 if not self.check_mode:
-                    words = ("1 file had", "was") if count == 1 else ("%d files had" % count, "were")
-                end = "" if self.check_mode else " and %s sent again" % words[1]
-                found.append("%s: %s another content than here%s: %s" % (entry["dest"], words[0], end, _listed(entry["differs"])))
+                    words = ("1 file had", "was") if count == 1 else (f"{count} files had", "were")
+                end = "" if self.check_mode else f" and {words[1]} sent again"
+                found.append(f"{entry['dest']}: {words[0]} another content than here{end}: {_listed(entry['differs'])}")
             if entry.get("note"):
                 found.append(entry["note"] + ".")
         return found
@@ -269,7 +265,7 @@ class ActionModule(RoleAction):
                         # What is secret in an address is in no argument that Ansible or a log shows.
                         secret=_downloads.hidden(item["url"], item["checksum"]),
                         dest=item["path"],
-                        checksum="%s:%s" % (address[0], _downloads.shown(address[2])) if item["checksum"] else None,
+                        checksum=f"{address[0]}:{_downloads.shown(address[2])}" if item["checksum"] else None,
                         unpack=item["folder"],
                         keep=isinstance(item["unpack"], str),
                         verify=self.checksum,
@@ -284,9 +280,9 @@ class ActionModule(RoleAction):
 
     def summary(self, items: list, results: list) -> str:
         if not results:
-            return "All %d items are as wanted." % len(items)
+            return f"All {len(items)} items are as wanted."
         if self.checksum and not any(entry["changed"] for entry in results):
-            return "All %d items are as wanted, their contents compared." % len(items)
+            return f"All {len(items)} items are as wanted, their contents compared."
         seconds = sum(entry.get("seconds") or 0 for entry in results)
         amount = sum(entry.get("bytes") or 0 for entry in results)
         return "%d files, %s in %.1f s." % (sum(entry.get("files") or 0 for entry in results), _paths.size(amount), seconds)

@@ -52,26 +52,26 @@ class ActionModule(RoleAction):
         if target is None:
             return [_terminal.plain(line) for line in lines], False
         written = "\n".join(line.rstrip() for line in lines) + "\n" if form == "table" else "\n".join(lines) + "\n"
-        # As bytes: a carriage return of somebody's place is no end of a line.
+        # As bytes: a carriage return in the name of a place does not end a line.
         written = written.encode("utf-8")
         changed = not target.is_file() or target.read_bytes() != written
         if changed and not self.check_mode:
             try:
                 target.write_bytes(written)
             except OSError as error:
-                raise Failure("The file %s cannot be written: %s." % (target, error.strerror))
+                raise Failure(f"The file {target} cannot be written: {error.strerror}.")
         done = "Would be written" if self.check_mode else "Written"
-        return [*_offer_table.below(answer, _width()), "%s: %s" % (done, target)], changed
+        return [*_offer_table.below(answer, _width()), f"{done}: {target}"], changed
 
     def _check_variables(self, prefix):
-        """Every variable that begins so is one of ours, or a typing error."""
+        """Every variable that begins so is a setting of this collection, or a typing error."""
         if not prefix:
             return
         known = [prefix + name for name in SPEC if name != "prefix"]
         unknown = [name for name in sorted(self._task_vars) if name.startswith(prefix) and name not in known]
-        wrong = ["'%s' is not a setting. %s" % (name, nearest(name, known)) for name in unknown]
+        wrong = [f"'{name}' is not a setting. {nearest(name, known)}" for name in unknown]
         if wrong:
-            raise Failure("Nobody was asked. " + " ".join(wrong), settings_errors=wrong)
+            raise Failure("No provider was asked. " + " ".join(wrong), settings_errors=wrong)
 
 
 def _target(file):
@@ -81,7 +81,7 @@ def _target(file):
     target = pathlib.Path(os.path.abspath(os.path.expanduser(file)))
     if target.is_dir() or not target.parent.is_dir():
         found = "is a folder" if target.is_dir() else "would be in a folder that does not exist"
-        raise Failure("The file %s %s. Name a file in a folder that exists." % (target, found))
+        raise Failure(f"The file {target} {found}. Name a file in a folder that exists.")
     return target
 
 

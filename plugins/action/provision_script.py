@@ -42,7 +42,7 @@ class ActionModule(RoleAction):
             script = _script.build(wish, arguments["for"], arguments["user"])
         except RentedError as error:
             raise Failure("Nothing was written. " + error.message)
-        path = _paths.on_controller(arguments["file"] or "provision-%s.sh" % arguments["for"].replace("_", "-"))
+        path = _paths.on_controller(arguments["file"] or f"provision-{arguments['for'].replace('_', '-')}.sh")
         changed, before = self._write(path, script.text)
         answer = {
             "changed": changed,
@@ -54,10 +54,11 @@ class ActionModule(RoleAction):
             "user": arguments["user"] or form.user,
             "diff": {"before": before, "after": script.text, "before_header": path, "after_header": path},
         }
-        room = " of %d" % form.limit if form.limit else ""
-        answer["msg"] = "%s: %d%s %s%s, for %s. Put it there: %s." % (
-            path, script.size, room, form.unit, ", compressed" if script.packed else "", form.title, form.where
-        )  # fmt: skip
+        room = f" of {form.limit}" if form.limit else ""
+        answer["msg"] = (
+            f"{path}: {script.size}{room} {form.unit}{', compressed' if script.packed else ''}, for {form.title}. Put it "
+            f"there: {form.where}."
+        )
         self._display.display(answer["msg"])
         return answer
 
@@ -67,7 +68,7 @@ class ActionModule(RoleAction):
         known = [PREFIX + option for option in SPEC if option != "roles"]
         for name in names:
             if name not in known:
-                raise RentedError("'%s' is not a setting. %s" % (name, nearest(name, known)))
+                raise RentedError(f"'{name}' is not a setting. {nearest(name, known)}")
         options = _role_settings.options_of(arguments["roles"] or _role_lists.CORE)
         return {name: self._templar.template(self._task_vars[name]) for name in sorted(options) if name in self._task_vars}, options
 
@@ -85,13 +86,11 @@ class ActionModule(RoleAction):
             wrong = _checks.wrong(settings, no_log, vaulted, arguments["wait_for"])
         for name in ("place", "log"):
             if not _checks.PLAIN.match(arguments[name]):
-                wrong.append(
-                    "%s%s is '%s'; it has to be a path on the instance, absolute or below ~/." % (PREFIX, name, shown(arguments[name]))
-                )
+                wrong.append(f"{PREFIX}{name} is '{shown(arguments[name])}'; it has to be a path on the instance, absolute or below ~/.")
         if _role_lists.check_extra(self._templar.template(self._task_vars.get(_role_lists.EXTRA))):
-            wrong.append("%s: the script brings the roles of this collection only; run the others from your computer." % _role_lists.EXTRA)
+            wrong.append(f"{_role_lists.EXTRA}: the script brings the roles of this collection only; run the others from your computer.")
         if arguments["wait_timeout"] < 0:
-            wrong.append("provision_wait_timeout takes seconds, not %d." % arguments["wait_timeout"])
+            wrong.append(f"provision_wait_timeout takes seconds, not {arguments['wait_timeout']:.0f}.")
         if wrong:
             raise RentedError(" ".join(wrong))
 
@@ -114,7 +113,7 @@ class ActionModule(RoleAction):
                 try:
                     _stamps.write_private(path, text, 0o644)
                 except OSError as error:
-                    raise Failure("provision_file: %s cannot be written: %s." % (os.path.dirname(path), error.strerror))
+                    raise Failure(f"provision_file: {os.path.dirname(path)} cannot be written: {error.strerror}.")
         except OSError as error:
-            raise Failure("provision_file: %s cannot be written: %s." % (path, error.strerror))
+            raise Failure(f"provision_file: {path} cannot be written: {error.strerror}.")
         return before != text, before

@@ -58,7 +58,7 @@ class ActionModule(RoleAction):
         """What can be seen to be wrong without the host."""
         wrong = _python_env.wrong(arguments["python"], arguments["torch"], arguments["uv_version"])
         if wrong:
-            raise Failure("%s Nothing was changed." % wrong)
+            raise Failure(f"{wrong} Nothing was changed.")
 
     def uv_is_named(self, version):
         """Whether the user asks for this release of uv, or the role brings its default."""
@@ -96,8 +96,8 @@ class ActionModule(RoleAction):
             wheel = _uv_wheel.download(needs["specifier"], needs["machine"], needs["glibc"])
         except OSError as error:
             raise Failure(
-                "uv %s cannot be had: not by the host (%s), and not by the controller (%s). Use an image that has uv, or "
-                "python_env_manager venv." % (needs["specifier"].replace("==", ""), needs["why"], error)
+                f"uv {needs['specifier'].replace('==', '')} cannot be had: not by the host ({needs['why']}), and not "
+                f"by the controller ({error}). Use an image that has uv, or python_env_manager venv."
             )
         if not self._connection._shell.tmpdir:
             self._make_tmp_path()

@@ -117,7 +117,7 @@ class ActionModule(RoleAction):
         if self._lacks_python(result):
             python, changed = self._find_python()
             if python is None:
-                message = "Would install Python on %s; what follows cannot be predicted before it is there." % self.host
+                message = f"Would install Python on {self.host}; what follows cannot be predicted before it is there."
                 return {"changed": True, "msg": message, "diff": {"before": "missing: Python\n", "after": "there: Python\n"}}
             self._use_interpreter(python)
             result = self._read(request)
@@ -159,8 +159,8 @@ class ActionModule(RoleAction):
         """``(path, installed)``; the path is None in check mode when one would have to be installed."""
         if self.settled_interpreter:
             raise Failure(
-                "ansible_python_interpreter is %s, and %s has no usable Python there: take the setting out (ready finds or "
-                "installs one), or set the right path." % (self.settled_interpreter, self.host)
+                f"ansible_python_interpreter is {self.settled_interpreter}, and {self.host} has no usable Python "
+                "there: take the setting out (ready finds or installs one), or set the right path."
             )
         password = self.become_password()
         script = FIND_PYTHON % {
@@ -175,7 +175,7 @@ class ActionModule(RoleAction):
         with _deadline.Deadline(self._connection, self.timeout + INSTALLING) as deadline:
             said = self._low_level_execute_command(script, **options)
         if deadline.passed:
-            raise Failure("Installing Python on %s did not end within %d s and was stopped." % (self.host, deadline.seconds))
+            raise Failure(f"Installing Python on {self.host} did not end within {deadline.seconds:.0f} s and was stopped.")
         lines = dict(re.findall(r"^RENTED-([A-Z-]+)=(.*?)\r?$", said["stdout"], flags=re.M))
         if "PYTHON" in lines:
             return lines["PYTHON"], "INSTALLED" in lines
@@ -244,25 +244,23 @@ class ActionModule(RoleAction):
         probe = self._probe()
         if probe.works:
             return Failure(
-                "%s let us in, but reading it did not end within %d s: a program or a disk on the host hangs. Log in and look."
-                % (self.host, seconds)
+                f"{self.host} let us in, but reading it did not end within {seconds:.0f} s: a program or a disk on "
+                "the host hangs. Log in and look."
             )
         if probe.logged_in:
             return Failure(
-                "%s: logged in, but the login shell runs no command (waited %d s): look at ~/.bashrc, ~/.zshrc and ~/.profile on the host "
-                "(exec, read, a menu)." % (self.host, seconds)
+                f"{self.host}: logged in, but the login shell runs no command (waited {seconds:.0f} s): look at "
+                "~/.bashrc, ~/.zshrc and ~/.profile on the host (exec, read, a menu)."
             )
         return AnsibleConnectionFailure(
-            "%s: the login did not end within %d s; ssh said: %s."
-            % (self.host, seconds, _login_failures.last_words(probe.said).rstrip("."))
+            f"{self.host}: the login did not end within {seconds:.0f} s; ssh said: {_login_failures.last_words(probe.said).rstrip('.')}."
         )
 
     def _tell_other_user(self, text):
         other = _login_failures.other_user(text)
         if other:
             raise Failure(
-                "%s does not let user '%s' work; it says: log in as '%s'. Set ansible_user to '%s'."
-                % (self.host, self._user(), other, other)
+                f"{self.host} does not let user '{self._user()}' work; it says: log in as '{other}'. Set ansible_user to '{other}'."
             )
 
     def _tell_no_shell(self, text):
@@ -270,24 +268,26 @@ class ActionModule(RoleAction):
         probe = self._probe()
         self._tell_other_user(probe.printed + probe.said)
         if probe.logged_in and not probe.works:
-            raise Failure("%s let user '%s' in, but %s." % (self.host, self._user(), probe.instead().rstrip(".")))
+            raise Failure(f"{self.host} let user '{self._user()}' in, but {probe.instead().rstrip('.')}.")
 
     def _no_login(self, why, text, seconds):
-        place = "%s (%s, port %s)" % (self.host, self._task_vars.get("ansible_host", self.host), self._task_vars.get("ansible_port", 22))
+        place = f"{self.host} ({self._task_vars.get('ansible_host', self.host)}, port {self._task_vars.get('ansible_port', 22)})"
         words = _login_failures.last_words(text)
         if why == _login_failures.DOWN:
             return (
-                "%s did not let us in within %d s; ssh said: %s. Check at the provider that the instance runs and that this "
-                "address and port are still its own, look at its console, or raise ready_timeout." % (place, seconds, words)
+                f"{place} did not let us in within {seconds:.0f} s; ssh said: {words}. Check at the provider that "
+                "the instance runs and that this address and port are still its own, look at its console, or raise "
+                "ready_timeout."
             )
         if why == _login_failures.NAME:
-            return "The address of %s cannot be resolved; ssh said: %s. Check ansible_host and this machine's network." % (place, words)
+            return f"The address of {place} cannot be resolved; ssh said: {words}. Check ansible_host and this machine's network."
         if why == _login_failures.UNKNOWN:
             return (
-                "The host key of %s is not known and may not be learned; ssh said: %s. List the host with the inventory plugin, which "
-                "keeps host keys per instance, or put its key into your known_hosts file." % (place, words)
+                f"The host key of {place} is not known and may not be learned; ssh said: {words}. List the host with "
+                "the inventory plugin, which keeps host keys per instance, or put its key into your known_hosts "
+                "file."
             )
-        return _login_failures.local_cause(why, self.host, text) or "ssh could not log in to %s; it said: %s." % (place, words)
+        return _login_failures.local_cause(why, self.host, text) or f"ssh could not log in to {place}; it said: {words}."
 
     def log_in_anew(self):
         self._probe()
@@ -329,10 +329,11 @@ class ActionModule(RoleAction):
         facts = found.get(FACTS) if isinstance(found, dict) else None
         if not facts and '"ansible_facts"' in str(result.get("module_stdout")):
             raise Failure(
-                "%s let us in, but what its login shell prints hides the answers: it begins with '%s'. Make ~/.bashrc print nothing in a "
-                "shell that is not interactive." % (self.host, result["module_stdout"].strip().splitlines()[0][:80])
+                f"{self.host} let us in, but what its login shell prints hides the answers: it begins with "
+                f"'{result['module_stdout'].strip().splitlines()[0][:80]}'. Make ~/.bashrc print nothing in a shell "
+                "that is not interactive."
             )
         if not facts:
             words = _login_failures.last_words(self._words_of(result))
-            raise Failure("%s let us in, but could not be read: %s" % (self.host, words), rc=result.get("rc"))
+            raise Failure(f"{self.host} let us in, but could not be read: {words}", rc=result.get("rc"))
         return self.facts_in(result)

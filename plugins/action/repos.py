@@ -62,7 +62,7 @@ class ActionModule(RoleAction):
             "repos": results,
             "diff": self.diffs,
             "notes": notes,
-            "msg": " ".join(notes) or "%d of %d checkouts had to be looked at." % (len(todo), len(items)),
+            "msg": " ".join(notes) or f"{len(todo)} of {len(items)} checkouts had to be looked at.",
         }
 
     # --- the request ---------------------------------------------------------------------------------------------
@@ -75,8 +75,8 @@ class ActionModule(RoleAction):
         source = _repository.Repository(path, item["src"]).resolve(item["version"])
         if not source.current:
             raise Failure(
-                "%s is its own dest, and '%s' is not what is checked out there: check it out, leave version out, or give another dest."
-                % (item["src"], item["version"])
+                f"{item['src']} is its own dest, and '{item['version']}' is not what is checked out there: check it "
+                "out, leave version out, or give another dest."
             )
         return True
 
@@ -95,7 +95,7 @@ class ActionModule(RoleAction):
             item["pointers"] = not item["lfs"] and repository.uses_lfs(source.commit)
         item["objects"] = repository.lfs_objects(source.commit) if item["lfs"] else None
         if item["lfs"] and self.facts.get("tools") and not self.tool("git-lfs") and not self.check_mode:
-            raise Failure("%s has lfs: true, and git-lfs is not on the host: add git-lfs to ready_packages." % item["src"])
+            raise Failure(f"{item['src']} has lfs: true, and git-lfs is not on the host: add git-lfs to ready_packages.")
 
     def request(self, item: dict) -> dict:
         """What the stamp stands for."""
@@ -136,16 +136,16 @@ class ActionModule(RoleAction):
             return
         repository, source = item["repository"], item["source"]
         ssh = _commands.reach(self._connection, self._task_vars)
-        refs = ["+%s:%s" % (source.commit, _repository.INCOMING)]
+        refs = [f"+{source.commit}:{_repository.INCOMING}"]
         if item["snapshot"]:
-            refs.append("+%s:%s" % (item["snapshot"], _repository.UNCOMMITTED))
+            refs.append(f"+{item['snapshot']}:{_repository.UNCOMMITTED}")
         self.executions += 1
         repository.push(ssh, item["path"], refs, item["environment"])
         for module in item["modules"]:
             self.executions += 1
             below = posixpath.join(item["path"], ".git", module.folder)
             _repository.Repository(module.local, module.path).push(
-                ssh, below, ["+%s:%s" % (module.commit, _repository.INCOMING)], script=_repository.RECEIVE_MODULE
+                ssh, below, [f"+{module.commit}:{_repository.INCOMING}"], script=_repository.RECEIVE_MODULE
             )
         if item["objects"] and item["objects"][1]:
             self.executions += 1
@@ -175,7 +175,7 @@ class ActionModule(RoleAction):
             self.diffs += answer.get("diff") or []
         if failures:
             notes = [
-                " Fetch with: %s" % result["fetch"] for result in results if "has diverged" in result.get("error", "") and "fetch" in result
+                f" Fetch with: {result['fetch']}" for result in results if "has diverged" in result.get("error", "") and "fetch" in result
             ]
             raise Failure(" ".join(failures) + "".join(notes), repos=results, changed=any(result["changed"] for result in results))
         return results
@@ -200,7 +200,7 @@ class ActionModule(RoleAction):
         """Check mode on a host that has no git yet."""
         results = [{"dest": item["path"], "changed": True, "did": "created", "notes": []} for item in todo]
         diff = [
-            {"before_header": item["path"], "after_header": item["path"], "before": "(nothing)\n", "after": "%s created\n" % item["src"]}
+            {"before_header": item["path"], "after_header": item["path"], "before": "(nothing)\n", "after": f"{item['src']} created\n"}
             for item in todo
         ]
         return {"changed": True, "repos": results, "diff": diff}
@@ -215,17 +215,18 @@ class ActionModule(RoleAction):
         words, name = _shortcut.ssh_words(self._connection, self._task_vars)
         if name == _commands.Ssh(self._connection, self._task_vars).address:
             name = _commands.Ssh(self._connection, self._task_vars).in_url
-        return "GIT_SSH_COMMAND=%s %s fetch ssh://%s%s %s" % (
-            shlex.quote(_shortcut.shown(words)), _shortcut.shown(["git", "-C", item["repository"].path]), name,
-            urllib.parse.quote(item["path"]), " ".join(map(shlex.quote, branches)),
-        )  # fmt: skip
+        return (
+            f"GIT_SSH_COMMAND={shlex.quote(_shortcut.shown(words))} "
+            f"{_shortcut.shown(['git', '-C', item['repository'].path])} fetch "
+            f"ssh://{name}{urllib.parse.quote(item['path'])} {' '.join(map(shlex.quote, branches))}"
+        )
 
     def tell(self, items: list, results: list) -> list:
         """Say aloud what a person would otherwise not expect."""
         notes = []
         for result in results:
             for note in result["notes"]:
-                notes.append("%s: %s" % (result["dest"], note))
+                notes.append(f"{result['dest']}: {note}")
         done = {result["dest"]: result for result in results}
         for item in items:
             if item["url"]:
@@ -240,8 +241,8 @@ class ActionModule(RoleAction):
                 )
             if item.get("pointers"):
                 notes.append(
-                    "%s: uses Git LFS and git-lfs is not on the host, so its large files are pointers there: add git-lfs to ready_packages."
-                    % item["src"]
+                    f"{item['src']}: uses Git LFS and git-lfs is not on the host, so its large files are pointers "
+                    "there: add git-lfs to ready_packages."
                 )
         for note in notes:
             self.say(note)
@@ -256,8 +257,8 @@ class ActionModule(RoleAction):
         words = []
         for why, names in reasons.items():
             more = " and %d more" % (len(names) - LISTED) if len(names) > LISTED else ""
-            words.append("%s%s (%s)" % (", ".join(names[:LISTED]), more, why))
-        return ["%s: not sent: %s." % (item["src"], "; ".join(words))] if words else []
+            words.append(f"{', '.join(names[:LISTED])}{more} ({why})")
+        return [f"{item['src']}: not sent: {'; '.join(words)}."] if words else []
 
     def tell_work(self, items: list, results: list) -> list:
         """Work that exists only on the host is said by every run: it is lost when the instance is destroyed."""

@@ -66,7 +66,7 @@ class ActionModule(RoleAction):
         return {"changed": False, "asked": asked, "wait": waiting}
 
     def _nobody(self):
-        """Why a playbook of ours took localhost: the inventory has no instance, or `rented_hosts` matches no host. None when it did not."""
+        """Why a playbook took localhost: the inventory has no instance, or `rented_hosts` matches no host. None when it did not."""
         variables = self._task_vars
         if variables.get("inventory_hostname") != HERE:
             return None
@@ -102,7 +102,7 @@ class ActionModule(RoleAction):
             found, sentences = _role_settings.read(own, hostvars[host], lambda value: value)
             for sentence in sentences or self._preflight({**values, **found}):
                 wrong.setdefault(sentence, []).append(host)
-        return ["On %s: %s" % (", ".join(hosts), sentence) for sentence, hosts in wrong.items()]
+        return [f"On {', '.join(hosts)}: {sentence}" for sentence, hosts in wrong.items()]
 
     def _extra_roles(self):
         """What is wrong with `rented_extra_roles`, of any host of the play."""

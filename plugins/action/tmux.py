@@ -42,13 +42,13 @@ class ActionModule(RoleAction):
             stamps[STAMP] = dict(result["stamp"], drift=[], intact=True)
             self.set_facts(stamps=stamps, tmux_sessions=result["sessions"])
         elif not self.check_mode and name not in (result.get("sessions") or []):
-            raise Failure("The tmux session '%s' is not there after it was started." % name)
+            raise Failure(f"The tmux session '{name}' is not there after it was started.")
         return dict({key: value for key, value in result.items() if key not in ("stamp", "invocation")}, **self.ways(name))
 
     def ways(self, name: str) -> dict:
         """How to attach: on the host, and from here."""
         command = _attach.command(self.facts, self._task_vars, self._connection, name)
-        return {"attach": "tmux attach -t %s" % shlex.quote(name), "command": command}
+        return {"attach": f"tmux attach -t {shlex.quote(name)}", "command": command}
 
     def made_environment(self) -> str:
         """The environment that python_env made for what this run prepares; empty without one."""

@@ -32,11 +32,11 @@ class ActionModule(RoleAction):
         waited = "%s still loading after %d s" % (_left_out.titles(soon), now - began)
         if now - began >= arguments["timeout"]:
             if not (self._task_vars.get("groups") or {}).get("rented"):
-                raise Failure("No instance runs: %s. Look at its provider, or wait longer: -e rented_wait_timeout=1800." % waited)
-            self._display.warning("Going on without %s." % waited)
+                raise Failure(f"No instance runs: {waited}. Look at its provider, or wait longer: -e rented_wait_timeout=1800.")
+            self._display.warning(f"Going on without {waited}.")
             return dict(answer, again=False)
         if not told or now - told >= EVERY:
-            self._show("Waiting for %s (up to %d s)." % (_left_out.titles(soon), arguments["timeout"]))
+            self._show(f"Waiting for {_left_out.titles(soon)} (up to {arguments['timeout']:.0f} s).")
             answer["told"] = now
         time.sleep(max(0.0, min(arguments["pause"], began + arguments["timeout"] - now)))
         return answer

@@ -221,7 +221,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         if path.endswith(("rented.yml", "rented.yaml")):
             return True
         if _no_hosts.names_plugin(path, self.NAME):
-            _no_hosts.remember(path, "it is an inventory of %s, whose name has to end in rented.yml or rented.yaml: rename it." % self.NAME)
+            _no_hosts.remember(path, f"it is an inventory of {self.NAME}, whose name has to end in rented.yml or rented.yaml: rename it.")
         return False
 
     def parse(self, inventory, loader, path, cache=True):
@@ -246,20 +246,20 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         """Read the file; an option that does not exist is an error, not a wish."""
         config = self.loader.load_from_file(path, cache="none")
         if not isinstance(config, dict):
-            raise RentedError("%s is not a mapping of options; its first line is 'plugin: %s'." % (path, self.NAME))
+            raise RentedError(f"{path} is not a mapping of options; its first line is 'plugin: {self.NAME}'.")
         known = set(self.option_definitions) | {"plugin"}
         for option in config:
             if option not in known:
-                raise RentedError("The option '%s' does not exist. %s" % (option, nearest(str(option), known)))
+                raise RentedError(f"The option '{option}' does not exist. {nearest(str(option), known)}")
         if isinstance(config.get("accounts"), dict):  # Ansible's own message would show the key
             raise RentedError("The option 'accounts' must be a list: put '- ' before the first line of each account.")
         self._read_config_data(path)
         for state in self._rendered("states"):
             if state not in STATES:
-                raise RentedError("The option 'states' knows no state '%s'. %s" % (state, nearest(str(state), STATES)))
+                raise RentedError(f"The option 'states' knows no state '{state}'. {nearest(str(state), STATES)}")
         for option in ("timeout", "account_timeout"):
             if not 0 < self.get_option(option) <= MOST_SECONDS:
-                raise RentedError("The option '%s' must be more than 0 seconds, and at most %d." % (option, MOST_SECONDS))
+                raise RentedError(f"The option '{option}' must be more than 0 seconds, and at most {MOST_SECONDS}.")
 
     def _rendered(self, option):
         """An option of the file with its templates rendered, as plain Python data."""
@@ -267,7 +267,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         try:
             value = self.templar.template(self.get_option(option))
         except AnsibleError as error:
-            raise RentedError("The option '%s' cannot be rendered: %s" % (option, error))
+            raise RentedError(f"The option '{option}' cannot be rendered: {error}")
         # Threads and providers must not see Ansible's tagged types; vaulted values become their text.
         return json.loads(json.dumps(value, default=str))
 
@@ -290,14 +290,14 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         keep_raw = self.get_option("include_raw")
         use_cache = self.get_option("cache")
         identities = [account.provider.identity() for account in accounts]
-        key = "%s_%s" % (self.get_cache_key(path), _stamps.digest([identities, keep_raw]))
+        key = f"{self.get_cache_key(path)}_{_stamps.digest([identities, keep_raw])}"
         if use_cache and cache:
             try:
                 answers = _accounts.from_cache(accounts, self._cache[key])
             except KeyError:
                 answers = None
             except Exception as error:  # each cache plugin has its own for a damaged entry
-                self.display.v(harmless("The cached instances cannot be read, asking again: %s" % error))
+                self.display.v(harmless(f"The cached instances cannot be read, asking again: {error}"))
                 answers = None
             if answers is not None:
                 return answers
@@ -310,12 +310,12 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         return answers
 
     def _report(self, failures, asked):
-        text = " ".join("%s: %s" % (answer.account.title, answer.failure) for answer in failures)
+        text = " ".join(f"{answer.account.title}: {answer.failure}" for answer in failures)
         if self.get_option("on_provider_error") == "warn":
-            self._warn("The list of instances is not complete, %d of %d accounts did not answer. %s" % (len(failures), asked, text))
+            self._warn(f"The list of instances is not complete, {len(failures)} of {asked} accounts did not answer. {text}")
             return
         hint = " Set 'on_provider_error: warn' to go on with the other accounts." if asked > len(failures) else ""
-        raise RentedError("%d of %d accounts did not answer, so nothing is listed. %s%s" % (len(failures), asked, text, hint))
+        raise RentedError(f"{len(failures)} of {asked} accounts did not answer, so nothing is listed. {text}{hint}")
 
     def _warn(self, text):
         """The one way out for warnings: they repeat what APIs said."""
@@ -365,16 +365,16 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self.templar.available_variables = dict(self._vars, **variables)
         for number, entry in enumerate(self.get_option("filters"), 1):
             if not isinstance(entry, dict) or len(entry) != 1 or next(iter(entry)) not in ("include", "exclude"):
-                raise RentedError("Filter %d must have one key, 'include' or 'exclude', and a condition." % number)
+                raise RentedError(f"Filter {number} must have one key, 'include' or 'exclude', and a condition.")
             ((verdict, condition),) = entry.items()
             try:
                 holds = condition if isinstance(condition, bool) else self.templar.evaluate_expression(condition)
                 if holds is not None and not isinstance(holds, bool):
-                    raise RentedError("it gives %r, not true or false" % (holds,))
+                    raise RentedError(f"it gives {holds!r}, not true or false")
             except Exception as error:  # Jinja's and the operators' own errors too
                 raise RentedError(
-                    "Filter %d (%s: %s) cannot be evaluated for %s: %s. Unknown values are null."
-                    % (number, verdict, condition, _names.default_name(instance), str(error).rstrip("."))
+                    f"Filter {number} ({verdict}: {condition}) cannot be evaluated for "
+                    f"{_names.default_name(instance)}: {str(error).rstrip('.')}. Unknown values are null."
                 )
             if holds:
                 return verdict == "include"
@@ -415,9 +415,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         try:
             name = self.templar.template(template)
         except AnsibleError as error:
-            raise RentedError("The host name of %s cannot be made from %r: %s" % (_names.default_name(instance), str(template), error))
+            raise RentedError(f"The host name of {_names.default_name(instance)} cannot be made from {str(template)!r}: {error}")
         if str(template) in variables:
-            raise RentedError("The option 'hostname' is a template: write \"{{ %s }}\"." % template)
+            raise RentedError(f"The option 'hostname' is a template: write \"{{{{ {template} }}}}\".")
         return _names.host_word("" if name is None else name) or _names.default_name(instance)
 
     @staticmethod
@@ -447,7 +447,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 if entries:
                     self._construct(entries, add, name, arguments, skipped)
         for entry, (count, reason) in skipped.items():
-            self.display.v(harmless("%s was skipped for %d hosts, for example: %s" % (entry, count, reason)))
+            self.display.v(harmless(f"{entry} was skipped for {count} hosts, for example: {reason}"))
         return draft
 
     def _construct(self, entries, add, name, arguments, skipped):
@@ -463,6 +463,6 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 try:
                     add(entry, variables, name, strict=False, **arguments)
                 except AnsibleError as always:  # an error that is one without strict too does not say where it is
-                    raise AnsibleParserError(harmless("%s is wrong for host %s: %s" % (entry, name, always))) from None
+                    raise AnsibleParserError(harmless(f"{entry} is wrong for host {name}: {always}")) from None
                 count = skipped.get(str(entry), (0, ""))[0]
                 skipped[str(entry)] = (count + 1, str(error))

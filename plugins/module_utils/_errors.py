@@ -73,5 +73,5 @@ def nearest(word: str, choices) -> str:
     choices = sorted(choices)
     close = difflib.get_close_matches(word, choices, n=1, cutoff=0.6)
     if close:
-        return "Did you mean '%s'?" % close[0]
-    return "Known: %s." % ", ".join(choices)
+        return f"Did you mean '{close[0]}'?"
+    return f"Known: {', '.join(choices)}."

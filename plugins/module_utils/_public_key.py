@@ -4,7 +4,7 @@
 # Private to this collection; it may change without notice.
 """An SSH public key on one line: what its parts are, and when two lines are the same key.
 
-The form is that of sshd(8), AUTHORIZED_KEYS FILE FORMAT: options (may be left out; blanks only within double quotes), the type of the
+The form is that of sshd(8), AUTHORIZED_KEYS FILE FORMAT: options (may be omitted; spaces only within double quotes), the type of the
 key, the key in base64, and a comment. Types begin with "ssh-", "ecdsa-" or "sk-". Whether the base64 is whole, only `content` says.
 """
 
@@ -21,7 +21,7 @@ from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedEr
 # Each alternative begins with another character, so that nothing is tried twice. A first word that is a type is never read as options.
 _OPTIONS = r'(?:\\"|\\(?!")|[^\s"\\]|"(?:\\"|\\(?!")|[^"\\])*")+'
 _LINE = re.compile(
-    r"(?!#)(?:(?P<options>%s)[ \t]+)??(?P<kind>(?:ssh|ecdsa|sk)-[A-Za-z0-9@.-]+)[ \t]+(?P<blob>\S+)(?:[ \t]+(?P<comment>.+))?" % _OPTIONS
+    rf"(?!#)(?:(?P<options>{_OPTIONS})[ \t]+)??(?P<kind>(?:ssh|ecdsa|sk)-[A-Za-z0-9@.-]+)[ \t]+(?P<blob>\S+)(?:[ \t]+(?P<comment>.+))?"
 )
 
 
@@ -37,12 +37,12 @@ class PublicKey:
     @property
     def body(self) -> str:
         """Type and base64: what identifies the key."""
-        return "%s %s" % (self.kind, self.blob)
+        return f"{self.kind} {self.blob}"
 
     @property
     def line(self) -> str:
-        """The key as a .pub file has it: with its comment, without options, one blank between the parts."""
-        return "%s %s" % (self.body, self.comment) if self.comment else self.body
+        """The key as a .pub file has it: with its comment, without options, one space between the parts."""
+        return f"{self.body} {self.comment}" if self.comment else self.body
 
     @property
     def content(self) -> bytes | None:
@@ -54,7 +54,7 @@ class PublicKey:
 
 
 def parse(line: str | None) -> PublicKey | None:
-    """The key of one line; None for what is no key, and for more than one line."""
+    """The key of one line; None for what is not a key, and for more than one line."""
     text = (line or "").strip()
     found = None if "\n" in text or "\r" in text else _LINE.fullmatch(text)
     return PublicKey(found["kind"], found["blob"], found["comment"], found["options"]) if found else None
@@ -64,12 +64,12 @@ def required(text: str, what: str, provider: str | None = None) -> PublicKey:
     """The key of a text that must be one, without options. Raises `RentedError` that begins with ``what`` and never repeats the text."""
     key = parse(text)
     if key is None or key.options or is_private(text):
-        raise RentedError("%s must be one public key on one line (a .pub file)." % what, provider)
+        raise RentedError(f"{what} must be one public key on one line (a .pub file).", provider)
     return key
 
 
 def same(one: str | None, other: str | None) -> bool:
-    """Whether two lines are the same key. A line that is no key is the same as its like alone."""
+    """Whether two lines are the same key. A line that is not a key is the same as its like alone."""
     keys = parse(one), parse(other)
     if any(keys):
         return keys[0] == keys[1]

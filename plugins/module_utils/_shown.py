@@ -17,7 +17,7 @@ TOKENS = re.compile(
 )
 # Also where a URL was taken for a relative path, which made https:/ of it.
 _AUTHORITY = re.compile(r"^(?P<scheme>.*?[\w+.-]*:/{1,3}|[\w+.-]*//)(?P<rest>.*)$", re.DOTALL)
-# A password may hold a slash, against the rules; what follows the colon is no port then.
+# A password may hold a slash, against the rules; what follows the colon is not a port then.
 _SLASH_IN_PASSWORD = re.compile(r"^[^/@:]*:(?!\d{1,5}(?:/|$))[^@]*@")
 _LOGIN = re.compile(r"[^\s:/@]+:(?!\d{1,5}/|//)[^\s@]+@(?=[^\s@])")
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -32,12 +32,12 @@ def shown(value) -> str:
         return "(binary data)"
     for text in texts(value):
         if _reason(text):
-            return "(%s that holds %s)" % (kind(value), _reason(text).strip("()"))
+            return f"({kind(value)} that holds {_reason(text).strip('()')})"
     try:
         text = repr(_plain(value))
     except (ValueError, RecursionError):  # an integer of thousands of digits, or a list that holds itself
-        return "(%s)" % kind(value)
-    return _masked(text) if len(text) <= LONGEST else "(%s of %d characters)" % (kind(value), len(text))
+        return f"({kind(value)})"
+    return _masked(text) if len(text) <= LONGEST else f"({kind(value)} of {len(text)} characters)"
 
 
 def kind(value) -> str:
@@ -53,7 +53,7 @@ def kind(value) -> str:
     ):
         if isinstance(value, types):
             return name
-    return "empty" if value is None else "a value of type %s" % type(value).__name__
+    return "empty" if value is None else f"a value of type {type(value).__name__}"
 
 
 def _reason(text: str) -> str:
@@ -62,7 +62,7 @@ def _reason(text: str) -> str:
     if _CONTROLS.search(text.strip("\n")):
         return "(a text with line ends or control characters, which is not shown)"
     if len(text) > LONGEST:
-        return "(a text of %d characters, which is not shown)" % len(text)
+        return f"(a text of {len(text)} characters, which is not shown)"
     return ""
 
 

@@ -40,9 +40,7 @@ def home() -> str:
         if mode & 0o077:
             os.chmod(path, 0o700)
     except OSError as error:
-        raise RentedError(
-            "The state directory %s cannot be used (%s). Set %s to a directory that you own." % (path, error.strerror or error, ENV)
-        )
+        raise RentedError(f"The state directory {path} cannot be used ({error.strerror or error}). Set {ENV} to a directory that you own.")
     return path
 
 
@@ -59,8 +57,8 @@ def folder(name: str) -> str:
 def unusable(path: str, error: OSError) -> RentedError:
     """The error for something below the state directory that cannot be written or read."""
     return RentedError(
-        "%s cannot be used (%s). It belongs to the state directory: make room there, check who owns it, or set %s to a directory "
-        "that you own." % (path, error.strerror or error, ENV)
+        f"{path} cannot be used ({error.strerror or error}). It belongs to the state directory: make room there, "
+        f"check who owns it, or set {ENV} to a directory that you own."
     )
 
 
@@ -71,14 +69,14 @@ def known_hosts_file() -> str:
 
 @contextlib.contextmanager
 def locked(*names: str):
-    """Held by one at a time, of all processes and threads of this user; whoever else comes waits. ``names`` say of what, together.
+    """Held by one at a time, of all processes and threads of this user; any other waits. ``names`` say of what, together.
 
     The lock goes with its holder, however that ends; its file stays, and means nothing by itself. Not to be taken again while it is held.
     Raises `RentedError` when there can be no lock.
     """
     digest = hashlib.sha256(json.dumps(names).encode("ascii")).hexdigest()[:16]
     readable = re.sub(r"[^A-Za-z0-9._-]+", "-", "-".join(names)).strip("-.")[:80]
-    path = os.path.join(home(), "locks", "%s.%s.lock" % (readable, digest))
+    path = os.path.join(home(), "locks", f"{readable}.{digest}.lock")
     handle = None
     try:
         try:
@@ -88,7 +86,7 @@ def locked(*names: str):
             fcntl.flock(handle, fcntl.LOCK_EX)
         except OSError as error:
             raise RentedError(
-                "The lock %s cannot be taken (%s). Set %s to a directory that you own." % (path, error.strerror or error, ENV)
+                f"The lock {path} cannot be taken ({error.strerror or error}). Set {ENV} to a directory that you own."
             ) from None
         yield
     finally:

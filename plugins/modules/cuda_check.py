@@ -241,16 +241,16 @@ def prove(path: str, size: int, devices: list, seconds: float) -> dict:
         ran = _read.run([python, "-I", "-c", SCRIPT, str(size)] + devices, seconds=seconds)
         if ran.timed_out:
             answer["error"] = (
-                "the proof did not end within %d s: a GPU hangs, or the disk is very slow; try again, or rent another" % seconds
+                f"the proof did not end within {seconds:.0f} s: a GPU hangs, or the disk is very slow; try again, or rent another"
             )
         else:
             try:
                 answer = json.loads(ran.out.strip().splitlines()[-1])
             except (ValueError, IndexError):
                 said = (ran.err or ran.out).strip().splitlines()[-1:] or ["nothing"]
-                answer["error"] = "%s ended with %s and said: %s" % (python, ran.code, said[0][:300])
+                answer["error"] = f"{python} ended with {ran.code} and said: {said[0][:300]}"
     else:
-        answer["error"] = "there is no Python environment at %s" % path
+        answer["error"] = f"there is no Python environment at {path}"
     answer["seconds"] = round(time.time() - start, 2)
     answer["at"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     return answer

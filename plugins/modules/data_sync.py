@@ -196,15 +196,15 @@ def download(item, home, check_mode):
     dest, folder, name = item["dest"], item["unpack"], os.path.basename(urllib.parse.urlsplit(url).path) or "download"
     # What an earlier run of this item put there may be replaced; anything else may not.
     before = earlier(home, item["stamp"], item["stamp_wanted"])
-    place = dest if item["keep"] or not folder else "%s.%s" % (folder.rstrip("/"), name)
+    place = dest if item["keep"] or not folder else f"{folder.rstrip('/')}.{name}"
     if before.get("same"):
         result = {"dest": dest, "changed": False, "files": 0, "bytes": 0, "resumed": 0}
         if not item.get("verify"):
             return result
         if folder:
-            result["note"] = "%s: what was unpacked has no checksum, so its content was not compared" % folder
+            result["note"] = f"{folder}: what was unpacked has no checksum, so its content was not compared"
         if not checksum:
-            return dict(result, note="%s: it has no checksum, so its content was not compared" % (folder or dest))
+            return dict(result, note=f"{folder or dest}: it has no checksum, so its content was not compared")
         if folder and not item["keep"]:
             return result
         wanted = expected(checksum, name)
@@ -213,7 +213,7 @@ def download(item, home, check_mode):
     if os.path.isdir(dest) and not folder:
         raise Trouble("it is a folder, and a file is to be put there: write dest with a slash at its end to put the file into it")
     if folder and os.path.lexists(folder) and not os.path.isdir(folder):
-        raise Trouble("%s is a file, and an archive is to be unpacked there: choose another dest" % folder)
+        raise Trouble(f"{folder} is a file, and an archive is to be unpacked there: choose another dest")
     result = {"dest": dest, "changed": True, "files": 1, "bytes": 0, "resumed": 0}
     there = os.path.isfile(place) and (item["keep"] or not folder)
     wanted = None
@@ -395,10 +395,10 @@ def main():
             url, checksum = whole(item)
             said = without_secrets(str(error), url, (checksum or "").partition(":")[2])
             result = {"dest": item["dest"], "changed": False, "files": 0, "bytes": 0, "resumed": 0, "error": said}
-            failures.append("%s: %s." % (item["dest"], said))
+            failures.append(f"{item['dest']}: {said}.")
         results.append(result)
         if result["changed"]:
-            after = "%s from %s\n" % ("unpacked" if item["unpack"] else "file", shown(item["url"]))
+            after = f"{'unpacked' if item['unpack'] else 'file'} from {shown(item['url'])}\n"
             diffs.append({"before_header": item["dest"], "after_header": item["dest"], "before": "", "after": after})
     if held:
         held.close()

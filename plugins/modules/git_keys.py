@@ -104,7 +104,7 @@ def ssh_config(hosts: list) -> str:
     """The settings of our own file: the key for these hosts, and no other key for them."""
     if not hosts:
         return HEAD
-    return HEAD + "Host %s\n    IdentityFile ~/.ssh/%s\n    IdentitiesOnly yes\n" % (" ".join(hosts), KEY)
+    return HEAD + f"Host {' '.join(hosts)}\n    IdentityFile ~/.ssh/{KEY}\n    IdentitiesOnly yes\n"
 
 
 def with_include(text: str) -> str:
@@ -138,7 +138,7 @@ class Access:
         except FileNotFoundError:
             return None
         except OSError as error:
-            self.module.fail_json(msg="%s cannot be read on the host: %s." % (path, error.strerror))
+            self.module.fail_json(msg=f"{path} cannot be read on the host: {error.strerror}.")
 
     def write(self, path: str, text: str, mode: int = 0o600) -> None:
         if self.module.check_mode:
@@ -153,25 +153,25 @@ class Access:
             if not value:
                 continue
             if not git and not self.module.check_mode:
-                self.module.fail_json(msg="git is not installed on the host, so %s cannot be set: run the role ready first." % key)
+                self.module.fail_json(msg=f"git is not installed on the host, so {key} cannot be set: run the role ready first.")
             now = self.module.run_command([git, "config", "--global", "--get", key])[1].strip() if git else ""
             if now == value:
                 continue
-            self.before.append("%s: %s" % (key, now))
-            self.after.append("%s: %s" % (key, value))
+            self.before.append(f"{key}: {now}")
+            self.after.append(f"{key}: {value}")
             if not self.module.check_mode:
                 code, out, err = self.module.run_command([git, "config", "--global", "--replace-all", key, value])
                 if code != 0:
-                    self.module.fail_json(msg="git could not set %s on the host: %s" % (key, (err or out).strip()))
+                    self.module.fail_json(msg=f"git could not set {key} on the host: {(err or out).strip()}")
 
     def changes(self, path: str, what: str) -> None:
         self.before.append("%s: %s" % (path, "other" if os.path.lexists(path) else "absent"))
-        self.after.append("%s: %s" % (path, what))
+        self.after.append(f"{path}: {what}")
 
     def place(self, content: str, hosts: list) -> None:
         key, config, user = self.path(KEY), self.path(CONFIG), self.path("config")
         if os.path.islink(key):
-            self.module.fail_json(msg="%s is a link on the host; a key is not written through it. Remove it and run again." % key)
+            self.module.fail_json(msg=f"{key} is a link on the host; a key is not written through it. Remove it and run again.")
         if not self.module.check_mode:
             # From here until the end an interrupted run is seen, in every mode.
             _stamps.write(self.home, STAMP, "unfinished", {})
@@ -201,14 +201,14 @@ class Access:
         user = self.path("config")
         for path in (self.path(KEY), self.path(CONFIG)):
             if os.path.lexists(path):
-                self.before.append("%s: there" % path)
-                self.after.append("%s: absent" % path)
+                self.before.append(f"{path}: there")
+                self.after.append(f"{path}: absent")
                 if not self.module.check_mode:
                     os.unlink(path)
         text = self.read(user) or ""
         if without_include(text) != text:
-            self.before.append("%s: includes %s" % (user, CONFIG))
-            self.after.append("%s: does not" % user)
+            self.before.append(f"{user}: includes {CONFIG}")
+            self.after.append(f"{user}: does not")
             if without_include(text).strip():
                 self.write(user, without_include(text), os.stat(user).st_mode & 0o777)
             elif not self.module.check_mode:

@@ -126,13 +126,13 @@ class Setup:
                 if self.run([*ASKING, "true"])[0] == 0:
                     return list(ASKING)
                 self.fail(
-                    "%s needs root, and sudo does not take the password in ansible_become_password for the login user '%s'. Check it; nothing "
-                    "was changed." % (purpose, _facts.user_name())
+                    f"{purpose} needs root, and sudo does not take the password in ansible_become_password for the "
+                    f"login user '{_facts.user_name()}'. Check it; nothing was changed."
                 )
         self.fail(
-            "%s needs root, and the login user '%s' is neither root nor may use sudo without a password. Log in as root (ansible_user; with "
-            "-c local: start Ansible as root), allow the user sudo, set ansible_become_password (or run with -K), or do it by hand."
-            % (purpose, _facts.user_name())
+            f"{purpose} needs root, and the login user '{_facts.user_name()}' is neither root nor may use sudo "
+            "without a password. Log in as root (ansible_user; with -c local: start Ansible as root), allow the "
+            "user sudo, set ansible_become_password (or run with -K), or do it by hand."
         )
         return []
 
@@ -154,10 +154,10 @@ class Setup:
         return False
 
     def install(self, manager: str | None, names: list) -> None:
-        root = self.root("Installing %s" % ", ".join(names)) if manager else []
+        root = self.root(f"Installing {', '.join(names)}") if manager else []
         if self.module.check_mode:
             if not manager:
-                self.fail("%s cannot be installed here: the host has neither apt nor dnf." % ", ".join(names))
+                self.fail(f"{', '.join(names)} cannot be installed here: the host has neither apt nor dnf.")
             return
         try:
             _system_packages.Installer(self.run, root, self.module.params["lock_timeout"]).install(manager, names)
@@ -168,18 +168,18 @@ class Setup:
         if os.path.isdir(path):
             if not os.access(path, os.W_OK | os.X_OK):
                 self.fail(
-                    "The work folder %s exists, but the login user may not write there: choose another rented_workdir, or give it to the user."
-                    % path
+                    f"The work folder {path} exists, but the login user may not write there: choose another "
+                    "rented_workdir, or give it to the user."
                 )
             return
         if os.path.lexists(path):
-            self.fail("The work folder %s is a file on the host: choose another rented_workdir." % path)
+            self.fail(f"The work folder {path} is a file on the host: choose another rented_workdir.")
         self.made.append(path)
         above = os.path.dirname(path)
         while not os.path.isdir(above):
             above = os.path.dirname(above)
         by_root = not os.access(above, os.W_OK | os.X_OK)
-        root = self.root("Making the work folder %s" % path) if by_root else []
+        root = self.root(f"Making the work folder {path}") if by_root else []
         if self.module.check_mode:
             return
         if by_root:
@@ -187,12 +187,12 @@ class Setup:
                 [*root, "install", "-d", "-m", "0755", "-o", str(os.geteuid()), "-g", str(os.getegid()), path],
             )
             if code != 0:
-                self.fail("The work folder %s could not be made: %s" % (path, (err or out).strip()))
+                self.fail(f"The work folder {path} could not be made: {(err or out).strip()}")
             return
         try:
             os.makedirs(path)
         except OSError as error:
-            self.fail("The work folder %s could not be made: %s." % (path, error.strerror))
+            self.fail(f"The work folder {path} could not be made: {error.strerror}.")
 
     def no_auto_tmux(self) -> None:
         path = os.path.join(self.home, ".no_auto_tmux")
@@ -221,8 +221,8 @@ def main() -> None:
     if not module.check_mode and module.params["stamp_wanted"]:
         watch = {"exists": {workdir: True}} if workdir else {}
         _stamps.write(setup.home, STAMP, module.params["stamp_wanted"], watch, {"installed": names})
-    before = ["missing package: %s" % name for name in names] + ["missing: %s" % path for path in setup.made]
-    after = ["package: %s" % name for name in names] + ["there: %s" % path for path in setup.made]
+    before = [f"missing package: {name}" for name in names] + [f"missing: {path}" for path in setup.made]
+    after = [f"package: {name}" for name in names] + [f"there: {path}" for path in setup.made]
     module.exit_json(
         changed=bool(before),
         installed=names,

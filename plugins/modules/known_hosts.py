@@ -121,18 +121,13 @@ def explain(conflict: _known_hosts.Conflict, path: str) -> str:
     line = conflict.line
     if conflict.revoked:
         return (
-            "Line %d of %s on the host revokes the key %s of %s, which is wanted here. Nothing was changed; take out the line or the key."
-            % (
-                line.number,
-                path,
-                conflict.wanted,
-                conflict.name,
-            )
+            f"Line {line.number} of {path} on the host revokes the key {conflict.wanted} of {conflict.name}, which "
+            "is wanted here. Nothing was changed; take out the line or the key."
         )
     return (
-        "Line %d of %s on the host has another %s key for %s (%s) than the one wanted (%s). Nothing was changed. Find out which is right; when it "
-        "is the wanted one, take the line out on the host: ssh-keygen -R '%s'"
-        % (line.number, path, line.kind, conflict.name, line.fingerprint(), conflict.wanted, conflict.name)
+        f"Line {line.number} of {path} on the host has another {line.kind} key for {conflict.name} "
+        f"({line.fingerprint()}) than the one wanted ({conflict.wanted}). Nothing was changed. Find out which is "
+        f"right; when it is the wanted one, take the line out on the host: ssh-keygen -R '{conflict.name}'"
     )
 
 
@@ -146,7 +141,7 @@ def main() -> None:
         try:
             keys.append((_known_hosts.name_of(item["host"], item["port"]), *_known_hosts.parse_key(item["key"])))
         except _known_hosts.KeyFormatError as error:
-            module.fail_json(msg="The key of %s cannot be used: %s." % (item["host"], error))
+            module.fail_json(msg=f"The key of {item['host']} cannot be used: {error}.")
     withdrawn = {}
     for item in module.params["withdrawn"]:
         withdrawn.setdefault(_known_hosts.name_of(item["host"]), set()).add(item["fingerprint"])
@@ -160,7 +155,7 @@ def main() -> None:
     except FileNotFoundError:
         before = ""
     except OSError as error:
-        module.fail_json(msg="%s cannot be read on the host: %s." % (path, error.strerror))
+        module.fail_json(msg=f"{path} cannot be read on the host: {error.strerror}.")
     try:
         after, _kept, added, removed = _known_hosts.complete(before, keys, withdrawn, ours)
     except _known_hosts.Conflict as conflict:
@@ -193,7 +188,7 @@ def main() -> None:
         added=added,
         removed=removed,
         diff={
-            "before": "".join(line + "\n" for line in [*removed, *("%s may be written by others" % name for name in modes)]),
+            "before": "".join(line + "\n" for line in [*removed, *(f"{name} may be written by others" for name in modes)]),
             "after": "".join(line + "\n" for line in added),
             "before_header": path,
             "after_header": path,

@@ -212,15 +212,15 @@ def notes_of(providers, refused, answers, wish, alone):
         provider = answer.provider
         if provider.NO_PRICES:
             named = provider.TITLE in provider.NO_PRICES
-            notes.append(provider.NO_PRICES if named else "%s: %s" % (provider.TITLE, provider.NO_PRICES))
+            notes.append(provider.NO_PRICES if named else f"{provider.TITLE}: {provider.NO_PRICES}")
         unpriced = sum(1 for offer in answer.value or () if offer.price_per_hour is None and _offers.fits(offer, any_price))
         if unpriced and wish.max_price_per_hour is not None:
-            notes.append("%s: offers without a price were left out, because 'max_price' is given (%d)." % (provider.TITLE, unpriced))
+            notes.append(f"{provider.TITLE}: offers without a price were left out, because 'max_price' is given ({unpriced}).")
     named = {provider.NAME for provider in providers} | {cls.NAME for cls, _error in refused}
-    # What has no endpoint is no service that somebody could have an account at.
+    # What has no endpoint is not a service that somebody could have an account at.
     others = [cls.TITLE for name, cls in sorted(PROVIDERS.items()) if name not in named and cls.ENDPOINT and cls.can("list_offers")]
     if others and not alone:
-        notes.append("Not asked, because no credentials were found: %s." % ", ".join(others))
+        notes.append(f"Not asked, because no credentials were found: {', '.join(others)}.")
     return list(dict.fromkeys(notes))
 
 
@@ -257,7 +257,7 @@ def main():
         if len(failures) == len(refused) + len(answers):
             raise RentedError(" ".join(failure["message"] for failure in failures))
         for failure in failures:
-            module.warn(harmless("No offers of the account '%s': %s" % (failure["account"], failure["message"])))
+            module.warn(harmless(f"No offers of the account '{failure['account']}': {failure['message']}"))
         offers = [offer for answer in answers for offer in answer.value or () if _offers.fits(offer, wish)]
         months = {provider.NAME: provider.HOURS_PER_MONTH for provider in asked}
         ranked = _offers.rank(offers, wish, params["image_gb"], months)

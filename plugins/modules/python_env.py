@@ -279,7 +279,7 @@ class Environment:
         try:
             return self.make(state, conda, tag, why, changed)
         except Trouble as trouble:
-            # What the installer refused is no interrupted install: it left the environment whole. A full disk did not.
+            # What the installer refused is not an interrupted install: it left the environment whole. A full disk did not.
             if not trouble.details.get("disk_full") and _tools.python_version(os.path.join(self.path, "bin", "python")):
                 self.remember("failed", made)
             raise
@@ -328,10 +328,10 @@ class Environment:
 
     def predicted(self, state, present, why):
         doing = {"none": "would make", "unfinished": "would make anew, after an interrupted run,", "broken": "would make anew"}
-        said = "%s the environment %s" % (doing.get(state, "would update"), self.path)
+        said = f"{doing.get(state, 'would update')} the environment {self.path}"
         self.steps.append({"step": said, "seconds": 0.0})
         if not present:
-            self.steps.append({"step": "the project %s is not there yet" % self.project, "seconds": 0.0})
+            self.steps.append({"step": f"the project {self.project} is not there yet", "seconds": 0.0})
         self.diff.append({"before_header": self.path, "after_header": self.path, "before": "", "after": said + "\n"})
         self.activate(dry=True)
         return self.result(True, None, torch=why if self.inputs.torch else "")
@@ -355,8 +355,9 @@ class Environment:
             except OSError:
                 if time.monotonic() > end:
                     raise Trouble(
-                        "Another run has been working on this host's Python environment for %d s. Look for uv or pip with 'ps aux', "
-                        "end it, and run again." % self.wanted["lock_timeout"]
+                        "Another run has been working on this host's Python environment for "
+                        f"{self.wanted['lock_timeout']:.0f} s. Look for uv or pip with 'ps aux', end it, and run "
+                        "again."
                     )
                 time.sleep(0.5)
 
@@ -388,14 +389,14 @@ class Environment:
         """Read all inputs; whether the project is there. What is missing is said before anything changes."""
         wanted = self.wanted
         if not _cuda.CHOICES.match(wanted["torch"]):
-            raise Trouble("python_env_torch is '%s'; it takes auto, none, cpu or a CUDA tag such as cu126." % wanted["torch"])
+            raise Trouble(f"python_env_torch is '{wanted['torch']}'; it takes auto, none, cpu or a CUDA tag such as cu126.")
         if not os.path.isdir(self.project):
             if self.module.check_mode:
                 return False
             if wanted["requirements"] or wanted["extras"]:
                 raise Trouble(
-                    "The project %s is not on the host: name it in repos_list and run the role repos before python_env, or set "
-                    "python_env_project." % self.project
+                    f"The project {self.project} is not on the host: name it in repos_list and run the role repos "
+                    "before python_env, or set python_env_project."
                 )
             return False
         for name in wanted["requirements"]:
@@ -404,13 +405,13 @@ class Environment:
                 if wanted["pending"]:
                     return False
                 raise Trouble(
-                    "The requirements file %s is not in the project %s, which has: %s. Nothing was changed. "
-                    "Correct python_env_requirements." % (name, self.project, self.listing())
+                    f"The requirements file {name} is not in the project {self.project}, which has: "
+                    f"{self.listing()}. Nothing was changed. Correct python_env_requirements."
                 )
             if _requirements.LOCKS.search(name) and wanted["manager"] != "uv":
-                raise Trouble("%s is a lock file that only uv reads: set python_env_manager to uv." % name)
+                raise Trouble(f"{name} is a lock file that only uv reads: set python_env_manager to uv.")
             if name.endswith((".yml", ".yaml")) and wanted["manager"] != "conda":
-                raise Trouble("%s describes a conda environment: set python_env_manager to conda." % name)
+                raise Trouble(f"{name} describes a conda environment: set python_env_manager to conda.")
             self.inputs.read(path)
         for package in wanted["packages"]:
             self.inputs.note(package)
@@ -426,16 +427,15 @@ class Environment:
             self.inputs.add_project(self.project, wanted["extras"])
         if wanted["extras"] and not os.path.exists(os.path.join(self.project, "pyproject.toml")):
             raise Trouble(
-                "python_env_extras names %s, but the project %s has no pyproject.toml; it has: %s. Nothing was changed."
-                % (", ".join(wanted["extras"]), self.project, self.listing())
+                f"python_env_extras names {', '.join(wanted['extras'])}, but the project {self.project} has no "
+                f"pyproject.toml; it has: {self.listing()}. Nothing was changed."
             )
         unread = [name for name in ("requirements.txt", "pyproject.toml") if os.path.exists(os.path.join(self.project, name))]
         if self.syncs() and not wanted["requirements"]:
             unread = []
         if unread and not any(wanted[name] for name in ("requirements", "extras", "packages")):
             self.warnings.append(
-                "%s has %s, which nothing asks for: name it in python_env_requirements to install it."
-                % (self.project, " and ".join(unread))
+                f"{self.project} has {' and '.join(unread)}, which nothing asks for: name it in python_env_requirements to install it."
             )
         if wanted["extras"] and wanted["manager"] == "conda":
             raise Trouble("python_env_extras needs python_env_manager uv or venv, not conda.")
@@ -485,7 +485,7 @@ class Environment:
         is_one = os.path.exists(os.path.join(self.path, "pyvenv.cfg")) or os.path.isdir(os.path.join(self.path, "conda-meta"))
         if not is_one and not os.path.lexists(python) and not known.get("made"):
             raise Trouble(
-                "%s is there and is no Python environment: set python_env_path to another folder. Nothing was changed." % self.path
+                f"{self.path} is there and is not a Python environment: set python_env_path to another folder. Nothing was changed."
             )
         found = _tools.python_version(python)
         if not found:
@@ -494,8 +494,8 @@ class Environment:
             if known.get("made"):
                 return "unfinished"
             raise Trouble(
-                "The environment %s has Python %s and was not made by this role, but %s is wanted: move it away, or set python_env_path."
-                % (self.path, found, self.version)
+                f"The environment {self.path} has Python {found} and was not made by this role, but {self.version} "
+                "is wanted: move it away, or set python_env_path."
             )
         return "ours" if known.get("made") else "foreign"
 
@@ -520,8 +520,9 @@ class Environment:
         free = _free_mb(self.path)
         if free < needed:
             raise Trouble(
-                "The disk of %s has %d MB free and this environment needs about %d MB: free some, set python_env_path to another disk, "
-                "or rent a larger one (python_env_disk_mb changes the limit). Nothing was changed." % (self.path, free, needed)
+                f"The disk of {self.path} has {free:.0f} MB free and this environment needs about {needed} MB: free "
+                "some, set python_env_path to another disk, or rent a larger one (python_env_disk_mb changes the "
+                "limit). Nothing was changed."
             )
 
     # --- memory of what was made: an interrupted run must be known as such --------------------------------------
@@ -568,7 +569,7 @@ class Environment:
                     "python_env_torch asks for %s, which needs driver >= %s; the host has %s. %s would run."
                     % (asked, _cuda.min_driver(asked), driver, _cuda.torch_tag(driver, self.wanted["capabilities"]) or "cpu")
                 )
-            return asked, "python_env_torch asks for %s" % asked
+            return asked, f"python_env_torch asks for {asked}"
         if self.inputs.torch_pinned:
             return None, "the requirements fix the build of torch"
         if self.inputs.own_index:
@@ -576,18 +577,19 @@ class Environment:
         if not driver:
             return "cpu", "no real GPU: torch for CPUs"
         if self.inputs.torch_version and not _cuda.offered_tags(self.inputs.torch_version):
-            return None, "torch %s is older than the table of CUDA builds (%s and later): torch is what the index offers" % (
-                self.inputs.torch_version,
-                _cuda.oldest_release(),
+            return None, (
+                f"torch {self.inputs.torch_version} is older than the table of CUDA builds ({_cuda.oldest_release()} and "
+                "later): torch is what the index offers"
             )
         assumed = _cuda.assumption(self.inputs.torch_version)
         self.warnings.extend([assumed] if assumed else [])
         tag = _cuda.torch_tag(driver, self.wanted["capabilities"], self.inputs.torch_version)
         if not tag:
-            return "cpu", "driver %s runs no CUDA build of this torch on these GPUs: torch for CPUs" % driver
-        return tag, "driver %s is of CUDA %s and runs builds of CUDA %s (>= %s is enough): torch from %s" % (
-            driver, _cuda.native_cuda(driver) or "?", _cuda.cuda_of_tag(tag), _cuda.min_driver(tag), tag,
-        )  # fmt: skip
+            return "cpu", f"driver {driver} runs no CUDA build of this torch on these GPUs: torch for CPUs"
+        return tag, (
+            f"driver {driver} is of CUDA {_cuda.native_cuda(driver) or '?'} and runs builds of CUDA "
+            f"{_cuda.cuda_of_tag(tag)} (>= {_cuda.min_driver(tag)} is enough): torch from {tag}"
+        )
 
     def installed_torch(self):
         """``version`` and ``cuda`` of the torch in the environment, from the file where its build wrote them; None without torch."""
@@ -624,10 +626,10 @@ class Environment:
             return False
         found = _uv.version_of(self.uv)
         if not found:
-            raise Trouble("uv was put on the host (%s) but does not run there: use python_env_manager venv." % self.uv)
+            raise Trouble(f"uv was put on the host ({self.uv}) but does not run there: use python_env_manager venv.")
         if specifier and not _uv_versions.allows(specifier, found):
-            raise Trouble("uv %s was put on the host, and %s is asked (%s)." % (found, specifier, where or "python_env_uv_version"))
-        self.steps.append({"step": "uv %s %s" % (found, how), "seconds": round(time.monotonic() - start, 2)})
+            raise Trouble(f"uv {found} was put on the host, and {specifier} is asked ({where or 'python_env_uv_version'}).")
+        self.steps.append({"step": f"uv {found} {how}", "seconds": round(time.monotonic() - start, 2)})
         return True
 
     def choose_cache(self):
@@ -674,7 +676,7 @@ class Environment:
                 re.sub(r"//[^/@]*@", "//", address.group(0)) if address else "the package index",
             )
         else:
-            said = "%s: %s" % (what, self.cause(output))
+            said = f"{what}: {self.cause(output)}"
         raise Trouble(said, details=output.strip()[-6000:], disk_full=full)
 
     def cause(self, output):
@@ -700,9 +702,9 @@ class Environment:
         return []
 
     def put_aside(self):
-        aside = "%s.broken-%s" % (self.path, time.strftime("%Y%m%d-%H%M%S", time.gmtime()))
+        aside = f"{self.path}.broken-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}"
         os.rename(self.path, aside)
-        self.warnings.append("The environment %s did not run and was not made by this role: it is now %s." % (self.path, aside))
+        self.warnings.append(f"The environment {self.path} did not run and was not made by this role: it is now {aside}.")
 
     def create(self, conda):
         if conda:
@@ -710,7 +712,7 @@ class Environment:
         if self.wanted["manager"] == "venv":
             return self.create_with_venv()
         command = [self.uv, "venv", "--allow-existing"] + (["--python", self.python] if self.python else []) + [self.path]
-        self.must("The environment %s could not be made" % self.path, command)
+        self.must(f"The environment {self.path} could not be made", command)
 
     def interpreters(self):
         """Path -> version of the host's interpreters; one that is only seen through an environment is named as itself."""
@@ -738,10 +740,11 @@ class Environment:
                 return self.version
             output = (err + "\n" + out).strip()
             why = "the host cannot reach the place it would come from" if _uv.unreachable(output) else _uv.cause(output).rstrip(".")
-        there = ", ".join("%s (%s)" % (version, path) for path, version in sorted(known.items(), key=lambda item: _cuda.version(item[1])))
+        there = ", ".join(f"{version} ({path})" for path, version in sorted(known.items(), key=lambda item: _cuda.version(item[1])))
         raise Trouble(
-            "Python %s cannot be had: the host has %s, and it could not be downloaded (%s). Nothing was changed. Set python_env_python to "
-            "a version that is there, install it with ready_packages, or rent an image that has it." % (self.version, there or "none", why),
+            f"Python {self.version} cannot be had: the host has {there or 'none'}, and it could not be downloaded "
+            f"({why}). Nothing was changed. Set python_env_python to a version that is there, install it with "
+            "ready_packages, or rent an image that has it.",
             details=output[-6000:],
         )
 
@@ -753,12 +756,12 @@ class Environment:
         if rc and "ensurepip" in out + err:
             shutil.rmtree(self.path, ignore_errors=True)
             raise Trouble(
-                "%s cannot make environments, because the package python3-venv is missing: add it to ready_packages, or use "
-                "python_env_manager uv, which does not need it." % python,
+                f"{python} cannot make environments, because the package python3-venv is missing: add it to "
+                "ready_packages, or use python_env_manager uv, which does not need it.",
                 details=(out + err).strip(),
             )
         if rc:
-            self.fail("The environment %s could not be made" % self.path, err + "\n" + out)
+            self.fail(f"The environment {self.path} could not be made", err + "\n" + out)
         ignore = os.path.join(self.path, ".gitignore")
         if not os.path.exists(ignore):
             _shell_files.write(ignore, "*\n")
@@ -770,7 +773,7 @@ class Environment:
             command = verb + ["-p", self.path, "-f", os.path.join(self.project, files[0])]
         else:
             command = [conda, "create", "-y", "-p", self.path, "python=" + self.version if self.version else "python", "pip"]
-        self.must("The conda environment %s could not be made" % self.path, command)
+        self.must(f"The conda environment {self.path} could not be made", command)
         _shell_files.write(os.path.join(self.path, ".gitignore"), "*\n")
 
     def install(self, conda, tag):
@@ -788,7 +791,7 @@ class Environment:
             self.sync()
         base = [self.uv, "pip", "install", "--python", python] + (["--reinstall"] if self.doubtful else []) + self.rebuild.flags()
         for path in locks:
-            self.must("The lock file %s cannot be installed" % path, base + ["-r", path])
+            self.must(f"The lock file {path} cannot be installed", base + ["-r", path])
         # With pip: `pip install` typed by a person must go into this environment, not beside it.
         packages = ["pip"] + self.wanted["packages"]
         if self.inputs.hashed and files:
@@ -798,12 +801,12 @@ class Environment:
         tail = ["--"] + packages
         rc, out, err = self.command(command + (["--torch-backend", tag] if tag else []) + tail)
         if rc and tag and self.wanted["torch"] == "auto" and _uv.torch_index_unreachable(err):
-            self.warnings.append("The host cannot reach the index of torch builds for %s: torch is taken from the usual index." % tag)
+            self.warnings.append(f"The host cannot reach the index of torch builds for {tag}: torch is taken from the usual index.")
             self.check_disk(None)
             tag = None
             rc, out, err = self.command(command + tail)
         if rc:
-            self.fail("What %s asks for cannot be installed" % self.asked_in(), err + "\n" + out)
+            self.fail(f"What {self.asked_in()} asks for cannot be installed", err + "\n" + out)
         return tag
 
     def asked_in(self):
@@ -817,7 +820,7 @@ class Environment:
         command += ["--frozen"] if locked else []
         command += [part for extra in self.wanted["extras"] for part in ("--extra", extra)] + self.rebuild.flags()
         try:
-            self.must("The project %s cannot be synced" % self.project, command, UV_PROJECT_ENVIRONMENT=self.path)
+            self.must(f"The project {self.project} cannot be synced", command, UV_PROJECT_ENVIRONMENT=self.path)
         finally:
             # A lock file that the project did not have would make the checkout differ from its repository.
             if not locked and os.path.exists(lock):
@@ -830,9 +833,9 @@ class Environment:
             self.must("What was replaced cannot be taken out", pip + ["uninstall", "-y"] + sorted(there))
         command = pip + ["install"] + [part for path in files for part in ("-r", path)]
         if self.syncs():
-            command += ["-e", self.project + ("[%s]" % ",".join(self.wanted["extras"]) if self.wanted["extras"] else "")]
+            command += ["-e", self.project + (f"[{','.join(self.wanted['extras'])}]" if self.wanted["extras"] else "")]
         if files or self.wanted["packages"] or self.syncs():
-            self.must("What %s asks for cannot be installed" % self.asked_in(), command + ["--"] + self.wanted["packages"])
+            self.must(f"What {self.asked_in()} asks for cannot be installed", command + ["--"] + self.wanted["packages"])
         if self.rebuild.wheels:
             again = pip + ["install", "--no-deps", "--force-reinstall", "--"] + self.rebuild.wheels
             self.must("The replaced wheels cannot be installed", again)
@@ -843,7 +846,7 @@ class Environment:
             path = os.path.join(self.project, name)
             if self.built.get("file " + path) != self.inputs.files.get(path):
                 verb = [conda, "update", "-y"] if os.path.basename(conda) == "micromamba" else [conda, "env", "update"]
-                self.must("What %s asks for cannot be installed" % name, verb + ["-p", self.path, "-f", path])
+                self.must(f"What {name} asks for cannot be installed", verb + ["-p", self.path, "-f", path])
 
     def install_cleanly(self, conda, tag):
         """Install, and hide from git what builds leave in checkouts."""
@@ -860,9 +863,10 @@ class Environment:
         missing = sorted(self.inputs.names - _installed.names(self.path))
         if missing:
             raise Trouble(
-                "The installer reported success, but %s %s not in the environment %s. Look for a target, prefix or user setting in the "
-                "host's uv.toml, for a uv.lock that is older than its pyproject.toml (run uv lock and commit it), or name the package with "
-                "the name that its build gives it." % (", ".join(missing[:8]), "is" if len(missing) == 1 else "are", self.path)
+                f"The installer reported success, but {', '.join(missing[:8])} "
+                f"{'is' if len(missing) == 1 else 'are'} not in the environment {self.path}. Look for a target, "
+                "prefix or user setting in the host's uv.toml, for a uv.lock that is older than its pyproject.toml "
+                "(run uv lock and commit it), or name the package with the name that its build gives it."
             )
 
     # --- active everywhere -------------------------------------------------------------------------------------
@@ -907,7 +911,7 @@ class Environment:
             "# The Python environment of this host, active in every new shell. Written by rented.gpu.python_env, which overwrites changes.",
             # A tmux session keeps the environment of its own project (rented.gpu.tmux).
             'if [ -n "${RENTED_ENV:-}" ] && [ -x "$RENTED_ENV/bin/python" ]; then __rented_env="$RENTED_ENV"',
-            "else __rented_env=%s; fi" % shlex.quote(self.path),
+            f"else __rented_env={shlex.quote(self.path)}; fi",
             "# Ansible looks for a Python to run its own modules with: that is the host's, never the project's.",
             'case "${BASH_EXECUTION_STRING:-}${ZSH_EXECUTION_STRING:-}" in *"echo FOUND; command -v "*) __rented_env=/nonexistent ;; esac',
             'if [ -x "$__rented_env/bin/python" ]; then',
@@ -915,14 +919,14 @@ class Environment:
         ]
         if self.uv and self.uv in _uv.fetched(self.home):
             folder = shlex.quote(os.path.dirname(self.uv))
-            lines.append('    case ":$PATH:" in *:%s:*) ;; *) PATH="$PATH:"%s ;; esac' % (folder, folder))
+            lines.append(f'    case ":$PATH:" in *:{folder}:*) ;; *) PATH="$PATH:"{folder} ;; esac')
         if self.wanted["manager"] == "conda":
             lines.append('    CONDA_PREFIX="$__rented_env"; export PATH CONDA_PREFIX; unset VIRTUAL_ENV PYTHONHOME')
         else:
             lines.append('    VIRTUAL_ENV="$__rented_env"; export PATH VIRTUAL_ENV; unset PYTHONHOME')
         if self.cache:
             for name, folder in (("UV_CACHE_DIR", "uv"), ("PIP_CACHE_DIR", "pip")):
-                lines.append("    %s=%s; export %s" % (name, shlex.quote(os.path.join(self.cache, folder)), name))
+                lines.append(f"    {name}={shlex.quote(os.path.join(self.cache, folder))}; export {name}")
         return "\n".join(lines + ["fi", "unset __rented_env"]) + "\n"
 
     def verify(self):
@@ -935,8 +939,9 @@ class Environment:
             found = self.python_of([shell, *words])
             if found != wanted:
                 self.warnings.append(
-                    "%s (%s) finds %s, not the environment: a start-up file of the host puts it in front, ends early, or waits for input. "
-                    "Activate it there with '. %s/bin/activate'." % (what, shell, found or "no python", self.path)
+                    f"{what} ({shell}) finds {found or 'no python'}, not the environment: a start-up file of the "
+                    "host puts it in front, ends early, or waits for input. Activate it there with '. "
+                    f"{self.path}/bin/activate'."
                 )
 
     def python_of(self, command):
@@ -944,15 +949,15 @@ class Environment:
         surroundings = {name: os.environ[name] for name in ("HOME", "USER", "LOGNAME", "LANG") if name in os.environ}
         # Bash takes a shell for one of sshd by these, and then reads ~/.bashrc (bash(1), "Invocation").
         surroundings.update(PATH="/usr/local/bin:/usr/bin:/bin", SSH_CLIENT="127.0.0.1 1 22", SSH2_CLIENT="127.0.0.1 1 22", SHLVL="0")
-        mark = "rented-%s" % os.urandom(8).hex()
+        mark = f"rented-{os.urandom(8).hex()}"
         try:
             ran = subprocess.run(
-                command + ["echo; echo %s:$(command -v python)" % mark], env=surroundings, stdin=subprocess.DEVNULL,
+                command + [f"echo; echo {mark}:$(command -v python)"], env=surroundings, stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=10, check=False,
             )  # fmt: skip
         except (OSError, subprocess.SubprocessError):
             return None
-        found = re.search(r"^%s:(\S+)" % mark, ran.stdout.decode("utf-8", "replace"), re.M)
+        found = re.search(rf"^{mark}:(\S+)", ran.stdout.decode("utf-8", "replace"), re.M)
         return found.group(1) if found else None
 
     # --- the end -----------------------------------------------------------------------------------------------
@@ -985,7 +990,7 @@ class Environment:
             "digest": digest,
             "torch": about,
             "versions": versions,
-            "says": "Python %s, %d packages" % (python, packages),
+            "says": f"Python {python}, {packages} packages",
         }
 
     def watch(self, digest):
@@ -1037,10 +1042,10 @@ def main():
     except Trouble as trouble:
         module.fail_json(msg=str(trouble), **trouble.details)
     except (_requirements.Wrong, _uv_versions.Unusable) as wrong:
-        module.fail_json(msg="%s Nothing was changed." % wrong)
+        module.fail_json(msg=f"{wrong} Nothing was changed.")
     except OSError as error:
         if _uv.no_space(str(error)):
-            module.fail_json(msg="A disk of the host is full (%s): free some space, or rent a larger one." % error)
+            module.fail_json(msg=f"A disk of the host is full ({error}): free some space, or rent a larger one.")
         raise
     module.exit_json(**result)
 

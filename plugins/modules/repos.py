@@ -197,7 +197,7 @@ class Checkout:
     def git(self, *arguments, **options):
         ran = self.run(*arguments, **options)
         if ran.returncode:
-            raise Trouble("git %s failed: %s" % (" ".join(arguments[:2]), last_lines(ran.stderr)))
+            raise Trouble(f"git {' '.join(arguments[:2])} failed: {last_lines(ran.stderr)}")
         return ran.stdout
 
     def commit_of(self, name):
@@ -229,7 +229,7 @@ class Checkout:
             raise Trouble("it is a file: choose another dest, or move it away")
         if not os.path.lexists(os.path.join(self.dest, ".git")):
             if set(os.listdir(self.dest)) - {".venv"}:  # an environment that python_env made first stays there
-                raise Trouble("it holds files but is no git repository: nothing was changed; choose another dest, or move it away")
+                raise Trouble("it holds files but is not a git repository: nothing was changed; choose another dest, or move it away")
             return False
         self.head = self.commit_of("HEAD")
         ran = self.run("symbolic-ref", "-q", "--short", "HEAD")
@@ -245,7 +245,7 @@ class Checkout:
             if os.path.exists(lock):
                 holder = holder_of(lock)
                 if holder:
-                    raise Trouble("another git process works in it (process %s): wait for it, then run again" % holder)
+                    raise Trouble(f"another git process works in it (process {holder}): wait for it, then run again")
                 os.unlink(lock)
 
     def changes(self, targets):
@@ -337,14 +337,14 @@ class Checkout:
             return "switched", switch
         if at == self.commit_of(SENT):
             # The source's history was rewritten, and the host has added nothing to what it got before.
-            self.notes.append("The history of %s was rewritten at its source; the host followed (before: %s)." % (branch, at[:12]))
+            self.notes.append(f"The history of {branch} was rewritten at its source; the host followed (before: {at[:12]}).")
             return "rewritten", switch + [["reset", "-q", "--keep", commit]]
         base = self.run("merge-base", at, commit)
         if base.returncode:
             raise Trouble("it has another history, with no commit in common with what is wanted: choose another dest")
         raise Trouble(
             "branch %s has diverged: %d commits are only on the host and %d only at the source; fetch the host's, merge, and run again"
-            % (branch, self.count("%s..%s" % (commit, at)), self.count("%s..%s" % (at, commit)))
+            % (branch, self.count(f"{commit}..{at}"), self.count(f"{at}..{commit}"))
         )
 
     def kept(self, commit):
@@ -383,8 +383,8 @@ class Checkout:
             if uncommitted and self.changed:
                 self.apply(uncommitted)
         elif self.head and self.head != commit and branch:
-            ahead = self.count("%s..HEAD" % commit)
-            self.notes.append("The host is %d commit%s ahead; it was left alone." % (ahead, "" if ahead == 1 else "s"))
+            ahead = self.count(f"{commit}..HEAD")
+            self.notes.append(f"The host is {ahead} commit{'' if ahead == 1 else 's'} ahead; it was left alone.")
         if self.check_mode:
             return
         self.run("config", "--unset", "rented.creating")
@@ -411,8 +411,8 @@ class Checkout:
         wanted = self.entries(uncommitted)
         wrong = [path for path in files if self.content(path) != wanted.get(path)]
         if wrong:
-            raise Trouble("the uncommitted work was applied, and these files are not as they were sent: %s" % listed(wrong))
-        self.notes.append("Uncommitted work was sent too, and is uncommitted on the host: %s." % listed(files))
+            raise Trouble(f"the uncommitted work was applied, and these files are not as they were sent: {listed(wrong)}")
+        self.notes.append(f"Uncommitted work was sent too, and is uncommitted on the host: {listed(files)}.")
 
     def differing(self, uncommitted):
         """Paths that differ between HEAD and what was sent uncommitted."""
@@ -469,7 +469,7 @@ class Checkout:
             self.note_change()
             self.git("lfs", "checkout" if sent else "pull")
             if any(line.split(" ")[1:2] == ["-"] for line in self.git("lfs", "ls-files").splitlines()):
-                raise Trouble("some LFS files are still pointers after `git lfs %s`" % ("checkout" if sent else "pull"))
+                raise Trouble(f"some LFS files are still pointers after `git lfs {'checkout' if sent else 'pull'}`")
 
     def note_change(self):
         if not self.changed:
@@ -484,7 +484,7 @@ class Checkout:
             if self.check_mode:  # the action has sent nothing in check mode
                 self.predict()
                 return {"branch": self.item["branch"], "commit": commit}
-            raise Trouble("the commit %s was not sent to it" % commit[:12])
+            raise Trouble(f"the commit {commit[:12]} was not sent to it")
         self.drop_dead_locks()
         self.move(commit, self.item["branch"])
         if not (self.check_mode and self.changed):
@@ -499,7 +499,7 @@ class Checkout:
         if there:
             origin = self.run("config", "--get", "remote.origin.url").stdout.strip()
             if origin and plain(origin) != plain(url):
-                raise Trouble("it is a checkout of %s, and %s is wanted: choose another dest" % (shown(origin), shown(url)))
+                raise Trouble(f"it is a checkout of {shown(origin)}, and {shown(url)} is wanted: choose another dest")
         missing = not there or not self.commit_of(commit)
         if self.check_mode and missing:
             self.predict()
@@ -525,14 +525,14 @@ class Checkout:
     def fetch(self, kind, name, commit):
         refs = []
         if kind == "tag":
-            refs = ["+refs/tags/%s:refs/tags/%s" % (name, name)]  # it may have moved
+            refs = [f"+refs/tags/{name}:refs/tags/{name}"]  # it may have moved
         ran = self.run("fetch", "-q", "--no-recurse-submodules", "origin", *(refs and ["+refs/heads/*:refs/remotes/origin/*"] + refs))
         if ran.returncode:
             raise Trouble(self.reason(ran.stderr))
         if not self.commit_of(commit):
             ran = self.run("fetch", "-q", "--no-recurse-submodules", "origin", commit)
             if ran.returncode or not self.commit_of(commit):
-                raise Trouble("%s has no commit %s" % (shown(self.item["url"]), commit[:12]))
+                raise Trouble(f"{shown(self.item['url'])} has no commit {commit[:12]}")
 
     def ask(self, url, version):
         """``(kind, name, commit)`` of the version at its source."""
@@ -551,15 +551,15 @@ class Checkout:
                 found[ref] = value
         if not version:
             if "HEAD" not in found:
-                raise Trouble("%s has no commit yet" % shown(url))
+                raise Trouble(f"{shown(url)} has no commit yet")
             if target and target.startswith("refs/heads/"):
                 return "branch", target[len("refs/heads/") :], found["HEAD"]
             return "commit", found["HEAD"], found["HEAD"]
         if "refs/heads/" + version in found:
             return "branch", version, found["refs/heads/" + version]
         if "refs/tags/" + version in found:
-            return "tag", version, found.get("refs/tags/%s^{}" % version, found["refs/tags/" + version])
-        raise Trouble("%s has no branch or tag '%s'; a commit has to be given with all its digits" % (shown(url), version))
+            return "tag", version, found.get(f"refs/tags/{version}^{{}}", found["refs/tags/" + version])
+        raise Trouble(f"{shown(url)} has no branch or tag '{version}'; a commit has to be given with all its digits")
 
     def reason(self, stderr):
         """What git's words about a source that cannot be reached mean."""
@@ -584,7 +584,7 @@ class Checkout:
         for sign, meaning in known:
             if sign.lower() in stderr.lower():
                 return meaning % where
-        return "%s could not be read: %s" % (where, last_lines(stderr))
+        return f"{where} could not be read: {last_lines(stderr)}"
 
     # --- all of it -----------------------------------------------------------------------------------------------
 
@@ -599,7 +599,7 @@ class Checkout:
             if os.stat(self.dest).st_uid != os.getuid():
                 self.trust()
         result.update(
-            commit=self.head, branch=self.branch, wanted=wanted, ahead=self.count("%s..HEAD" % wanted["commit"]) if self.head else 0
+            commit=self.head, branch=self.branch, wanted=wanted, ahead=self.count(f"{wanted['commit']}..HEAD") if self.head else 0
         )
         if not self.check_mode and item["stamp"]:
             data = dict(wanted, way="url" if item["url"] else "push", uncommitted=item["uncommitted"] or None)
@@ -612,12 +612,12 @@ class Checkout:
         known = self.run("config", "--global", "--get-all", "safe.directory", folder=None).stdout.splitlines()
         if self.dest not in known and "*" not in known:
             self.run("config", "--global", "--add", "safe.directory", self.dest, folder=None)
-            self.notes.append("%s belongs to another user there, so it was added to git's safe.directory." % self.dest)
+            self.notes.append(f"{self.dest} belongs to another user there, so it was added to git's safe.directory.")
 
 
 def listed(paths):
     more = len(paths) - LISTED
-    return ", ".join(paths[:LISTED]) + (" and %d more" % more if more > 0 else "")
+    return ", ".join(paths[:LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
 def last_lines(text):
@@ -639,8 +639,8 @@ def holder_of(path):
     """The id of a process that has this file open; None when there is none that this user can see."""
     for process in os.listdir("/proc") if os.path.isdir("/proc") else []:
         try:
-            for handle in os.listdir("/proc/%s/fd" % process):
-                if os.readlink("/proc/%s/fd/%s" % (process, handle)) == path:
+            for handle in os.listdir(f"/proc/{process}/fd"):
+                if os.readlink(f"/proc/{process}/fd/{handle}") == path:
                     return process
         except OSError:
             continue
@@ -714,10 +714,10 @@ def main():
                 result["work"] = _work.read(git, checkout.dest)
         except Trouble as trouble:
             result = {"dest": checkout.dest, "error": str(trouble), "commit": before[1], "branch": before[0], "ahead": 0}
-            failures.append("%s: %s." % (checkout.dest, trouble))
+            failures.append(f"{checkout.dest}: {trouble}.")
         except OSError as error:
             result = {"dest": checkout.dest, "error": str(error), "commit": before[1], "branch": before[0], "ahead": 0}
-            failures.append("%s: %s." % (checkout.dest, error))
+            failures.append(f"{checkout.dest}: {error}.")
         result.update(before=before[1], changed=checkout.changed, did=checkout.did, notes=checkout.notes)
         results.append(result)
         if checkout.changed:
@@ -740,7 +740,7 @@ def main():
 
 
 def state(branch, commit):
-    return "%s %s\n" % (branch or "(no branch)", commit[:12]) if commit else "(nothing)\n"
+    return f"{branch or '(no branch)'} {commit[:12]}\n" if commit else "(nothing)\n"
 
 
 if __name__ == "__main__":

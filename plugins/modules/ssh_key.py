@@ -105,7 +105,7 @@ def main():
     params = module.params
     try:
         if params["name"] is not None and (not params["name"].strip() or params["name"] != params["name"].strip()):
-            raise RentedError("A name has at least one character and no blanks at its ends.")
+            raise RentedError("A name has at least one character and no spaces at its ends.")
         public_key = read_public_key(params["public_key"], "public_key")
         if params["public_key"] is not None and public_key is None:
             raise RentedError("'public_key' is empty; give the key or the path of its file.")

@@ -142,7 +142,7 @@ class Session:
         wanted = self.module.params
         there = self.sessions()
         if not self.name or ":" in self.name or "." in self.name:
-            self.module.fail_json(msg="A tmux session needs a name without ':' and '.'; this one is '%s'." % self.name)
+            self.module.fail_json(msg=f"A tmux session needs a name without ':' and '.'; this one is '{self.name}'.")
         if not wanted["pending"]:
             if not self.tmux:
                 self.module.fail_json(
@@ -150,7 +150,7 @@ class Session:
                     "role tmux out. Nothing was changed."
                 )
             if self.name not in there and not os.path.isdir(self.project):
-                self.module.fail_json(msg="The folder %s, where the tmux session should start, is not on the host." % self.project)
+                self.module.fail_json(msg=f"The folder {self.project}, where the tmux session should start, is not on the host.")
         dry = self.module.check_mode
         if not dry:
             _stamps.remove(self.home, STAMP)
@@ -168,14 +168,14 @@ class Session:
         elif self.environment and self.environment_of_session() not in (None, self.environment):
             changed = True
             was = self.environment_of_session()
-            header = "environment of new windows in the tmux session %s" % self.name
+            header = f"environment of new windows in the tmux session {self.name}"
             self.diff.append({"before_header": header, "after_header": header, "before": was + "\n", "after": self.environment + "\n"})
             if not dry:
                 self.ask("set-environment", "-t", self.target, VARIABLE, self.environment)
         result = {
             "changed": changed,
             "name": self.name,
-            "attach": "tmux attach -t %s" % shlex.quote(self.name),
+            "attach": f"tmux attach -t {shlex.quote(self.name)}",
             "environment": self.environment or None,
             "config": config,
             "sessions": there,
@@ -273,7 +273,7 @@ class Session:
             if not said:
                 said = "tmux started it, and it ended at once: look at default-command, default-shell and destroy-unattached in the "
                 said += "configuration of tmux, and at ~/.profile."
-            self.module.fail_json(msg="The tmux session '%s' could not be started: %s" % (self.name, said))
+            self.module.fail_json(msg=f"The tmux session '{self.name}' could not be started: {said}")
         if self.environment:
             self.ask("set-environment", "-t", self.target, VARIABLE, self.environment)
             self.ask("set-environment", "-g", "-u", VARIABLE)

@@ -91,8 +91,9 @@ def vanished(host, doing: str, text: str) -> str:
     """The sentence for a host that let us in before and does not answer any more."""
     said = "; ".join(line.strip() for line in text.splitlines() if line.strip() and not line.startswith(("debug", "@")))[-300:]
     return (
-        "%s was lost while %s ran there: %s. Check at the provider whether it was stopped, preempted or outbid. When it runs again, run "
-        "the same command again: what was interrupted is mended." % (host, doing, _terminal.plain(said).rstrip("."))
+        f"{host} was lost while {doing} ran there: {_terminal.plain(said).rstrip('.')}. Check at the provider "
+        "whether it was stopped, preempted or outbid. When it runs again, run the same command again: what was "
+        "interrupted is mended."
     )
 
 
@@ -147,12 +148,12 @@ class RoleAction(ActionBase):
                 result = {}
         if deadline.passed:
             raise Failure(
-                "%s did not end on %s within %d s and was stopped: a program or a disk on the host hangs. Log in and look, or restart "
-                "the instance." % (module, host, deadline.seconds)
+                f"{module} did not end on {host} within {deadline.seconds:.0f} s and was stopped: a program or a "
+                "disk on the host hangs. Log in and look, or restart the instance."
             )
         if result.get("failed"):
             details = {key: value for key, value in result.items() if key not in ("failed", "msg", "invocation", "ansible_facts")}
-            raise Failure(str(result.get("msg", "The module %s failed." % module)), **details)
+            raise Failure(str(result.get("msg", f"The module {module} failed.")), **details)
         return result
 
     def know_host(self) -> None:
@@ -170,8 +171,9 @@ class RoleAction(ActionBase):
         problem = _facts_shape.problem(facts)
         if problem:
             raise Failure(
-                "%s let us in, but its facts cannot be used: %s. Something on the host changes what Python programs print, or the host "
-                "does not mean well: rent another." % (self._task_vars.get("inventory_hostname"), problem)
+                f"{self._task_vars.get('inventory_hostname')} let us in, but its facts cannot be used: {problem}. "
+                "Something on the host changes what Python programs print, or the host does not mean well: rent "
+                "another."
             )
         return _facts_shape.without_strange_proof(facts)
 
@@ -193,7 +195,7 @@ class RoleAction(ActionBase):
 
     def say(self, text: str) -> None:
         """A line for people, outside of the result."""
-        self._display.display(_terminal.plain("%s: %s" % (self._task_vars.get("inventory_hostname"), text)))
+        self._display.display(_terminal.plain(f"{self._task_vars.get('inventory_hostname')}: {text}"))
 
     def set_facts(self, **changes) -> None:
         """Change what the following roles see in ``ansible_facts.rented``."""
@@ -284,7 +286,7 @@ class RoleAction(ActionBase):
         # What a login shell prints before the command is dropped: without a line end it would hide the answer of a module.
         # The mark is in two parts, so that a shell that shows the command does not show the mark.
         first, second = secrets.token_hex(8), secrets.token_hex(8)
-        result = super()._low_level_execute_command('echo %s""%s && %s' % (first, second, cmd), *arguments, chdir=chdir, **options)
+        result = super()._low_level_execute_command(f'echo {first}""{second} && {cmd}', *arguments, chdir=chdir, **options)
         _noise, mark, answer = result.get("stdout", "").partition(first + second)
         if mark:
             result["stdout"] = answer.lstrip("\r\n")
@@ -296,9 +298,9 @@ class RoleAction(ActionBase):
         provider = self._task_vars.get("rented_provider")
         if provider and _local_host.is_here(self._connection):
             raise Failure(
-                "%s is an instance at %s, and the connection is local, which would change this machine instead: leave out -c local and "
-                "ansible_connection, or run inventory/here.yml on the instance itself."
-                % (self._task_vars.get("inventory_hostname"), provider)
+                f"{self._task_vars.get('inventory_hostname')} is an instance at {provider}, and the connection is "
+                "local, which would change this machine instead: leave out -c local and ansible_connection, or run "
+                "inventory/here.yml on the instance itself."
             )
 
         if self.COUNTED and not _local_host.is_here(self._connection):
@@ -314,7 +316,7 @@ class RoleAction(ActionBase):
         try:
             return _role_settings.arguments(self.ARGUMENT_SPEC, self._task.args, self._role_name() if self._task._role else "")
         except _option_values.Wrong as wrong:
-            raise Failure("%s." % str(wrong).rstrip(".")) from None
+            raise Failure(f"{str(wrong).rstrip('.')}.") from None
 
     def _stay_login_user(self) -> None:
         """Act as the login user, whatever play and configuration say of become: git and rsync log in as that user too.

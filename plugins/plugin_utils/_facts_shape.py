@@ -128,12 +128,12 @@ def problem(facts) -> str | None:
         return "they are not a dictionary"
     for name, shape in NEEDED.items():
         if name not in facts:
-            return "'%s' is missing" % name
+            return f"'{name}' is missing"
         if not fits(facts[name], shape):
-            return "'%s' has another form than expected" % name
+            return f"'{name}' has another form than expected"
     for name, shape in OTHERS.items():
         if name in facts and not fits(facts[name], shape):
-            return "'%s' has another form than expected" % name
+            return f"'{name}' has another form than expected"
     return None if _small(facts) else "they are larger or more deeply nested than any real ones"
 
 

@@ -26,7 +26,7 @@ REQUIRED = ("driver", "torch_driver", "gpu_count", "gpu_model", "gpu_memory", "c
 USUAL = ("shm",)
 # A GB that is sold is sometimes 1000^3 bytes and sometimes 1024^3, which is 7 % more; drivers keep some memory for themselves.
 TOLERANCE = 0.07
-# XIDs that mean broken hardware or a lost GPU, not a bug in somebody's program: docs.nvidia.com/deploy/xid-errors.
+# XIDs that mean broken hardware or a lost GPU, not a bug in a program: docs.nvidia.com/deploy/xid-errors.
 BAD_XIDS = {48, 62, 63, 64, 74, 79, 92, 94, 95, 119, 120, 140, 143}
 
 _REHEARSAL = "simulated: a rehearsal has what its own machine has"
@@ -36,7 +36,7 @@ def check_required(wanted: list) -> None:
     """Raise ValueError, naming the nearest, for a gate that does not exist."""
     for name in wanted:
         if name not in NAMES:
-            raise ValueError("cuda_check_required has '%s', which is not a gate. %s" % (name, nearest(name, NAMES)))
+            raise ValueError(f"cuda_check_required has '{name}', which is not a gate. {nearest(name, NAMES)}")
 
 
 def evaluate(facts: dict, rented: dict, limits: dict, proof: dict | None, required: list) -> list:
@@ -63,7 +63,7 @@ def failures(gates: list) -> list:
 def sentences(gates: list) -> list:
     """The cause of each failure, the required ones first."""
     failed = sorted((gate for gate in gates if gate["result"] == "fail"), key=lambda gate: not gate["required"])
-    return ["%s: %s%s" % (gate["name"], gate["cause"], "" if gate["required"] else " (advisory)") for gate in failed]
+    return [f"{gate['name']}: {gate['cause']}{'' if gate['required'] else ' (advisory)'}" for gate in failed]
 
 
 def _passed(value, wanted=None, seconds=0.0) -> tuple:
@@ -107,15 +107,15 @@ class _Subject:
         if none:
             return _skipped(none)
         if self.gpu.get("working"):
-            return _passed("%s%s" % (self.gpu.get("driver"), self.says), "a driver that works")
+            return _passed(f"{self.gpu.get('driver')}{self.says}", "a driver that works")
         value = self.gpu.get("driver") or "none"
         if self.gpu.get("error"):
             return _failed(value, "a driver that works", self.gpu["error"])
-        cause = "%s is rented, but the host shows no GPU: the instance came up without it. Destroy it and rent another." % self._sold()
+        cause = f"{self._sold()} is rented, but the host shows no GPU: the instance came up without it. Destroy it and rent another."
         return _failed(value, "a driver that works", cause)
 
     def _sold(self) -> str:
-        return "%s x %s" % (self.rented.get("gpu_count") or 1, self.rented.get("gpu_model") or "GPU")
+        return f"{self.rented.get('gpu_count') or 1} x {self.rented.get('gpu_model') or 'GPU'}"
 
     def torch_driver(self) -> tuple:
         none = self._none()
@@ -125,32 +125,30 @@ class _Subject:
         if not torch.get("version"):
             return _skipped(self.proof.get("skipped") or self.proof.get("error") or "torch is not installed")
         driver = self.gpu.get("driver")
-        name = "torch %s" % torch["version"]
+        name = f"torch {torch['version']}"
         if not torch.get("cuda"):
             build = _cuda.torch_tag(driver, self._capabilities(), torch["version"]) if driver else None
             cause = "%s is a build without CUDA; %s" % (name, "use " + build if build else "install one with CUDA")
-            return _failed(name, "a CUDA build", "%s (python_env_torch)." % cause)
+            return _failed(name, "a CUDA build", f"{cause} (python_env_torch).")
         tag = "+cu" + torch["cuda"].replace(".", "")
-        name = name if "+" in name else "%s (%s)" % (name, tag[1:])
+        name = name if "+" in name else f"{name} ({tag[1:]})"
         least = _cuda.min_driver(torch["cuda"])
         fits = _cuda.runs(driver, torch["cuda"])
         if fits is None:
-            return _skipped("driver or CUDA version unknown", "%s, driver %s" % (name, driver))
+            return _skipped("driver or CUDA version unknown", f"{name}, driver {driver}")
         short = least.split(".")[0]
         if fits:
-            return _passed("%s, driver %s" % (name, driver), "driver >= " + least)
-        return _failed(
-            driver, "driver >= " + least, "%s needs driver >= %s, host has %s: %s." % (name, short, driver, self._instead(torch))
-        )
+            return _passed(f"{name}, driver {driver}", "driver >= " + least)
+        return _failed(driver, "driver >= " + least, f"{name} needs driver >= {short}, host has {driver}: {self._instead(torch)}.")
 
     def _instead(self, torch: dict) -> str:
         """Which build of torch to take in place of one that does not run here."""
         build = _cuda.torch_tag(self.gpu.get("driver"), self._capabilities(), torch["version"])
         if build:
-            return "use %s" % build
+            return f"use {build}"
         build = _cuda.torch_tag(self.gpu.get("driver"), self._capabilities())
         if build:
-            return "use an older torch with %s" % build
+            return f"use an older torch with {build}"
         return "no build of torch runs on it; rent a host with a newer driver"
 
     def _capabilities(self) -> list:
@@ -162,10 +160,10 @@ class _Subject:
         sold = self.rented.get("gpu_count")
         found = len(self.gpus)
         if sold is None:
-            return _skipped("the provider does not say how many are rented", "%d%s" % (found, self.says))
+            return _skipped("the provider does not say how many are rented", f"{found}{self.says}")
         if found < sold:
-            return _failed(found, sold, "%s is rented, but the host shows %d: destroy it and rent another." % (self._sold(), found))
-        return _passed("%d%s" % (found, self.says), sold)
+            return _failed(found, sold, f"{self._sold()} is rented, but the host shows {found}: destroy it and rent another.")
+        return _passed(f"{found}{self.says}", sold)
 
     def gpu_model(self) -> tuple:
         if self._unusable():
@@ -176,7 +174,7 @@ class _Subject:
             return _skipped("the provider does not say which model is rented", found)
         wrong = sorted({gpu["name"] or "unnamed" for gpu in self.gpus if not same_model(sold, gpu["name"])})
         if wrong:
-            return _failed(found, sold, "%s is rented, but the host has %s: destroy it and rent another." % (sold, ", ".join(wrong)))
+            return _failed(found, sold, f"{sold} is rented, but the host has {', '.join(wrong)}: destroy it and rent another.")
         return _passed(found, sold)
 
     def gpu_memory(self) -> tuple:
@@ -189,8 +187,8 @@ class _Subject:
         value = "%d MiB%s" % (min(sizes), self.says)
         if min(sizes) < sold * (1 - TOLERANCE):
             cause = "%d MiB per GPU are rented, but GPU %d has %d: destroy the instance and rent another."
-            return _failed(value, "%d MiB" % sold, cause % (sold, sizes.index(min(sizes)), min(sizes)))
-        return _passed(value, "%d MiB" % sold)
+            return _failed(value, f"{sold:.0f} MiB", cause % (sold, sizes.index(min(sizes)), min(sizes)))
+        return _passed(value, f"{sold:.0f} MiB")
 
     @staticmethod
     def _memory(gpu: dict) -> int | None:
@@ -209,7 +207,7 @@ class _Subject:
         least = str(self.limits.get("compute_capability") or "")
         if least and _cuda.version(lowest) < _cuda.version(least):
             gpu = next(gpu for gpu in self.gpus if gpu.get("compute_capability") == lowest)
-            return _failed(lowest, ">= " + least, "%s has compute capability %s; rent a newer model." % (gpu["name"], lowest))
+            return _failed(lowest, ">= " + least, f"{gpu['name']} has compute capability {lowest}; rent a newer model.")
         torch = self.proof.get("torch") or {}
         built = torch.get("arch_list") or []
         for gpu in self.gpus:
@@ -217,7 +215,7 @@ class _Subject:
                 cause = "torch %s has no code for compute capability %s (%s): %s."
                 cause = cause % (torch.get("version"), gpu["compute_capability"], gpu["name"], self._instead(torch))
                 return _failed(gpu["compute_capability"], " ".join(built), cause)
-        return _passed("%s%s" % (lowest, self.says), ">= " + least if least else None)
+        return _passed(f"{lowest}{self.says}", ">= " + least if least else None)
 
     def torch(self) -> tuple:
         none = self._none()
@@ -238,20 +236,19 @@ class _Subject:
         devices = self.proof.get("devices") or []
         wanted = self._visible()
         if len(devices) < wanted:
-            cause = "torch sees %d of %d GPUs" % (len(devices), wanted)
+            cause = f"torch sees {len(devices)} of {wanted} GPUs"
             if self.proof.get("visible") is not None:
-                cause += ": CUDA_VISIBLE_DEVICES is %r on the host; unset it" % self.proof["visible"]
+                cause += f": CUDA_VISIBLE_DEVICES is {self.proof['visible']!r} on the host; unset it"
             else:
                 cause += ": a build or driver that does not fit (see torch_driver), or a GPU that hangs"
             return _failed(len(devices), wanted, cause + ".", seconds)
-        bad = ["%s: %s" % (device["device"], device["error"]) for device in devices if device.get("error")]
+        bad = [f"{device['device']}: {device['error']}" for device in devices if device.get("error")]
         if bad:
             return _failed(
-                "%d of %d" % (len(devices) - len(bad), len(devices)), wanted, "the product is wrong on %s." % "; ".join(bad), seconds
+                "%d of %d" % (len(devices) - len(bad), len(devices)), wanted, f"the product is wrong on {'; '.join(bad)}.", seconds
             )
         return _passed(
-            "torch %s multiplied on %d GPU%s at %s"
-            % (torch["version"], len(devices), "" if len(devices) == 1 else "s", self.proof.get("at")),
+            f"torch {torch['version']} multiplied on {len(devices)} GPU{'' if len(devices) == 1 else 's'} at {self.proof.get('at')}",
             wanted,
             seconds,
         )
@@ -271,7 +268,7 @@ class _Subject:
         if worst:
             cause = "GPU %d has %d uncorrectable ECC errors since its driver was loaded: results cannot be trusted, rent another."
             return _failed(worst, 0, cause % (counts.index(worst), worst))
-        return _passed("0%s" % self.says, 0)
+        return _passed(f"0{self.says}", 0)
 
     def xid(self) -> tuple:
         if self._unusable():
@@ -283,21 +280,21 @@ class _Subject:
         if bad:
             cause = "the kernel log has XID %s (%s): the GPU is faulty, rent another."
             return _failed(len(bad), 0, cause % (bad[-1]["code"], bad[-1]["message"] or "no text"))
-        return _passed("%d harmless" % len(seen) if seen else 0, 0)
+        return _passed(f"{len(seen)} harmless" if seen else 0, 0)
 
     # --- the rest of the host ---------------------------------------------------------------------------------
 
     def shm(self) -> tuple:
         wanted, found = self.limits.get("shm_mb") or 0, self.facts.get("shm_mb")
         if not wanted or self.simulated:
-            return _skipped(_REHEARSAL if self.simulated else "no minimum is set", "%s MiB" % found)
+            return _skipped(_REHEARSAL if self.simulated else "no minimum is set", f"{found:.0f} MiB")
         if found is None:
-            return _failed("none", "%d MiB" % wanted, "/dev/shm is not mounted; DataLoader workers need it: use num_workers=0.")
+            return _failed("none", f"{wanted:.0f} MiB", "/dev/shm is not mounted; DataLoader workers need it: use num_workers=0.")
         if found < wanted:
             cause = "/dev/shm has %d MiB; DataLoader workers die with a bus error when it is full: start the container with a larger one "
             cause += "(docker: --shm-size), or call torch.multiprocessing.set_sharing_strategy('file_system')."
-            return _failed("%d MiB" % found, "%d MiB" % wanted, cause % found)
-        return _passed("%d MiB" % found, "%d MiB" % wanted)
+            return _failed(f"{found:.0f} MiB", f"{wanted:.0f} MiB", cause % found)
+        return _passed(f"{found:.0f} MiB", f"{wanted:.0f} MiB")
 
     def disk(self) -> tuple:
         wanted = self.limits.get("disk_free_gb") or 0
@@ -305,9 +302,9 @@ class _Subject:
         if not wanted or not disk:
             return _skipped("no minimum is set" if not wanted else "the disk cannot be read")
         free = disk["free_mb"] * 2**20 / 1e9
-        value, least = "%.1f GB" % free, "%g GB" % wanted
+        value, least = f"{free:.1f} GB", f"{wanted:g} GB"
         if free < wanted:
-            cause = "%s is short of space: remove something, or rent with a larger disk." % disk["path"]
+            cause = f"{disk['path']} is short of space: remove something, or rent with a larger disk."
             return _failed(value, least, cause)
         return _passed(value, least)
 
@@ -331,9 +328,9 @@ class _Subject:
         value = form % found
         if found < sold * (1 - TOLERANCE):
             return _failed(
-                value, "%g" % sold, "%g %s are rented, but the host allows %s: ask the provider, or rent another." % (sold, what, value)
+                value, f"{sold:g}", f"{sold:g} {what} are rented, but the host allows {value}: ask the provider, or rent another."
             )
-        return _passed(value, "%g" % sold)
+        return _passed(value, f"{sold:g}")
 
 
 def same_model(sold: str, found: str | None) -> bool:

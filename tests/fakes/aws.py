@@ -448,7 +448,7 @@ class FakeAws:
         return self._pass_on(method, path, headers, raw)
 
     def _DeleteKeyPair(self, region, params, method, path, headers, raw) -> tuple:
-        """EC2 takes the id of a key pair, moto only its name; to both, one that is gone is no error."""
+        """EC2 takes the id of a key pair, moto only its name; to both, one that is gone is not error."""
         found = [pair.key_name for pair in self.backend(region).key_pairs.values() if pair.id == params.get("KeyPairId")]
         if "KeyPairId" in params:
             name = found[0] if found else "none"
@@ -608,7 +608,7 @@ def defects(service: str, operation: str, params: dict) -> list:
         if leaf is None:
             found.append("%s.%s: unknown parameter" % (operation, name))
         elif leaf.type_name in ("integer", "long") and not re.match(r"^-?\d+$", value):
-            found.append("%s.%s: %r is no number" % (operation, name, value))
+            found.append("%s.%s: %r is not a number" % (operation, name, value))
         elif leaf.type_name in ("integer", "long") and not leaf.metadata.get("min", -(2**63)) <= int(value) <= leaf.metadata.get(
             "max", 2**63
         ):
@@ -620,7 +620,7 @@ def defects(service: str, operation: str, params: dict) -> list:
         ):  # EC2 has a refusal of its own for that
             found.append("%s.%s: %r is none of %s" % (operation, name, value, leaf.enum[:12]))
         elif leaf.type_name in ("structure", "list"):
-            found.append("%s.%s: is no %s" % (operation, name, leaf.type_name))
+            found.append("%s.%s: is not a %s" % (operation, name, leaf.type_name))
     required = {_wire(name, shape.members[name]) for name in shape.required_members}
     given = {name.split(".")[0] for name in params}
     return found + ["%s.%s: missing" % (operation, name) for name in sorted(required - given)]

@@ -12,7 +12,7 @@ import inspect
 from ansible_collections.rented.gpu.plugins.module_utils._providers import PROVIDERS
 
 HERE = __name__.rsplit(".", 1)[0]
-# What has no endpoint is no service that could be imitated.
+# What has no endpoint is not a service that could be imitated.
 SERVICES = sorted(name for name, provider in PROVIDERS.items() if provider.ENDPOINT)
 
 

@@ -81,7 +81,7 @@ def rule_of(field) -> dict:
 
 
 def has_type(value, words: str) -> bool:
-    """Whether a value is of one of the types; a boolean is no number."""
+    """Whether a value is of one of the types; a boolean is not a number."""
     kinds = words.rstrip("!").split("|")
     return any(isinstance(value, TYPES[kind]) and isinstance(value, bool) == (kind == "boolean") for kind in kinds)
 

@@ -10,7 +10,6 @@ import re
 
 import pytest
 
-
 PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs" / "add_a_role.md"
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the rented.gpu contributors
 # GNU General Public License v3.0 or later (see LICENSE)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hosts whose first login does not do what we asked: shells that hang, forced commands, sudo that asks, state that is no state."""
+"""Hosts whose first login does not do what we asked: shells that hang, forced commands, sudo that asks, state that is not a state."""
 
 from __future__ import annotations
 

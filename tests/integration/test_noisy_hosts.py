@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the rented.gpu contributors
 # GNU General Public License v3.0 or later (see LICENSE)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hosts whose login shell prints, is no Bourne shell, or runs no command; and settings that steer git and rsync, here and there."""
+"""Hosts whose login shell prints, is not a Bourne shell, or runs no command; and settings that steer git and rsync, here and there."""
 
 from __future__ import annotations
 

@@ -178,7 +178,10 @@ def test_no_option_of_the_script_takes_what_is_vaulted(name, value, tmp_path):
             "'provision_waitfor' is not a setting. Did you mean 'provision_wait_for'?",
         ),
         ({"provision_for": "vast", "git_keys_nmae": "Ada"}, "'git_keys_nmae' is not a setting. Did you mean 'git_keys_name'?"),
-        ({"provision_for": "vast", "repos_list": ["~/homework"]}, "is a checkout on your computer, and nobody would send it: give a URL"),
+        (
+            {"provision_for": "vast", "repos_list": ["~/homework"]},
+            "is a checkout on your computer, which an instance without a controller cannot receive: give a URL",
+        ),
         ({"provision_for": "vast", "provision_index": "https://a:b@index.example"}, "provision_index holds a URL with a password"),
         ({"provision_for": "vast", "provision_place": "opt"}, "has to be a path on the instance"),
         ({"provision_for": "vast", "provision_file": "/nothing/of/this/x.sh"}, "cannot be written"),

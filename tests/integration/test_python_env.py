@@ -150,7 +150,7 @@ def test_a_shell_file_that_lost_its_lines_gets_them_back(vm, role):
         ({"python": "three"}, {"r__txt": ""}, "takes a version such as"),
         ({"manager": "conda"}, {"r__txt": ""}, "no micromamba, mamba or conda"),
         ({"disk_mb": 99999999}, {"r__txt": ""}, "needs about 99999999 MB"),
-        ({"path": "bad"}, {"r__txt": ""}, "is no Python environment"),
+        ({"path": "bad"}, {"r__txt": ""}, "is not a Python environment"),
         ({"torch": "cuda12"}, {"r__txt": ""}, "a CUDA tag such as cu126"),
         ({"requirements": ["pylock.toml"], "manager": "venv"}, {"pylock__toml": ""}, "only uv reads"),
     ],

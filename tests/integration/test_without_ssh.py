@@ -116,7 +116,7 @@ def tools(archive):
 
 
 def files(place, user="root"):
-    """What a person has there: a project that is no repository yet, and data."""
+    """What a person has there: a project that is not a repository yet, and data."""
     place.run(
         "mkdir -p code/homework data/raw && echo idna > code/homework/requirements.txt && echo 'import idna' > code/homework/train.py"
         " && echo 1 > data/raw/a.csv && echo 2 > data/b.csv",

@@ -47,7 +47,7 @@ WORDS = {
     "register_key": ["keep SSH keys"],
     "bid": ["change a bid"],
 }
-# Variables of a host that are no field of an instance.
+# Variables of a host that are not fields of an instance.
 FURTHER_VARIABLES = {"rented_raw", "rented_ssh_via", "rented_workdir", "rented_hosts"}
 CACHE_OPTIONS = {"cache", "cache_plugin", "cache_connection", "cache_timeout"}  # of Ansible's own fragment
 

@@ -82,7 +82,7 @@ def version(text) -> tuple:
 
 
 def cuda_of_tag(tag: str) -> str | None:
-    """The CUDA of a tag: "12.6" for "cu126"; None for "cpu", "none" and what is no CUDA tag."""
+    """The CUDA of a tag: "12.6" for "cu126"; None for "cpu", "none" and what is not a CUDA tag."""
     found = re.match(r"cu(\d{2})(\d)$", tag or "")
     return "%s.%s" % found.groups() if found else None
 
@@ -144,9 +144,9 @@ def assumption(torch) -> str | None:
     if not version(torch) or version(torch)[:2] <= version(newest_release()):
         return None
     return (
-        "torch %s is newer than the table of CUDA builds in this release of rented.gpu (%s, torch up to %s): it is taken to have "
-        "the builds of torch %s (%s). Set python_env_torch if that is wrong, or update rented.gpu."
-        % (torch, TABLE_OF, newest_release(), newest_release(), ", ".join(TORCH_TAGS[newest_release()]))
+        f"torch {torch} is newer than the table of CUDA builds in this release of rented.gpu ({TABLE_OF}, torch up "
+        f"to {newest_release()}): it is taken to have the builds of torch {newest_release()} "
+        f"({', '.join(TORCH_TAGS[newest_release()])}). Set python_env_torch if that is wrong, or update rented.gpu."
     )
 
 

@@ -45,7 +45,7 @@ class Trouble(Exception):
 
 
 class Abandoned(Exception):
-    """Nobody listens any more; what was done so far is kept for the next run."""
+    """The connection was cut; what was done so far is kept for the next run."""
 
 
 # --- downloads -----------------------------------------------------------------------------------------------------
@@ -63,7 +63,7 @@ class Download:
     def headers(self, start):
         headers = {"Accept-Encoding": "identity"}
         if start:
-            headers["Range"] = "bytes=%d-" % start
+            headers["Range"] = f"bytes={start}-"
             tag = self.remembered()
             if tag:
                 headers["If-Range"] = tag  # RFC 9110, 13.1.5: another file by now is sent from its beginning
@@ -93,24 +93,23 @@ class Download:
                     self.forget()
                 elif error.code not in (429, 500, 502, 503, 504):
                     raise Trouble(
-                        "%s answers %d %s: is the address right, and may it be read without a login?"
-                        % (shown(self.url), error.code, error.reason)
+                        f"{shown(self.url)} answers {error.code} {error.reason}: is the address right, and may it be read without a login?"
                     )
-                reason = "the server answers %d" % error.code
+                reason = f"the server answers {error.code}"
             except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
                 if isinstance(error, OSError) and error.errno == errno.ENOSPC:
                     raise Trouble(
-                        "the disk is full after %s; what is there is kept and the next run goes on from it" % size_text(self.size())
+                        f"the disk is full after {size_text(self.size())}; what is there is kept and the next run goes on from it"
                     )
                 reason = str(getattr(error, "reason", error))
                 if "CERTIFICATE_VERIFY_FAILED" in reason:
-                    raise Trouble("the certificate of %s cannot be verified (%s)" % (server(self.url), reason))
+                    raise Trouble(f"the certificate of {server(self.url)} cannot be verified ({reason})")
             failures = 0 if self.size() > size else failures + 1
             size = self.size()
             if failures >= (TRIES if size else 3):
                 raise Trouble(
-                    "the host cannot fetch %s from %s (%s): check the address and the host's network, or feed the file from here with src"
-                    % (shown(self.url), server(self.url), reason)
+                    f"the host cannot fetch {shown(self.url)} from {server(self.url)} ({reason}): check the address "
+                    "and the host's network, or feed the file from here with src"
                 )
             time.sleep(min(2**failures, 10))
 
@@ -168,13 +167,11 @@ def room(place, wanted, what):
     disk = os.statvfs(folder)
     free = disk.f_bavail * disk.f_frsize
     if wanted > free:
-        raise Trouble(
-            "%s needs %s and %s has %s free: free some space, or rent a larger disk" % (what, size_text(wanted), folder, size_text(free))
-        )
+        raise Trouble(f"{what} needs {size_text(wanted)} and {folder} has {size_text(free)} free: free some space, or rent a larger disk")
 
 
 def leave_if_alone():
-    """End when nobody listens any more: the connection was cut, and the next run wants to go on from here."""
+    """End when the connection was cut, and the next run wants to go on from here."""
     poll = select.poll()
     poll.register(1, 0)
     if any(event & (select.POLLERR | select.POLLHUP) for _handle, event in poll.poll(0)):
@@ -185,24 +182,24 @@ def expected(checksum, name):
     """``(algorithm, hex digits)`` of a checksum; looked up when it is the URL of a list."""
     algorithm, _colon, value = checksum.partition(":")
     if algorithm not in hashlib.algorithms_available:
-        raise Trouble("the checksum's algorithm '%s' is not known: write sha256:<hex digits>" % algorithm)
+        raise Trouble(f"the checksum's algorithm '{algorithm}' is not known: write sha256:<hex digits>")
     if not re.match(r"^https?://", value):
         return algorithm, value.lower()
     try:
         with read(value) as answer:
             text = answer.read(BLOCK).decode("utf-8", "replace")
     except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
-        raise Trouble("the list of checksums %s cannot be read (%s)" % (shown(value), error))
+        raise Trouble(f"the list of checksums {shown(value)} cannot be read ({error})")
     lines = [line.split() for line in text.splitlines() if line.strip()]
     for words in lines:
         # Two forms: "<hex>  [*]name", and "ALGO (name) = <hex>"
         if len(words) >= 2 and os.path.basename(words[-1].lstrip("*")) == name:
             return algorithm, words[0].lower()
-        if len(words) == 4 and words[1] == "(%s)" % name and words[2] == "=":
+        if len(words) == 4 and words[1] == f"({name})" and words[2] == "=":
             return algorithm, words[3].lower()
     if len(lines) == 1 and len(lines[0]) == 1:
         return algorithm, lines[0][0].lower()
-    raise Trouble("the list of checksums %s does not name %s" % (shown(value), name))
+    raise Trouble(f"the list of checksums {shown(value)} does not name {name}")
 
 
 def checksum_of(path, algorithm):
@@ -229,8 +226,8 @@ def verified(download, wanted):
             break
         download.fetch()
     raise Trouble(
-        "%s has the %s %s, and %s is wanted: it was removed, nothing was put in place; correct the checksum, or do not trust the server"
-        % (shown(download.url), wanted[0], found, wanted[1])
+        f"{shown(download.url)} has the {wanted[0]} {found}, and {wanted[1]} is wanted: it was removed, nothing was "
+        "put in place; correct the checksum, or do not trust the server"
     )
 
 
@@ -245,14 +242,14 @@ def inside(name, windows=False):
     name = name.replace("\\", "/") if windows else name
     parts = [part for part in name.split("/") if part not in ("", ".")]
     if name.startswith("/") or ".." in parts:
-        raise Trouble("the archive has a member that leads out of its place (%s): nothing was put in place" % name)
+        raise Trouble(f"the archive has a member that leads out of its place ({name}): nothing was put in place")
     for part in parts:
         try:
             length = len(os.fsencode(part))
         except UnicodeEncodeError:
-            raise Trouble("the archive has a name that the host's locale cannot write (%r): nothing was put in place" % part)
+            raise Trouble(f"the archive has a name that the host's locale cannot write ({part!r}): nothing was put in place")
         if length > LONGEST_NAME:
-            raise Trouble("the archive has a name of more than %d bytes (%s...): nothing was put in place" % (LONGEST_NAME, part[:40]))
+            raise Trouble(f"the archive has a name of more than {LONGEST_NAME} bytes ({part[:40]}...): nothing was put in place")
     return "/".join(parts)
 
 
@@ -289,12 +286,12 @@ def unpack(path, folder):
                     names = unpack_tar(archive, folder)
                 process.stdout.read()
             if process.returncode:
-                raise Trouble("the archive is damaged (zstd ended with %d)" % process.returncode)
+                raise Trouble(f"the archive is damaged (zstd ended with {process.returncode})")
             return names
     except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, ValueError, OverflowError, struct.error) as error:
-        raise Trouble("the archive is damaged (%s)" % error)
+        raise Trouble(f"the archive is damaged ({error})")
     except (NotImplementedError, RuntimeError) as error:  # a method of compression that Python lacks; a password
-        raise Trouble("the archive cannot be unpacked by Python on the host (%s): set unpack to false" % error)
+        raise Trouble(f"the archive cannot be unpacked by Python on the host ({error}): set unpack to false")
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise Trouble("the disk is full while unpacking; nothing was put in place, and the archive is kept for the next run")
@@ -306,7 +303,7 @@ def place_for(folder, name):
     full = os.path.join(folder, name)
     parent = os.path.dirname(full)
     if os.path.commonpath([os.path.realpath(parent), os.path.realpath(folder)]) != os.path.realpath(folder):
-        raise Trouble("the archive has a member that leads out of its place (%s): nothing was put in place" % name)
+        raise Trouble(f"the archive has a member that leads out of its place ({name}): nothing was put in place")
     os.makedirs(parent, exist_ok=True)
     return full
 
@@ -327,7 +324,7 @@ def put(source, full, mode, when):
 def link(full, folder, target, name):
     aimed = os.path.realpath(os.path.join(os.path.dirname(full), target))
     if os.path.isabs(target) or os.path.commonpath([aimed, os.path.realpath(folder)]) != os.path.realpath(folder):
-        raise Trouble("the archive has a link that leads out of its place (%s -> %s): nothing was put in place" % (name, target))
+        raise Trouble(f"the archive has a link that leads out of its place ({name} -> {target}): nothing was put in place")
     if os.path.lexists(full):
         os.unlink(full)
     os.symlink(target, full)
@@ -351,13 +348,13 @@ def unpack_tar(archive, folder):
         elif member.islnk():
             first = os.path.join(folder, inside(member.linkname))
             if os.path.islink(first) or not os.path.isfile(first):
-                raise Trouble("the archive has a hard link to something that is no file of its own (%s): nothing was put in place" % name)
+                raise Trouble(f"the archive has a hard link to something that is not a file of its own ({name}): nothing was put in place")
             if os.path.lexists(full):
                 os.unlink(full)
             os.link(first, full)
             names.append(name)
         else:
-            raise Trouble("the archive has a device or a pipe (%s): nothing was put in place" % name)
+            raise Trouble(f"the archive has a device or a pipe ({name}): nothing was put in place")
     return names
 
 
@@ -410,7 +407,7 @@ def merge(source, folder, ours):
         more = len(foreign) - LISTED
         raise Trouble(
             "%s holds other files of the same names (%s%s): move them away, or choose another dest"
-            % (folder, ", ".join(sorted(foreign)[:LISTED]), " and %d more" % more if more > 0 else "")
+            % (folder, ", ".join(sorted(foreign)[:LISTED]), f" and {more} more" if more > 0 else "")
         )
     for here, folders, _files in os.walk(source):
         for name in folders:
@@ -469,6 +466,6 @@ def server(url):
 def size_text(number):
     for unit in ("B", "kB", "MB", "GB"):
         if number < 1000:
-            return "%.0f %s" % (number, unit)
+            return f"{number:.0f} {unit}"
         number /= 1000.0
-    return "%.1f TB" % number
+    return f"{number:.1f} TB"

@@ -27,7 +27,7 @@ class Gathering:
         try:
             return function()
         except Exception as error:  # any error of one part must leave the rest standing
-            self.problems.append("%s: %s: %s" % (name, type(error).__name__, error))
+            self.problems.append(f"{name}: {type(error).__name__}: {error}")
             return default
 
     def start(self, name: str, function, default):
@@ -136,8 +136,8 @@ def gather(workdir: str | None = None, packages: list | None = None, gpu_seconds
         "memory": work.part("memory", lambda: _limits.memory("/", mounted), {"total_mb": None, "limit_mb": None}),
         "shm_mb": work.part("shm", lambda: _limits.shm_mb(mounted), None),
         "disks": {
-            "workdir": work.part("disk of %s" % folder, lambda: _limits.disk(folder, mounted), None),
-            "home": work.part("disk of %s" % home, lambda: _limits.disk(home, mounted), None),
+            "workdir": work.part(f"disk of {folder}", lambda: _limits.disk(folder, mounted), None),
+            "home": work.part(f"disk of {home}", lambda: _limits.disk(home, mounted), None),
         },
         "workspace": place,
         "auto_tmux": work.part("auto tmux", lambda: _tools.auto_tmux(home), {"present": False, "off": False}),

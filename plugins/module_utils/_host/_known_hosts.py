@@ -38,10 +38,10 @@ def parse_key(text: str) -> tuple:
         inner = raw[4 : 4 + length].decode("ascii")
     except (binascii.Error, struct.error, ValueError):
         if len(words) > 2 and re.match(r"(ssh|ecdsa|sk)-", words[1]):
-            raise KeyFormatError("it begins with '%s': give only the type and the key, and the name in 'host'" % kind)
+            raise KeyFormatError(f"it begins with '{kind}': give only the type and the key, and the name in 'host'")
         raise KeyFormatError("its second word is not the base64 of a key; it may be cut off")
     if inner != kind:
-        raise KeyFormatError("it says %s, but holds a key of the type %s" % (kind, inner))
+        raise KeyFormatError(f"it says {kind}, but holds a key of the type {inner}")
     rest = raw[4 + length :]
     while rest:  # the fields of a key fill it exactly; a key that was cut off does not
         if len(rest) < 4 or len(rest) < 4 + struct.unpack(">I", rest[:4])[0]:
@@ -58,7 +58,7 @@ def fingerprint(blob: str) -> str:
 def name_of(host: str, port: int = 22) -> str:
     """How a host and port stand in the file."""
     host = host.lower()
-    return host if port == 22 else "[%s]:%d" % (host, port)
+    return host if port == 22 else f"[{host}]:{port}"
 
 
 def matches(pattern: str, name: str) -> bool:
@@ -127,7 +127,7 @@ def complete(text: str, keys: list, withdrawn: dict, ours: list) -> tuple:
     ``withdrawn``  name -> fingerprints that its host has withdrawn: such lines go
     ``ours``       the marks (`_stamps.line_mark`) of lines that we wrote earlier: they may be replaced
 
-    Raises `Conflict` for a line of somebody else's that has another key of the same type for a name, or that revokes a wanted key.
+    Raises `Conflict` for a line of another owner that has another key of the same type for a name, or that revokes a wanted key.
     """
     lines = [Line(raw, number) for number, raw in enumerate(text.splitlines(), 1)]
     added = []
@@ -135,12 +135,12 @@ def complete(text: str, keys: list, withdrawn: dict, ours: list) -> tuple:
 
     def take(line: Line, why: str) -> None:
         lines.remove(line)
-        taken.append("%s %s %s (%s)" % (line.names, line.kind, line.fingerprint(), why))
+        taken.append(f"{line.names} {line.kind} {line.fingerprint()} ({why})")
 
     for name, gone in withdrawn.items():
         for line in list(lines):
             if line.names and line.marker is None and matches(line.names, name) and line.fingerprint() in gone:
-                take(line, "withdrawn by %s" % name)
+                take(line, f"withdrawn by {name}")
     kept = []
     for name, kind, blob in keys:
         there = None
@@ -158,7 +158,7 @@ def complete(text: str, keys: list, withdrawn: dict, ours: list) -> tuple:
             else:
                 raise Conflict(line, name, fingerprint(blob))
         if there is None:
-            there = Line("%s %s %s" % (name, kind, blob))
+            there = Line(f"{name} {kind} {blob}")
             lines.append(there)
             added.append(there.text)
         kept.append(there.text)

@@ -34,7 +34,7 @@ def mounts(root: str = "/") -> list:
 
 
 def _unescape(text: str) -> str:
-    """mountinfo writes blank, tab, newline and backslash in octal."""
+    """mountinfo writes space, tab, newline and backslash in octal."""
     for code, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
         text = text.replace(code, character)
     return text

@@ -77,7 +77,7 @@ def number(text: str | None) -> float | None:
 
 
 def mebibytes(text: str | None) -> int | None:
-    """Old drivers write MB and mean MiB; nobody writes GB so far, but it would be understood."""
+    """Old drivers write MB and mean MiB; none writes GB so far, but the parser accepts it."""
     amount = number(text)
     if amount is None:
         return None
@@ -97,14 +97,14 @@ def explain(text: str) -> str:
     line = " ".join(text.split())
     for needle, advice in _TROUBLE:
         if needle in line.lower():
-            return "%s (%s)" % (line[:300].rstrip("."), advice)
+            return f"{line[:300].rstrip('.')} ({advice})"
     return line[:300] or "nvidia-smi said nothing"
 
 
 def pci(text: str | None) -> str | None:
     """A PCI address without domain padding and function, for comparing: "00000000:01:00.0" and "PCI:0000:01:00" are "0:01:00"."""
     found = re.search(r"([0-9a-fA-F]+):([0-9a-fA-F]{2}):([0-9a-fA-F]{2})", text or "")
-    return "%x:%s:%s" % (int(found.group(1), 16), found.group(2).lower(), found.group(3).lower()) if found else None
+    return f"{int(found.group(1), 16):x}:{found.group(2).lower()}:{found.group(3).lower()}" if found else None
 
 
 def _first(element, *paths: str) -> str | None:
@@ -279,7 +279,7 @@ def hardware(root: str = "/", container: bool = False) -> bool:
     if container:
         return False
     for name in _read.names(root, "/sys/bus/pci/devices"):
-        folder = "/sys/bus/pci/devices/%s/" % name
+        folder = f"/sys/bus/pci/devices/{name}/"
         if (_read.read(root, folder + "vendor") or "").strip() == "0x10de" and (_read.read(root, folder + "class") or "").startswith(
             "0x03"
         ):
@@ -310,7 +310,7 @@ def gather(search: list, container: bool, seconds: float, root: str = "/") -> di
     if ran.timed_out or ran.too_long:
         facts.update(present=True, driver=kernel_driver(root))
         facts["error"] = (
-            "%s did not answer within %d s: a GPU hangs. Reboot; on a rented host: destroy it and rent another." % (smi, seconds)
+            f"{smi} did not answer within {seconds:.0f} s: a GPU hangs. Reboot; on a rented host: destroy it and rent another."
             if ran.timed_out
             else "%s printed more than %d MiB, which is not an answer: the program on the host is not NVIDIA's." % (smi, _read.OUTPUT >> 20)
         )
@@ -325,13 +325,13 @@ def gather(search: list, container: bool, seconds: float, root: str = "/") -> di
     facts["driver"] = facts["driver"] or kernel_driver(root)
     # Its own complaint is what is left when the XML is taken out.
     complaint = re.sub(r"<\?xml.*</nvidia_smi_log>", "", ran.out, flags=re.DOTALL) + " " + ran.err
-    broken = ["GPU %d: %s" % (gpu["index"], gpu["problem"]) for gpu in facts["gpus"] if gpu["problem"]]
+    broken = [f"GPU {gpu['index']}: {gpu['problem']}" for gpu in facts["gpus"] if gpu["problem"]]
     no_devices = "no devices were found" in complaint.lower()
     facts["present"] = bool(facts["gpus"]) or hardware(root, container) or (ran.code != 0 and not no_devices)
     facts["working"] = bool(facts["gpus"]) and ran.code == 0 and not broken
     if not facts["working"] and facts["present"]:
         facts["error"] = "; ".join(broken) or (
-            explain(complaint) if complaint.strip() else "nvidia-smi lists no GPU (exit code %s)" % ran.code
+            explain(complaint) if complaint.strip() else f"nvidia-smi lists no GPU (exit code {ran.code})"
         )
     facts["simulated"] = any("simulated" in (gpu["name"] or "").lower() for gpu in facts["gpus"])
     if facts["working"] and not facts["simulated"] and any(gpu["compute_capability"] is None for gpu in facts["gpus"]):

@@ -31,7 +31,7 @@ def build(variables: dict, facts: dict, run: dict, versions: dict, now: str) -> 
         "simulated": bool(gpu.get("simulated")),
         "ready": not any(gate["result"] == "fail" and gate.get("required", True) for gate in gates),
         "gates": gates,
-        "versions": dict(versions, os=("%s %s" % (system.get("id"), system.get("version_id"))), driver=gpu.get("driver"), **found),
+        "versions": dict(versions, os=(f"{system.get('id')} {system.get('version_id')}"), driver=gpu.get("driver"), **found),
         "roles": run,
     }
 

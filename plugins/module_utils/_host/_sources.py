@@ -53,7 +53,7 @@ def archive_mark(path: str) -> str:
     """What tells one content of an archive from another."""
     entry = os.stat(path)
     if entry.st_size > MOST_BYTES:
-        return "%d %d" % (entry.st_size, entry.st_mtime_ns)
+        return f"{entry.st_size} {entry.st_mtime_ns}"
     state = hashlib.sha256()
     with open(path, "rb") as handle:
         for block in iter(lambda: handle.read(1 << 20), b""):
@@ -92,7 +92,7 @@ def _time_of(path: str) -> str:
         entry = os.lstat(path)
     except OSError:
         return "gone"
-    return "%d %d" % (entry.st_size, entry.st_mtime_ns)
+    return f"{entry.st_size} {entry.st_mtime_ns}"
 
 
 def git_list(folder: str, *arguments) -> list | None:

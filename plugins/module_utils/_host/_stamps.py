@@ -225,7 +225,7 @@ def verify(stamp: dict) -> list:
     for kind, watched in sorted(stamp.get("watch", {}).items()):
         for path, seen in sorted(watched.items()):
             if not _still(kind, path, seen):
-                drift.append("%s: %s" % (kind, path))
+                drift.append(f"{kind}: {path}")
     return drift
 
 

@@ -43,7 +43,7 @@ def distribution(root: str = "/") -> dict:
 
 
 def container_runtime(root: str = "/", mounted: list | None = None) -> str | None:
-    """The container runtime that this is in, "unknown" for one without a name, None when it is no container."""
+    """The container runtime that this is in, "unknown" for one without a name, None when it is not a container."""
     # A manager's own word is best: systemd.io/CONTAINER_INTERFACE.
     for path in ("/run/host/container-manager", "/run/systemd/container"):
         said = (_read.read(root, path) or "").strip()

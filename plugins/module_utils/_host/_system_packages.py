@@ -14,7 +14,7 @@ import os
 import re
 import time
 
-# The command that a package is wanted for: where it is in PATH, whoever put it there, the package is not missing.
+# The command that a package is wanted for: where it is in PATH, from any source, the package is not missing.
 COMMANDS = {
     "curl": "curl",
     "git": "git",
@@ -92,8 +92,8 @@ class Installer:
             self._dnf([DNF.get(name, name) for name in names])
         else:
             raise PackageError(
-                "%s missing on the host, and it has neither apt nor dnf to install them with: choose an image based on Debian, Ubuntu "
-                "or Fedora, or one that has them." % _are(names)
+                f"{_are(names)} missing on the host, and it has neither apt nor dnf to install them with: choose an "
+                "image based on Debian, Ubuntu or Fedora, or one that has them."
             )
 
     def _apt(self, names: list) -> None:
@@ -107,32 +107,32 @@ class Installer:
             self._update()
             code, text = self._patiently(install)
         if code != 0:
-            raise PackageError("apt-get could not install %s: %s" % (", ".join(names), _reason(text)))
+            raise PackageError(f"apt-get could not install {', '.join(names)}: {_reason(text)}")
 
     def _update(self) -> None:
         text = ""
         for attempt in range(FETCHES):
             if attempt:
                 self.sleep(2 * attempt)
-            # Descriptions in the user's language are a third of what would be fetched, and nobody reads them here.
+            # Descriptions in the user's language are a third of what would be fetched, and they are not read here.
             code, text = self._patiently(["apt-get", "update", "-q", "-o", "Acquire::Languages=none"])
             # apt-get update says 0 although nothing could be fetched.
             if code == 0 and "Failed to fetch" not in text:
                 return
         if not glob.glob("/var/lib/apt/lists/*_Packages*"):
             raise PackageError(
-                "apt-get update failed %d times, so no package can be installed: %s Check that the host reaches its package mirror."
-                % (FETCHES, _reason(text))
+                f"apt-get update failed {FETCHES} times, so no package can be installed: {_reason(text)} Check that "
+                "the host reaches its package mirror."
             )
 
     def _dnf(self, names: list) -> None:
         command = ["dnf", "-q", "-y", "--setopt=install_weak_deps=False", "--setopt=exit_on_lock=True", "install", *names]
         code, text = self._patiently(command)
         if code != 0:
-            raise PackageError("dnf could not install %s: %s" % (", ".join(names), _reason(text)))
+            raise PackageError(f"dnf could not install {', '.join(names)}: {_reason(text)}")
 
     def _patiently(self, command: list) -> tuple:
-        """Run as root; wait while somebody else holds the lock; finish what an interrupted dpkg left."""
+        """Run as root; wait while another process holds the lock; finish what an interrupted dpkg left."""
         began = self.clock()
         mended = False
         while True:
@@ -147,8 +147,9 @@ class Installer:
             waited = self.clock() - began
             if waited >= self.limit:
                 raise PackageError(
-                    "Another program installs packages on the host: %s holds the lock of %s, still after %d s. Nothing was killed. "
-                    "Wait until it is done and run again, or raise ready_timeout." % (holder(text), command[0], waited)
+                    f"Another program installs packages on the host: {holder(text)} holds the lock of {command[0]}, "
+                    f"still after {waited:.0f} s. Nothing was killed. Wait until it is done and run again, or raise "
+                    "ready_timeout."
                 )
             self.sleep(min(PAUSE, max(0.1, self.limit - waited)))
 
@@ -162,7 +163,7 @@ def holder(text: str, proc: str = "/proc") -> str:
     for pid in sorted((name for name in _names(proc) if name.isdigit()), key=int):
         name = command_name(pid, proc)
         if name in INSTALLERS:
-            running.append("%s (process %s)" % (name, pid))
+            running.append(f"{name} (process {pid})")
     return ", ".join(running) or "a program that cannot be seen from here"
 
 
@@ -183,7 +184,7 @@ def _names(folder: str) -> list:
 
 
 def _are(names: list) -> str:
-    return "%s %s" % (", ".join(names), "is" if len(names) == 1 else "are")
+    return f"{', '.join(names)} {'is' if len(names) == 1 else 'are'}"
 
 
 def _reason(text: str) -> str:

@@ -13,7 +13,7 @@ import sys
 
 from . import _read, _system
 
-# Marks a folder whose programs are Ansible's own, and nobody else's.
+# Marks a folder whose programs are Ansible's own.
 PRIVATE = ".rented-private"
 
 TOOLS = ("git", "git-lfs", "rsync", "tmux", "curl", "uv", "conda", "python3", "nvcc", "tar", "unzip", "zstd", "sudo")
@@ -191,7 +191,7 @@ def auto_tmux(home: str, root: str = "/") -> dict:
 
 def tmux_sessions(tmux: str | None, uid: int) -> list:
     """Names of the user's tmux sessions on the default socket. tmux is run only where there is a socket."""
-    folder = os.path.join(os.environ.get("TMUX_TMPDIR") or "/tmp", "tmux-%d" % uid)
+    folder = os.path.join(os.environ.get("TMUX_TMPDIR") or "/tmp", f"tmux-{uid}")
     if not tmux or not os.path.exists(os.path.join(folder, "default")):
         return []
     # TMUX names the server of another tmux around us. Without -u a name that is not ASCII comes as underscores.

@@ -21,7 +21,7 @@ TIPS = 20
 COMPARED = 200  # changed files that are compared with what was sent
 SENT = "refs/rented/sent"
 UNCOMMITTED = "refs/rented/uncommitted"
-# What tools leave in a work tree, and nobody wants back.
+# What tools leave in a work tree, and no user wants back.
 LEFTOVERS = re.compile(r"(^|/)(__pycache__|[^/]+\.egg-info|\.venv[^/]*|\.ipynb_checkpoints|\.pytest_cache|\.DS_Store)(/|$)|\.pyc$")
 
 

@@ -35,5 +35,5 @@ PROVIDERS = {
 def provider_class(name: str):
     """The provider class with this name; an error with the nearest name otherwise."""
     if not isinstance(name, str) or name not in PROVIDERS:
-        raise RentedError("There is no provider '%s'. %s" % (shown(name), nearest(str(name), PROVIDERS)))
+        raise RentedError(f"There is no provider '{shown(name)}'. {nearest(str(name), PROVIDERS)}")
     return PROVIDERS[name]

@@ -35,19 +35,19 @@ def account_spec(provider_required: bool) -> dict:
 
 
 def build(params: dict):
-    """The provider object that the module's parameters describe. Asks nobody. Raises `RentedError`."""
+    """The provider object that the module's parameters describe. Makes no request. Raises `RentedError`."""
     cls = provider_class(params["provider"])
     for name in ("account", "api_key", "endpoint"):
         if params.get(name) is not None and not params[name].strip():
             # An empty key must not fall back to the environment: that would be another account.
-            raise RentedError("'%s' is empty; leave it out or give it a value." % name, cls.NAME)
+            raise RentedError(f"'{name}' is empty; leave it out or give it a value.", cls.NAME)
     endpoint = params.get("endpoint")
     if endpoint and cls.ENDPOINT.startswith("http") and not endpoint.startswith(("http://", "https://")):
-        raise RentedError("The endpoint '%s' does not begin with https://." % shown(endpoint), cls.NAME)
+        raise RentedError(f"The endpoint '{shown(endpoint)}' does not begin with https://.", cls.NAME)
     for name in params.get("account_options") or {}:
         if name not in cls.OPTIONS:
             known = nearest(str(name), cls.OPTIONS) if cls.OPTIONS else "It has none."
-            raise RentedError("An account of %s has no option '%s'. %s" % (cls.TITLE, shown(name), known), cls.NAME)
+            raise RentedError(f"An account of {cls.TITLE} has no option '{shown(name)}'. {known}", cls.NAME)
     _check_times(params)
     made = cls(
         account=params.get("account"),
@@ -63,7 +63,7 @@ def _check_times(params: dict) -> None:
     for name in ("timeout", "account_timeout"):
         # Not a number is neither above nor below 0, and a timer takes no infinity.
         if params.get(name) is not None and not 0 < params[name] <= MOST_SECONDS:
-            raise RentedError("'%s' is a number of seconds above 0, and at most %d." % (name, MOST_SECONDS))
+            raise RentedError(f"'{name}' is a number of seconds above 0, and at most {MOST_SECONDS}.")
 
 
 def _with_time(provider, params: dict):
@@ -83,14 +83,14 @@ def build_all(params: dict) -> list:
 def build_each(params: dict) -> tuple:
     """The same as ``(providers, refused)``: of several, one that cannot be built is ``(class, error)`` in the second, and the others stand.
 
-    What is wrong with the parameters themselves raises a `RentedError` all the same, and so does it when there is nobody at all.
+    What is wrong with the parameters themselves raises a `RentedError` all the same, also when there is no account at all.
     """
     if params.get("provider"):
         return [build(params)], []
     _check_times(params)
     alone = [name for name in ("account", "api_key", "endpoint", "account_options") if params.get(name)]
     if alone:
-        raise RentedError("'%s' belongs to one provider: name it with 'provider'." % alone[0])
+        raise RentedError(f"'{alone[0]}' belongs to one provider: name it with 'provider'.")
     named = params.get("providers")
     classes = [provider_class(name) for name in dict.fromkeys(named)] if named else [cls for _name, cls in sorted(PROVIDERS.items())]
     found, refused = [], []
@@ -103,8 +103,8 @@ def build_each(params: dict) -> tuple:
         except RentedError as error:  # such as a key file that cannot be read
             refused.append((cls, error))
     if not found and not refused:
-        looked = ["%s: %s" % (cls.TITLE, ", ".join(cls.places_looked_at())) for _name, cls in sorted(PROVIDERS.items())]
-        raise MissingCredentials("No account of any provider was found. Looked at %s." % "; ".join(looked))
+        looked = [f"{cls.TITLE}: {', '.join(cls.places_looked_at())}" for _name, cls in sorted(PROVIDERS.items())]
+        raise MissingCredentials(f"No account of any provider was found. Looked at {'; '.join(looked)}.")
     return found, refused
 
 
@@ -129,8 +129,8 @@ def read_public_key(text: str | None, option: str = "ssh_public_key") -> str | N
     else:
         path = option
     if _public_key.is_private(key):
-        raise RentedError("%s is a private key; give the public one (the file that ends in .pub)." % path)
+        raise RentedError(f"{path} is a private key; give the public one (the file that ends in .pub).")
     found = _public_key.parse(key)
     if found is None or found.options:
-        raise RentedError("%s is not one SSH public key on one line." % path)
+        raise RentedError(f"{path} is not one SSH public key on one line.")
     return key

@@ -82,16 +82,14 @@ class Provider(abc.ABC):
         self.timeout = timeout
         self.options = {name: value for name, value in options.items() if value is not None}
         if api_key and not self.needs_key():
-            raise RentedError("%s takes no api_key: it looks at %s." % (self.TITLE, ", ".join(self.places_looked_at())), self.NAME)
+            raise RentedError(f"{self.TITLE} takes no api_key: it looks at {', '.join(self.places_looked_at())}.", self.NAME)
         self.keep_raw = False  # whether `list_instances` also keeps the API's own answers, for `scrubbed_raw`
         self._raw: dict = {}
         self.refused = _refused.Refused()
         self.api_key = api_key or self.find_api_key()
         _masking.holder(self)
         if self.needs_key() and not self.api_key:
-            raise MissingCredentials(
-                "No API key for %s. Looked at %s." % (self.TITLE, ", ".join(self.places_looked_at())), provider=self.NAME
-            )
+            raise MissingCredentials(f"No API key for {self.TITLE}. Looked at {', '.join(self.places_looked_at())}.", provider=self.NAME)
 
     # --- credentials -------------------------------------------------------------------------------------------
 
@@ -125,7 +123,7 @@ class Provider(abc.ABC):
                 continue
             except (OSError, UnicodeDecodeError) as error:
                 why = getattr(error, "strerror", None) or "it is not text"
-                raise MissingCredentials("The key file %s of %s cannot be read: %s." % (name, cls.TITLE, why), cls.NAME)
+                raise MissingCredentials(f"The key file {name} of {cls.TITLE} cannot be read: {why}.", cls.NAME)
             if key:
                 return key
         return None
@@ -168,7 +166,7 @@ class Provider(abc.ABC):
 
     def warnings(self) -> list:
         """What was refused of all that the account has answered so far: one sentence for each field, without secrets."""
-        return self.refused.sentences("%s account '%s'" % (self.TITLE or self.NAME, self.account), self.secrets())
+        return self.refused.sentences(f"{self.TITLE or self.NAME} account '{self.account}'", self.secrets())
 
     # --- the API's own words, for those who ask ------------------------------------------------------------------
 
@@ -218,7 +216,7 @@ class CanLaunch(abc.ABC):
 
     @abc.abstractmethod
     def check_request(self, request: LaunchRequest) -> None:
-        """Raise what `launch` raises before it asks anything: a launch option that does not exist, what the API cannot do. Asks nobody."""
+        """Raise what `launch` raises before it asks anything: an unknown launch option, what the API cannot do. Makes no request."""
 
     @abc.abstractmethod
     def destroy(self, instance_id: str) -> None:

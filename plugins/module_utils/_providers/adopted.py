@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection; it may change without notice.
-"""Hosts adopted by hand: whatever can be reached by ssh, from the leases on this machine. Nobody is asked, so nothing is known but those.
+"""Hosts adopted by hand: whatever can be reached by ssh, from the leases on this machine. No request is made, so only those are known.
 
 What is rented elsewhere is ended elsewhere: this provider neither rents nor destroys.
 """
@@ -37,7 +37,7 @@ class AdoptedProvider(Provider, CanLabel):
     def __init__(self, account: str | None = None, endpoint: str | None = None, **options) -> None:
         super().__init__(account=account, **options)
         if endpoint:
-            raise RentedError("Adopted hosts have no endpoint: they are %s." % self.places_looked_at()[0], self.NAME)
+            raise RentedError(f"Adopted hosts have no endpoint: they are {self.places_looked_at()[0]}.", self.NAME)
 
     @classmethod
     def available(cls) -> bool:
@@ -64,13 +64,13 @@ class AdoptedProvider(Provider, CanLabel):
             leases = _leases.read_all(self.NAME)
             found = next((lease for lease in leases if lease.id == str(instance_id)), None)
             if found is None:
-                raise NotFound("No adopted host has the id %s." % instance_id, self.NAME)
+                raise NotFound(f"No adopted host has the id {instance_id}.", self.NAME)
             check_label(label, found, leases)
             _leases.save(dataclasses.replace(found, label=label))
 
 
 def instance(lease: Lease, account: str) -> Instance:
-    """One lease as an `Instance`. "running" is what was said by adopting it; nobody knows better, also when ``ends_at`` has passed."""
+    """One lease as an `Instance`. "running" is what was said by adopting it; nothing else is known, also when ``ends_at`` has passed."""
     count, name = split_count(lease.gpu)
     gpu = _gpu_names.normalise(name)
     return Instance(
@@ -116,7 +116,7 @@ def host_id(host: str, port: int | None, taken) -> str:
     found, number = words or "host", 1
     while found in taken:
         number += 1
-        found = "%s-%d" % (words or "host", number)
+        found = f"{words or 'host'}-{number}"
     return found
 
 
@@ -131,11 +131,11 @@ def check_label(label: str, of: Lease | None, leases: list) -> None:
     """Refuse a name that cannot be one, or that another adopted host has."""
     if not label.strip() or label != label.strip() or len(label) > LONGEST_NAME or not label.isprintable():
         raise RentedError(
-            "A name has 1 to %d characters, all of them visible, and no blanks at its ends." % LONGEST_NAME, AdoptedProvider.NAME
+            f"A name has 1 to {LONGEST_NAME} characters, all of them visible, and no spaces at its ends.", AdoptedProvider.NAME
         )
     for lease in leases:
         if lease.label == label and (of is None or lease.id != of.id):
             raise Ambiguous(
-                "An adopted host is already called '%s' (id %s). Choose another name, or forget that one first." % (label, lease.id),
+                f"An adopted host is already called '{label}' (id {lease.id}). Choose another name, or forget that one first.",
                 AdoptedProvider.NAME,
             )

@@ -125,7 +125,7 @@ class AwsProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, CanLis
             else:
                 self._region_names = sorted(name for name, status in self._every_region().items() if status != "not-opted-in")
             if not self._region_names:
-                raise ProviderUnavailable("%s names no region that is enabled for this account." % self.TITLE, self.NAME)
+                raise ProviderUnavailable(f"{self.TITLE} names no region that is enabled for this account.", self.NAME)
         return self._region_names
 
     def _every_region(self) -> dict:
@@ -143,10 +143,10 @@ class AwsProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, CanLis
         except AuthenticationError:
             known = dict.fromkeys(self._connect().known_regions())
         if name not in known:
-            raise RentedError("%s has no region '%s'. %s" % (self.TITLE, name, nearest(name, known)), self.NAME)
+            raise RentedError(f"{self.TITLE} has no region '{name}'. {nearest(name, known)}", self.NAME)
 
     def _in_regions(self, regions, function) -> list:
-        """``function(region)`` for each region, side by side, in their order. The first failure is raised; a part is no answer."""
+        """``function(region)`` for each region, side by side, in their order. The first failure is raised; a part is not an answer."""
         regions = list(regions)
         if len(regions) < 2:
             return [function(region) for region in regions]
@@ -185,7 +185,7 @@ class AwsProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, CanLis
             region, "describe_instances", "Reservations", "list the instances", brief=True, MaxResults=PAGE_SIZE
         ):
             for row in reservation.get("Instances") or []:
-                found[_http.id_in(row, "%s in %s" % (self.TITLE, region), self.NAME, "InstanceId")] = (
+                found[_http.id_in(row, f"{self.TITLE} in {region}", self.NAME, "InstanceId")] = (
                     row  # one that moved between two pages comes twice
                 )
         return list(found.values())
@@ -267,7 +267,7 @@ class AwsProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, CanLis
             codes = (bad, bad + ".NotFound", bad + ".Malformed", bad + ".Unavailable")
             try:
                 answer = self._connect().call(
-                    region, operation, "read the %s" % what, refusals=codes, brief=True, **{argument: asked}, **more
+                    region, operation, f"read the {what}", refusals=codes, brief=True, **{argument: asked}, **more
                 )
                 rows += answer.get(key) or []
             except Refused as refused:
@@ -318,7 +318,7 @@ class AwsProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, CanLis
             wanted = self.options.get("regions") or []
             asked = wanted[0] if len(wanted) == 1 else self._connect().home()
             if wanted and asked not in wanted:
-                raise RentedError("Name the region to rent in, one of %s." % ", ".join(wanted), self.NAME)
+                raise RentedError(f"Name the region to rent in, one of {', '.join(wanted)}.", self.NAME)
         region, zone = asked, None
         if re.match(r"^[a-z]{2}-.+-\d[a-z]$", asked):
             region, zone = asked[:-1], asked
@@ -327,27 +327,27 @@ class AwsProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, CanLis
 
     def destroy(self, instance_id: str) -> None:
         try:
-            self._act(instance_id, "terminate_instances", "destroy instance %s" % instance_id)
+            self._act(instance_id, "terminate_instances", f"destroy instance {instance_id}")
         except NotFound:
             pass
 
     # --- the rest of a life ------------------------------------------------------------------------------------------
 
     def stop(self, instance_id: str) -> None:
-        self._act(instance_id, "stop_instances", "stop instance %s" % instance_id)
+        self._act(instance_id, "stop_instances", f"stop instance {instance_id}")
 
     def start(self, instance_id: str) -> None:
-        self._act(instance_id, "start_instances", "start instance %s" % instance_id)
+        self._act(instance_id, "start_instances", f"start instance {instance_id}")
 
     def set_label(self, instance_id: str, label: str) -> None:
         if not label or len(label) > renting.TAG_LIMIT:
-            raise RentedError("%s takes names of 1 to %d characters." % (self.TITLE, renting.TAG_LIMIT), self.NAME)
-        what = "rename instance %s" % instance_id
+            raise RentedError(f"{self.TITLE} takes names of 1 to {renting.TAG_LIMIT} characters.", self.NAME)
+        what = f"rename instance {instance_id}"
         region = self._region_of(instance_id, what)
         self._connect().call(region, "create_tags", what, Resources=[instance_id], Tags=[{"Key": "Name", "Value": label}])
 
     def console(self, instance_id: str) -> str:
-        what = "read the console of instance %s" % instance_id
+        what = f"read the console of instance {instance_id}"
         region, connection = self._region_of(instance_id, what), self._connect()
         try:
             # Machines before Nitro only have what they printed when they booted.
@@ -372,27 +372,27 @@ class AwsProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, CanLis
         except Refused as refused:
             if refused.code == "OperationNotPermitted" and operation == "terminate_instances":
                 raise RentedError(
-                    "Instance %s is protected against being destroyed. Take its termination protection away in AWS's console first."
-                    % instance_id,
+                    f"Instance {instance_id} is protected against being destroyed. Take its termination protection "
+                    "away in AWS's console first.",
                     self.NAME,
                 ) from None
             if refused.code == "UnsupportedOperation" and "spot" in refused.message.lower():
                 raise RentedError(
-                    "%s cannot %s: a spot instance that was asked for once can only be destroyed." % (self.TITLE, what), self.NAME
+                    f"{self.TITLE} cannot {what}: a spot instance that was asked for once can only be destroyed.", self.NAME
                 ) from None
             raise refused.error from None
 
     def _region_of(self, instance_id: str, what: str) -> str:
         """Where an instance is: from the last list, else by asking every region."""
         if not re.match(r"^i-[0-9a-f]{8,17}$", str(instance_id)):
-            raise NotFound("%s's ids look like i-0123456789abcdef0; '%s' does not." % (self.TITLE, instance_id), self.NAME)
+            raise NotFound(f"{self.TITLE}'s ids look like i-0123456789abcdef0; '{instance_id}' does not.", self.NAME)
         if instance_id not in self._where:
             regions = self.regions()
             for region, there in zip(regions, self._in_regions(regions, lambda region: self._is_in(region, instance_id, what))):
                 if there:
                     self._where[instance_id] = region
         if instance_id not in self._where:
-            raise NotFound("%s knows nothing of this: %s." % (self.TITLE, what), self.NAME)
+            raise NotFound(f"{self.TITLE} knows nothing of this: {what}.", self.NAME)
         return self._where[instance_id]
 
     def _is_in(self, region: str, instance_id: str, what: str) -> bool:

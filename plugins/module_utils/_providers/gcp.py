@@ -59,8 +59,8 @@ class GcpProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanReadC
         path = credentials.find_file(self.options.get("service_account_file"))
         if path is None:
             raise MissingCredentials(
-                "No credentials for %s. Looked at %s. Make some with 'gcloud auth application-default login'."
-                % (self.TITLE, ", ".join(self.places_looked_at())),
+                f"No credentials for {self.TITLE}. Looked at {', '.join(self.places_looked_at())}. Make some with "
+                "'gcloud auth application-default login'.",
                 self.NAME,
             )
         self._info = credentials.read_file(path)
@@ -72,7 +72,7 @@ class GcpProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanReadC
             )
         if not re.match(PROJECT, self.project):
             raise RentedError(
-                "'%s' is no id of a project of %s: it has small letters, digits and '-'." % (self.project, self.TITLE), self.NAME
+                f"'{self.project}' is not an id of a project of {self.TITLE}: it has small letters, digits and '-'.", self.NAME
             )
         self.zones = list(dict.fromkeys(self.options.get("zones") or []))
         self.user = self.options.get("ssh_user")
@@ -85,24 +85,24 @@ class GcpProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanReadC
     def _check_options(self) -> None:
         for name in ("project", "service_account_file", "ssh_user"):
             if name in self.options and not (isinstance(self.options[name], str) and self.options[name].strip()):
-                raise RentedError("'%s' of an account of %s is a text that is not empty." % (name, self.TITLE), self.NAME)
+                raise RentedError(f"'{name}' of an account of {self.TITLE} is a text that is not empty.", self.NAME)
         zones = self.options.get("zones", [])
         if not isinstance(zones, list) or not all(
             isinstance(zone, str) and re.match(r"^[a-z]+-[a-z]+\d+-[a-z0-9]+$", zone) for zone in zones
         ):
             raise RentedError(
-                "'zones' of an account of %s is a list of zones, such as [us-central1-a, us-central1-b]." % self.TITLE, self.NAME
+                f"'zones' of an account of {self.TITLE} is a list of zones, such as [us-central1-a, us-central1-b].", self.NAME
             )
         if not isinstance(self.options.get("all_instances", False), bool):
-            raise RentedError("'all_instances' of an account of %s is true or false." % self.TITLE, self.NAME)
+            raise RentedError(f"'all_instances' of an account of {self.TITLE} is true or false.", self.NAME)
         if not re.match(machines.USER, self.options.get("ssh_user", "x")):
-            raise RentedError("'ssh_user' is '%s', which is no name of a user on Linux." % self.options["ssh_user"], self.NAME)
+            raise RentedError(f"'ssh_user' is '{self.options['ssh_user']}', which is not a name of a user on Linux.", self.NAME)
 
     # --- who asks ----------------------------------------------------------------------------------------------------
 
     @classmethod
     def available(cls) -> bool:
-        """Whether credentials and a project lie in their usual places. Reads files only: google-auth is not imported, nobody is asked."""
+        """Whether credentials and a project are in their usual places. Reads files only: no import of google-auth, no request."""
         path = credentials.find_file()
         if path is None:
             return False
@@ -123,7 +123,7 @@ class GcpProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanReadC
         return (self.NAME, self.endpoint, self.project, credentials.digest(self._info), options)
 
     def same_account(self, other: Provider) -> bool:
-        """One project is one account, whoever asks: two logins would list the same machines twice, unless their zones keep them apart."""
+        """One project is one account, whichever login asks: two logins would list the same machines, unless their zones differ."""
         if not isinstance(other, GcpProvider) or (self.endpoint, self.project) != (other.endpoint, other.project):
             return False
         return not (self.zones and other.zones) or bool(set(self.zones) & set(other.zones))
@@ -156,7 +156,7 @@ class GcpProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanReadC
     def _rows(self) -> list:
         if self.zones:
             parts = compute.in_parallel(
-                lambda zone: self._api().in_zone("instances", zone, "list the instances of zone %s" % zone), self.zones
+                lambda zone: self._api().in_zone("instances", zone, f"list the instances of zone {zone}"), self.zones
             )
             rows = [row for part in parts for row in part]
         else:
@@ -174,7 +174,7 @@ class GcpProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanReadC
         def ask(key):
             try:
                 return self._api().get(
-                    "/projects/%s/zones/%s/machineTypes/%s" % (self.project, *key), what="read the machine type %s" % key[1]
+                    "/projects/%s/zones/%s/machineTypes/%s" % (self.project, *key), what=f"read the machine type {key[1]}"
                 )
             except (AuthenticationError, NotFound) as error:
                 # A role without this right, or a type that is no longer sold: the instance itself is listed all the same.
@@ -188,12 +188,12 @@ class GcpProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanReadC
         """The path of an instance, below the project; its zone is looked for where it is not known. Raises `NotFound`."""
         number = str(instance_id)
         if not number.isdigit():
-            raise NotFound("The ids of %s are numbers; '%s' is none." % (self.TITLE, instance_id), self.NAME)
+            raise NotFound(f"The ids of {self.TITLE} are numbers; '{instance_id}' is none.", self.NAME)
         if number not in self._places:
             self._rows()
         if not self._places.get(number):
-            raise NotFound("%s has no instance %s in project '%s'." % (self.TITLE, number, self.project), self.NAME)
-        return "/zones/%s/instances/%s" % (self._places[number], number)
+            raise NotFound(f"{self.TITLE} has no instance {number} in project '{self.project}'.", self.NAME)
+        return f"/zones/{self._places[number]}/instances/{number}"
 
     # --- rent and destroy --------------------------------------------------------------------------------------------
 
@@ -212,7 +212,7 @@ class GcpProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanReadC
         api = self._api(write=True)
         image = self._image(api, path)
         disk_gb = launching.disk_size(request, image, path)
-        driver = "/%s/" % launching.IMAGE_PROJECT in path
+        driver = f"/{launching.IMAGE_PROJECT}/" in path
         full: list = []
         refused: dict = {}  # region -> what was said of its quota
         for zone in self._zones_for(api, machine, request.region):
@@ -233,19 +233,19 @@ class GcpProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanReadC
     def _nowhere(self, machine: machines.Machine, full: list, refused: dict) -> RentedError:
         sentences = list(refused.values())[:1]
         if len(refused) > 1:
-            sentences.append("The same holds for %s." % ", ".join(list(refused)[1:]))
+            sentences.append(f"The same holds for {', '.join(list(refused)[1:])}.")
         if full:
-            sentences.insert(0, "No %s is free at %s just now in %s." % (machine.name, self.TITLE, ", ".join(full)))
+            sentences.insert(0, f"No {machine.name} is free at {self.TITLE} just now in {', '.join(full)}.")
             sentences.append("Try again later, another region, or 'interruptible: true'.")
         return NotFound(" ".join(sentences), self.NAME)
 
     def _image(self, api: compute.Compute, path: str) -> dict:
         try:
-            found = api.get(path, what="read the image %s" % path.rsplit("/", 1)[-1])
+            found = api.get(path, what=f"read the image {path.rsplit('/', 1)[-1]}")
         except NotFound as error:
             raise RentedError(
-                "%s Images of Deep Learning VMs are listed by: gcloud compute images list --project %s --show-deprecated."
-                % (error.message, launching.IMAGE_PROJECT),
+                f"{error.message} Images of Deep Learning VMs are listed by: gcloud compute images list --project "
+                f"{launching.IMAGE_PROJECT} --show-deprecated.",
                 self.NAME,
             ) from None
         return _values.mapping(found)
@@ -253,7 +253,7 @@ class GcpProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanReadC
     def _zones_for(self, api: compute.Compute, machine: machines.Machine, region: str | None) -> list:
         """Zones that have the machine and its GPU, in the order in which they are tried."""
         kind, name = ("acceleratorTypes", machine.accelerator) if machine.attached else ("machineTypes", machine.name)
-        rows = api.aggregated(kind, "look for zones with %s" % name, "name = %s" % name, whole=False)
+        rows = api.aggregated(kind, f"look for zones with {name}", f"name = {name}", whole=False)
         zones = [compute.last(row.get("zone")) for row in _values.rows(rows) if row.get("name") == name and not offers.is_gone(row)]
         zones = launching.by_preference(zone for zone in zones if zone and (not self.zones or zone in self.zones))
         fitting = [zone for zone in zones if not region or launching.in_region(zone, region)]
@@ -266,21 +266,21 @@ class GcpProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanReadC
                 self.TITLE,
                 name,
                 region or "the zones of this account",
-                "It is in: %s." % where if where else "Check 'zones' of the account, or ask for another GPU.",
+                f"It is in: {where}." if where else "Check 'zones' of the account, or ask for another GPU.",
             ),
             self.NAME,
         )
 
     def _rent(self, api: compute.Compute, zone: str, body: dict, machine: machines.Machine) -> str:
         """Rent in one zone, once. Raises `compute.Failed` when nothing is left of a try that failed, else `PartlyCreated`."""
-        what = "rent %s in zone %s" % (machine.name, zone)
+        what = f"rent {machine.name} in zone {zone}"
         try:
-            operation = api.begin("POST", "/zones/%s/instances" % zone, what, body, requestId=str(uuid.uuid4()))
+            operation = api.begin("POST", f"/zones/{zone}/instances", what, body, requestId=str(uuid.uuid4()))
         except RentedError as error:
             if error.status == 409:
                 raise RentedError(
-                    "%s has an instance '%s' in zone %s already, which is not listed under this name. Choose another name."
-                    % (self.TITLE, body["name"], zone),
+                    f"{self.TITLE} has an instance '{body['name']}' in zone {zone} already, which is not listed "
+                    "under this name. Choose another name.",
                     self.NAME,
                     409,
                 ) from None
@@ -293,21 +293,21 @@ class GcpProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanReadC
             raise
         number = number or _values.text(operation.get("targetId"))
         if not number:
-            raise ProviderUnavailable("%s rented '%s' without saying its id." % (self.TITLE, body["name"]), self.NAME)
+            raise ProviderUnavailable(f"{self.TITLE} rented '{body['name']}' without saying its id.", self.NAME)
         self._places[number] = zone
         return number
 
     def _clear(self, api: compute.Compute, zone: str, number: str, why: compute.Failed) -> None:
-        """Make sure that nothing is left of a rental that failed; by its id, so that nobody else's machine is meant."""
-        path, what = "/zones/%s/instances/%s" % (zone, number), "destroy instance %s" % number
+        """Make sure that nothing is left of a rental that failed; by its id, so that no other machine is meant."""
+        path, what = f"/zones/{zone}/instances/{number}", f"destroy instance {number}"
         full, clean = why.code in compute.CAPACITY, False
 
         def destroy(_number):
             nonlocal clean
             try:
-                api.get("/projects/%s%s" % (self.project, path), what="look what is left of instance %s" % number)
+                api.get(f"/projects/{self.project}{path}", what=f"look what is left of instance {number}")
                 api.finish(api.begin("DELETE", path, what), what)
-                clean = full  # the next zone may have one, so that is no failure
+                clean = full  # the next zone may have one, so that is not a failure
             except NotFound:
                 clean = True
 
@@ -317,7 +317,7 @@ class GcpProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanReadC
 
     def destroy(self, instance_id: str) -> None:
         try:
-            self._api(write=True).begin("DELETE", self._path_of(instance_id), "destroy instance %s" % instance_id)
+            self._api(write=True).begin("DELETE", self._path_of(instance_id), f"destroy instance {instance_id}")
         except NotFound:
             pass
 
@@ -329,13 +329,13 @@ class GcpProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanReadC
         # The API wants to be told about local SSDs. False asks it to keep what is on them, or to refuse.
         local = any(disk.get("type") == "SCRATCH" for disk in _values.rows(row.get("disks")))
         try:
-            api.begin("POST", path + "/stop", "stop instance %s" % instance_id, discardLocalSsd="false" if local else None)
+            api.begin("POST", path + "/stop", f"stop instance {instance_id}", discardLocalSsd="false" if local else None)
         except RentedError as error:
             if local and error.status == 400:
                 raise RentedError(
-                    "%s What is on its local SSDs would be lost: save it, and stop the instance with "
-                    "'gcloud compute instances stop %s --zone %s --project %s --discard-local-ssd=true'."
-                    % (error.message, row.get("name"), compute.last(row.get("zone")), self.project),
+                    f"{error.message} What is on its local SSDs would be lost: save it, and stop the instance with "
+                    f"'gcloud compute instances stop {row.get('name')} --zone {compute.last(row.get('zone'))} "
+                    f"--project {self.project} --discard-local-ssd=true'.",
                     self.NAME,
                     400,
                 ) from None
@@ -345,12 +345,12 @@ class GcpProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanReadC
         """Waits for the end of the operation: that no such machine is free is said there, and nowhere else."""
         api, path = self._api(write=True), self._path_of(instance_id)
         verb = "resume" if self._read(api, instance_id).get("status") == "SUSPENDED" else "start"
-        what = "%s instance %s" % (verb, instance_id)
-        api.finish(api.begin("POST", "%s/%s" % (path, verb), what), what)
+        what = f"{verb} instance {instance_id}"
+        api.finish(api.begin("POST", f"{path}/{verb}", what), what)
 
     def set_label(self, instance_id: str, label: str) -> None:
         launching.check_label(label)
-        api, path, what = self._api(write=True), self._path_of(instance_id), "rename instance %s" % instance_id
+        api, path, what = self._api(write=True), self._path_of(instance_id), f"rename instance {instance_id}"
 
         def change():
             row = self._read(api, instance_id)
@@ -361,7 +361,7 @@ class GcpProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanReadC
 
     def attach_key(self, instance_id: str, public_key: str) -> None:
         """Into the instance's metadata, from where Google's agent on it takes the key within seconds; not where OS Login is on."""
-        api, path, what = self._api(write=True), self._path_of(instance_id), "attach an SSH key to instance %s" % instance_id
+        api, path, what = self._api(write=True), self._path_of(instance_id), f"attach an SSH key to instance {instance_id}"
 
         def change():
             row = self._read(api, instance_id)
@@ -372,12 +372,12 @@ class GcpProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanReadC
         self._change(api, path + "/setMetadata", what, change)
 
     def _read(self, api: compute.Compute, instance_id: str) -> dict:
-        path = "/projects/%s%s" % (self.project, self._path_of(instance_id))
-        return _values.mapping(api.get(path, what="read instance %s" % instance_id))
+        path = f"/projects/{self.project}{self._path_of(instance_id)}"
+        return _values.mapping(api.get(path, what=f"read instance {instance_id}"))
 
     def _change(self, api: compute.Compute, path: str, what: str, change) -> None:
         """Change what others change too: ``change()`` reads and gives the body with the fingerprint of what it read (None: nothing to do);
-        when somebody was faster, once more."""
+        when another client was faster, once more."""
         for again in (True, False):
             body = change()
             if body is None:
@@ -390,8 +390,8 @@ class GcpProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanReadC
                     raise
 
     def console(self, instance_id: str) -> str:
-        path = "/projects/%s%s/serialPort" % (self.project, self._path_of(instance_id))
-        return str(_values.mapping(self._api().get(path, what="read the console of instance %s" % instance_id)).get("contents") or "")
+        path = f"/projects/{self.project}{self._path_of(instance_id)}/serialPort"
+        return str(_values.mapping(self._api().get(path, what=f"read the console of instance {instance_id}")).get("contents") or "")
 
     # --- offers ------------------------------------------------------------------------------------------------------
 
@@ -429,7 +429,7 @@ class GcpProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanReadC
         self._change_keys("forget an SSH key", lambda lines: [line for line in lines if keys.id_of(line) != key_id])
 
     def _project_metadata(self, api: compute.Compute) -> dict:
-        answer = _values.mapping(api.get("/projects/%s" % self.project, what="read the keys of the project"))
+        answer = _values.mapping(api.get(f"/projects/{self.project}", what="read the keys of the project"))
         return _values.mapping(answer.get("commonInstanceMetadata"))
 
     def _change_keys(self, what: str, new_lines) -> None:

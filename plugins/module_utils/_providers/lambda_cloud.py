@@ -96,35 +96,35 @@ class LambdaProvider(Provider, CanLaunch, CanLabel, CanListOffers, CanRegisterKe
         body["ssh_key_names"] = [self._key_name(request.ssh_public_key, options.get("ssh_key_name"))]
         tried = []
         for type_name, region in places[:LAUNCHES]:
-            tried.append("%s in %s" % (type_name, region))
+            tried.append(f"{type_name} in {region}")
             try:
                 return self._rent({**body, "instance_type_name": type_name, "region_name": region})
             except RentedError as error:
                 if error.code != connection.NO_CAPACITY:
                     raise
         raise NotFound(
-            "Lambda has no capacity left for %s; tried %s. Try again later, or ask for another GPU or region."
-            % (launching.describe(request, options), ", ".join(tried)),
+            f"Lambda has no capacity left for {launching.describe(request, options)}; tried {', '.join(tried)}. Try "
+            "again later, or ask for another GPU or region.",
             self.NAME,
         )
 
     def _rent(self, body: dict) -> str:
         """Send the one request that costs money, once."""
-        what = "rent %s in %s" % (body["instance_type_name"], body["region_name"])
+        what = f"rent {body['instance_type_name']} in {body['region_name']}"
         if self._launch_pace is None:
             self._launch_pace = _http.Pace(connection.LAUNCH_INTERVAL, clock=self.clock, sleep=self.sleep)
         with self._launch_pace:
             answer = self._call("POST", "/instance-operations/launch", what, body)
         ids = [_values.text(item) for item in _values.mapping(answer).get("instance_ids") or []]
         if not ids or None in ids:
-            raise ProviderUnavailable("Lambda answered the request to %s without an instance id." % what, self.NAME)
+            raise ProviderUnavailable(f"Lambda answered the request to {what} without an instance id.", self.NAME)
         if len(ids) > 1:
-            why = "one instance was asked for, and Lambda made %d" % len(ids)
+            why = f"one instance was asked for, and Lambda made {len(ids)}"
             raise _launching.given_back(self.TITLE, self.NAME, why, ids, self.destroy)
         return ids[0]
 
     def destroy(self, instance_id: str) -> None:
-        what = "destroy instance %s" % instance_id
+        what = f"destroy instance {instance_id}"
         try:
             answer = self._call("POST", "/instance-operations/terminate", what, {"instance_ids": [str(instance_id)]}, repeat=True)
         except RentedError as error:
@@ -137,7 +137,7 @@ class LambdaProvider(Provider, CanLaunch, CanLabel, CanListOffers, CanRegisterKe
         ended = [_values.text(row.get("id")) for row in _values.rows(_values.mapping(answer).get("terminated_instances"))]
         if str(instance_id) not in ended and not self._is_going(instance_id):
             raise RentedError(
-                "Lambda answered the request to %s, but did not do it. It is billed: look into Lambda's web page." % what, self.NAME
+                f"Lambda answered the request to {what}, but did not do it. It is billed: look into Lambda's web page.", self.NAME
             )
 
     def _is_going(self, instance_id: str) -> bool:
@@ -146,7 +146,7 @@ class LambdaProvider(Provider, CanLaunch, CanLabel, CanListOffers, CanRegisterKe
 
     def set_label(self, instance_id: str, label: str) -> None:
         launching.check_name(label, "an instance")
-        self._call("POST", "/instances/" + connection.quoted(instance_id), "rename instance %s" % instance_id, {"name": label}, repeat=True)
+        self._call("POST", "/instances/" + connection.quoted(instance_id), f"rename instance {instance_id}", {"name": label}, repeat=True)
 
     # --- where it may be ---------------------------------------------------------------------------------------------
 
@@ -176,13 +176,13 @@ class LambdaProvider(Provider, CanLaunch, CanLabel, CanListOffers, CanRegisterKe
             for word in wanted:
                 if word not in there:
                     hint = nearest(word, [name for name in there if name]) if there else "It has none."
-                    raise RentedError("The account at Lambda has no file system '%s'. %s" % (word, hint), self.NAME)
+                    raise RentedError(f"The account at Lambda has no file system '{word}'. {hint}", self.NAME)
                 where[word] = there[word]
         told = ", ".join("'%s' is in %s" % item for item in sorted(where.items()))
         if len(set(where.values())) > 1:
-            raise RentedError("An instance mounts the file systems of its own region, but %s." % told, self.NAME)
+            raise RentedError(f"An instance mounts the file systems of its own region, but {told}.", self.NAME)
         if request.region and request.region not in where.values():
-            raise RentedError("The instance cannot be in %s: the file system %s." % (request.region, told), self.NAME)
+            raise RentedError(f"The instance cannot be in {request.region}: the file system {told}.", self.NAME)
         return set(where.values())
 
     def _images(self, image: str) -> set:
@@ -195,7 +195,7 @@ class LambdaProvider(Provider, CanLaunch, CanLabel, CanListOffers, CanRegisterKe
         if not found:
             families = {_values.text(row.get("family")) for row in rows} - {None}
             hint = nearest(image, families) if families else "It lists none."
-            raise RentedError("Lambda has no image family and no image id '%s'. %s" % (image, hint), self.NAME)
+            raise RentedError(f"Lambda has no image family and no image id '{image}'. {hint}", self.NAME)
         return found
 
     def _no_place(self, types: list, request: LaunchRequest, regions: set | None, images: set | None) -> RentedError:
@@ -204,15 +204,15 @@ class LambdaProvider(Provider, CanLaunch, CanLabel, CanListOffers, CanRegisterKe
         if asked and asked not in free:
             known = _names(self._list("/regions", "list the regions"))
             if asked not in known:
-                return RentedError("Lambda has no region '%s'. %s" % (asked, nearest(asked, known)), self.NAME)
+                return RentedError(f"Lambda has no region '{asked}'. {nearest(asked, known)}", self.NAME)
         where = "none at all" if not free else "only in " + ", ".join(free)
         if free and regions is not None and not regions & set(free):
             where += ", and the file systems are in " + ", ".join(sorted(regions))
         elif free and images is not None and (not asked or asked in free):
-            where += ", where the image '%s' is not to be had for its processor" % request.image
+            where += f", where the image '{request.image}' is not to be had for its processor"
         return NotFound(
-            "Lambda has no capacity for %s now: %s. Try again later, or ask for another GPU or region."
-            % (launching.describe(request, dict(request.options)), where),
+            f"Lambda has no capacity for {launching.describe(request, dict(request.options))} now: {where}. Try "
+            "again later, or ask for another GPU or region.",
             self.NAME,
         )
 
@@ -241,7 +241,7 @@ class LambdaProvider(Provider, CanLaunch, CanLabel, CanListOffers, CanRegisterKe
                 if _public_key.same(known.public_key, key):
                     return known.id
                 raise RentedError(
-                    "Lambda has another SSH key under the name '%s'. Choose another name, or remove that key first." % name, self.NAME
+                    f"Lambda has another SSH key under the name '{name}'. Choose another name, or remove that key first.", self.NAME
                 )
         return self._add_key(name, key)
 
@@ -254,7 +254,7 @@ class LambdaProvider(Provider, CanLaunch, CanLabel, CanListOffers, CanRegisterKe
 
     def remove_key(self, key_id: str) -> None:
         try:
-            self._call("DELETE", "/ssh-keys/" + connection.quoted(key_id), "remove SSH key %s" % key_id)
+            self._call("DELETE", "/ssh-keys/" + connection.quoted(key_id), f"remove SSH key {key_id}")
         except RentedError as error:
             # The same code is the answer to an address that Lambda does not know, so the list decides.
             if error.code not in (connection.NO_SUCH_OBJECT, connection.NO_SUCH_THING) or any(
@@ -277,14 +277,14 @@ class LambdaProvider(Provider, CanLaunch, CanLabel, CanListOffers, CanRegisterKe
         if name:
             if name not in names:
                 hint = nearest(name, names) if names else "It has none."
-                raise RentedError("The account at Lambda has no SSH key '%s'. %s" % (name, hint), self.NAME)
+                raise RentedError(f"The account at Lambda has no SSH key '{name}'. {hint}", self.NAME)
             return name
         if len(names) == 1:
             return names[0]
-        found = "several (%s)" % ", ".join(sorted(names)) if names else "none"
+        found = f"several ({', '.join(sorted(names))})" if names else "none"
         raise RentedError(
-            "Lambda rents with exactly one SSH key, and the account has %s. Give 'ssh_public_key', or a key's name (options: ssh_key_name)."
-            % found,
+            f"Lambda rents with exactly one SSH key, and the account has {found}. Give 'ssh_public_key', or a key's "
+            "name (options: ssh_key_name).",
             self.NAME,
         )
 
@@ -307,7 +307,7 @@ class LambdaProvider(Provider, CanLaunch, CanLabel, CanListOffers, CanRegisterKe
         except RentedError as error:
             raise connection.explained(error, what) from None
         if not isinstance(answer, dict) or "data" not in answer:
-            raise ProviderUnavailable("Lambda's answer holds no data when asked to %s; its API may have changed." % what, self.NAME)
+            raise ProviderUnavailable(f"Lambda's answer holds no data when asked to {what}; its API may have changed.", self.NAME)
         return answer["data"]
 
     def _list(self, path: str, what: str) -> list:

@@ -84,10 +84,10 @@ class PaperspaceProvider(Provider, CanLaunch, CanStop, CanLabel, CanListOffers):
             answer = self._call("GET", path, what, query={"limit": PAGE_SIZE, "after": cursor, **query})
             rows = _http.list_in(answer, "items", self.TITLE, self.NAME, what)
             if not all(isinstance(row, dict) for row in rows):
-                raise ProviderUnavailable("%s answered in an unknown form when asked to %s." % (self.TITLE, what), self.NAME)
+                raise ProviderUnavailable(f"{self.TITLE} answered in an unknown form when asked to {what}.", self.NAME)
             if answer.get("hasMore") and not answer.get("nextPage"):
                 raise ProviderUnavailable(
-                    "%s says that there is more, but not where, when asked to %s. Try again." % (self.TITLE, what), self.NAME
+                    f"{self.TITLE} says that there is more, but not where, when asked to {what}. Try again.", self.NAME
                 )
             return rows, answer["nextPage"] if answer.get("hasMore") else None
 
@@ -119,13 +119,13 @@ class PaperspaceProvider(Provider, CanLaunch, CanStop, CanLabel, CanListOffers):
 
     def _is_free(self, label: str, region: str) -> bool:
         """Whether a machine of this type can be had there now."""
-        what = "ask for a free %s in %s" % (label, region)
+        what = f"ask for a free {label} in {region}"
         try:
             answer = self._call("GET", "/machine-availability", what, query={"machineType": label, "region": region})
         except NotFound:
             return False  # no such type there
         if not isinstance(answer, dict) or not isinstance(answer.get("available"), bool):
-            raise ProviderUnavailable("%s answered in an unknown form when asked to %s." % (self.TITLE, what), self.NAME)
+            raise ProviderUnavailable(f"{self.TITLE} answered in an unknown form when asked to {what}.", self.NAME)
         return answer["available"]
 
     # --- rent and destroy --------------------------------------------------------------------------------------------
@@ -145,7 +145,7 @@ class PaperspaceProvider(Provider, CanLaunch, CanStop, CanLabel, CanListOffers):
         script_id = self._make_script(request)
         if script_id:
             body["startupScriptId"] = script_id
-        what = "rent a machine %s in %s" % (label, region)
+        what = f"rent a machine {label} in {region}"
         try:
             answer = self._call("POST", "/machines", what, body=body)
         except ProviderUnavailable:
@@ -157,7 +157,7 @@ class PaperspaceProvider(Provider, CanLaunch, CanStop, CanLabel, CanListOffers):
         machine_id = _values.text(_values.mapping(answer.get("data")).get("id"))
         if machine_id is None:
             raise ProviderUnavailable(
-                "%s answered the request to %s without an id. Look into its web page before trying again." % (self.TITLE, what), self.NAME
+                f"{self.TITLE} answered the request to {what} without an id. Look into its web page before trying again.", self.NAME
             )
         trouble = connection.event_trouble(answer)
         if trouble:
@@ -170,14 +170,14 @@ class PaperspaceProvider(Provider, CanLaunch, CanStop, CanLabel, CanListOffers):
         offered = offers.labels_of(templates)
         wanted = options.get("machine_type")
         if wanted and wanted not in offered:
-            raise NotFound("%s has no machine type '%s' here. %s" % (self.TITLE, wanted, nearest(wanted, offered)), self.NAME)
+            raise NotFound(f"{self.TITLE} has no machine type '{wanted}' here. {nearest(wanted, offered)}", self.NAME)
         number = request.gpu_count or 1
         fitting = [label for label in offered if machines.gpu_of(label)[1] == number and launching.fits(label, request)]
         labels = [wanted] if wanted else sorted(fitting, key=launching.size_of)
         if not labels:
             raise NotFound(
-                "%s has no machine type for %s. It has %s."
-                % (self.TITLE, _launching.gpu_words(request), ", ".join(sorted(offered)) or "none at all"),
+                f"{self.TITLE} has no machine type for {_launching.gpu_words(request)}. It has "
+                f"{', '.join(sorted(offered)) or 'none at all'}.",
                 self.NAME,
             )
         regions = [request.region.lower()] if request.region else list(offers.REGIONS)
@@ -186,9 +186,7 @@ class PaperspaceProvider(Provider, CanLaunch, CanStop, CanLabel, CanListOffers):
             for region in regions:
                 if template.get("region") in (None, region) and self._is_free(label, region):
                     return label, template, region
-        raise NotFound(
-            "%s has no %s free in %s now. Try later, or another GPU." % (self.TITLE, " or ".join(labels), ", ".join(regions)), self.NAME
-        )
+        raise NotFound(f"{self.TITLE} has no {' or '.join(labels)} free in {', '.join(regions)} now. Try later, or another GPU.", self.NAME)
 
     def _usable_templates(self, request: LaunchRequest) -> list:
         """The template that is asked for, alone; else every Linux template of Paperspace."""
@@ -201,13 +199,13 @@ class PaperspaceProvider(Provider, CanLaunch, CanStop, CanLabel, CanListOffers):
             found = launching.named_template(own, request.image)
             if found is None:
                 names = [str(template.get("name")) for template in theirs + own if not machines.is_windows(template)]
-                raise NotFound("%s has no template '%s'. %s" % (self.TITLE, request.image, nearest(request.image, names)), self.NAME)
+                raise NotFound(f"{self.TITLE} has no template '{request.image}'. {nearest(request.image, names)}", self.NAME)
         if machines.is_windows(found):
-            raise Unsupported("The template '%s' of %s is Windows, which has no SSH." % (request.image, self.TITLE), self.NAME)
+            raise Unsupported(f"The template '{request.image}' of {self.TITLE} is Windows, which has no SSH.", self.NAME)
         # Templates of one's own are in one region; those of Paperspace are in all.
         if request.region and found.get("region") not in (None, request.region.lower()):
             raise NotFound(
-                "The template '%s' of %s is in %s: rent there, or leave 'region' out." % (request.image, self.TITLE, found["region"]),
+                f"The template '{request.image}' of {self.TITLE} is in {found['region']}: rent there, or leave 'region' out.",
                 self.NAME,
             )
         return [found]
@@ -220,7 +218,7 @@ class PaperspaceProvider(Provider, CanLaunch, CanStop, CanLabel, CanListOffers):
         answer = _values.mapping(self._call("POST", "/startup-scripts", "store the startup script", body=body))
         script_id = _values.text(answer.get("id"))
         if script_id is None:
-            raise RentedError("%s stored the startup script without an id; nothing was rented. Try again." % self.TITLE, self.NAME)
+            raise RentedError(f"{self.TITLE} stored the startup script without an id; nothing was rented. Try again.", self.NAME)
         return script_id
 
     def _undo(self, machine_id: str, why: str, script_id: str | None) -> PartlyCreated:
@@ -236,12 +234,12 @@ class PaperspaceProvider(Provider, CanLaunch, CanStop, CanLabel, CanListOffers):
         ours = self._our_scripts()
         answer = None
         try:
-            answer = self._call("DELETE", path, "destroy machine %s" % instance_id)
+            answer = self._call("DELETE", path, f"destroy machine {instance_id}")
         except NotFound:
             pass
         trouble = connection.event_trouble(answer)
         if trouble:
-            raise RentedError("%s could not destroy machine %s: %s." % (self.TITLE, instance_id, trouble), self.NAME)
+            raise RentedError(f"{self.TITLE} could not destroy machine {instance_id}: {trouble}.", self.NAME)
         self._remove_scripts(scripts.left_over(ours, str(instance_id), answer))
 
     def _our_scripts(self) -> list:
@@ -258,7 +256,7 @@ class PaperspaceProvider(Provider, CanLaunch, CanStop, CanLabel, CanListOffers):
         for script_id in ids:
             if script_id:
                 try:
-                    self._call("DELETE", "/startup-scripts/" + connection.segment(script_id), "remove startup script %s" % script_id)
+                    self._call("DELETE", "/startup-scripts/" + connection.segment(script_id), f"remove startup script {script_id}")
                 except RentedError as error:
                     LOG.debug("Paperspace: startup script %s is left: %s", script_id, error.message)
 
@@ -272,15 +270,13 @@ class PaperspaceProvider(Provider, CanLaunch, CanStop, CanLabel, CanListOffers):
 
     def _act(self, instance_id: str, verb: str) -> None:
         """The API file has no body for these; the official command sends an empty object, and so do we."""
-        answer = self._call(
-            "PATCH", "/machines/%s/%s" % (connection.segment(instance_id), verb), "%s machine %s" % (verb, instance_id), body={}
-        )
+        answer = self._call("PATCH", f"/machines/{connection.segment(instance_id)}/{verb}", f"{verb} machine {instance_id}", body={})
         trouble = connection.event_trouble(answer)
         if trouble:
-            raise RentedError("%s could not %s machine %s: %s." % (self.TITLE, verb, instance_id, trouble), self.NAME)
+            raise RentedError(f"{self.TITLE} could not {verb} machine {instance_id}: {trouble}.", self.NAME)
 
     def set_label(self, instance_id: str, label: str) -> None:
-        self._call("PUT", "/machines/" + connection.segment(instance_id), "rename machine %s" % instance_id, body={"name": label})
+        self._call("PUT", "/machines/" + connection.segment(instance_id), f"rename machine {instance_id}", body={"name": label})
 
     # --- calling -----------------------------------------------------------------------------------------------------
 

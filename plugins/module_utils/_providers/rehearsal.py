@@ -53,7 +53,7 @@ class RehearsalProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, Ca
 
     @classmethod
     def places_looked_at(cls) -> list:
-        return ["$" + SWITCH, "containers labelled %saccount" % machines.PREFIX]
+        return ["$" + SWITCH, f"containers labelled {machines.PREFIX}account"]
 
     def _engine(self) -> engines.Engine:
         return engines.need_engine(self.options.get("engine"))
@@ -74,7 +74,7 @@ class RehearsalProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, Ca
     def _need_box(self, engine: engines.Engine, instance_id: str) -> dict:
         box = self._box(engine, instance_id)
         if box is None:
-            raise NotFound("There is no rehearsal box %s in the account '%s'." % (instance_id, self.account), self.NAME)
+            raise NotFound(f"There is no rehearsal box {instance_id} in the account '{self.account}'.", self.NAME)
         return box
 
     # --- offers ------------------------------------------------------------------------------------------------------
@@ -117,7 +117,7 @@ class RehearsalProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, Ca
             "gpu_vram_mb": wish["vram_mb"],
             "driver": wish["driver"],
             "cuda": wish["cuda"],
-            "price": "%.4f" % wish["price"],
+            "price": f"{wish['price']:.4f}",
             "interruptible": int(request.interruptible),
             "created": machines.now(),
             "vanish_after": wish["vanish_after"],
@@ -127,15 +127,15 @@ class RehearsalProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, Ca
         }
         arguments = ["run", "--detach", "--name", name, "--publish", "127.0.0.1::22"]
         for label in sorted(labels):
-            arguments += ["--label", "%s%s=%s" % (machines.PREFIX, label, engines.quote(labels[label]))]
+            arguments += ["--label", f"{machines.PREFIX}{label}={engines.quote(labels[label])}"]
         for variable, value in sorted(launching.environment(wish, key, request.startup_script).items()):
-            arguments += ["--env", "BOX_%s=%s" % (variable, value)]
+            arguments += ["--env", f"BOX_{variable}={value}"]
         bundle = images.ca_bundle()
         if bundle:
             arguments += ["--volume", bundle + ":/run/rented-box/ca.crt:ro"]
         if wish["small_disk_mb"]:
             place = "/workspace" if wish["kind"] == "container" else machines.home_of(wish["user"])
-            arguments += ["--tmpfs", "%s:size=%dm,mode=755,exec" % (place, wish["small_disk_mb"])]
+            arguments += ["--tmpfs", f"{place}:size={wish['small_disk_mb']:.0f}m,mode=755,exec"]
         if wish["no_network"]:
             arguments += ["--cap-add", "NET_ADMIN"]
         if wish["vanish_after"]:
@@ -144,11 +144,11 @@ class RehearsalProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, Ca
         if done.returncode == 0:
             return done.stdout.strip().splitlines()[-1][:12]
         # The engine keeps a container that it could not start.
-        why = "The box '%s' could not be started: %s" % (request.name, engines.last_words(done))
+        why = f"The box '{request.name}' could not be started: {engines.last_words(done)}"
         try:
             engine.remove(name)
         except RentedError as error:
-            raise PartlyCreated("%s %s" % (why, error.message), name, self.NAME)
+            raise PartlyCreated(f"{why} {error.message}", name, self.NAME)
         raise RentedError(why, self.NAME)
 
     def destroy(self, instance_id: str) -> None:
@@ -179,7 +179,7 @@ class RehearsalProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, Ca
         engine = self._engine()
         box = self._need_box(engine, instance_id)
         if box["state"] != "running":
-            raise RentedError("The box %s is %s; start it before adding a key." % (instance_id, box["state"]), self.NAME)
+            raise RentedError(f"The box {instance_id} is {box['state']}; start it before adding a key.", self.NAME)
         kind, login = (box["labels"].get(machines.PREFIX + label) for label in ("kind", "login"))
         home = machines.home_of(machines.login(kind, login) or "root")
         script = 'read -r key; grep -qxF "$key" "$0" || echo "$key" >> "$0"'

@@ -92,7 +92,7 @@ class RunpodProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, Can
             page = _values.mapping(answer.get("pagination"))
             after = _values.text(page.get("nextCursor"))
             if page.get("hasNextPage") is True and not after:
-                raise ProviderUnavailable("%s says that its list goes on, but not where. Try again." % self.TITLE, self.NAME)
+                raise ProviderUnavailable(f"{self.TITLE} says that its list goes on, but not where. Try again.", self.NAME)
             return pods, None if page.get("hasNextPage") is False else after
 
         rows: dict = {}
@@ -145,7 +145,7 @@ class RunpodProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, Can
             if place:
                 wanted["dataCenterIds"] = [place]
             try:
-                answer = self._api().call("POST", "/pods", body=wanted, what="rent %s" % where)
+                answer = self._api().call("POST", "/pods", body=wanted, what=f"rent {where}")
             except RentedError as error:
                 error.message = _http.redact(error.message, *secrets)
                 error.args = (error.message,)
@@ -160,8 +160,8 @@ class RunpodProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, Can
         if isinstance(last, AuthenticationError):
             raise last
         raise RentedError(
-            "%s rented none of what fits %s. Tried %s; the last answer was: %s"
-            % (self.TITLE, launching.wish_words(request), ", ".join(refused), last),
+            f"{self.TITLE} rented none of what fits {launching.wish_words(request)}. Tried {', '.join(refused)}; the "
+            f"last answer was: {last}",
             self.NAME,
             last.status,
         )
@@ -172,7 +172,7 @@ class RunpodProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, Can
         pod_id = _values.text(pod.get("id"))
         if pod_id is None:
             raise ProviderUnavailable(
-                "%s answered the request to rent without an id. Look into its web page before trying again." % self.TITLE, self.NAME
+                f"{self.TITLE} answered the request to rent without an id. Look into its web page before trying again.", self.NAME
             )
         self._hold_against(pod_id, pod, request, (lambda centre: centre == place) if place else None, place)
         return pod_id
@@ -180,7 +180,7 @@ class RunpodProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, Can
     def settle(self, instance_id: str, request: LaunchRequest) -> None:
         """Look at a pod whose answer was lost as `launch` looks at its answers."""
         options = launching.check(request)
-        pod = self._api().get("/pods/" + connection.quoted(instance_id), what="look at pod %s" % instance_id)
+        pod = self._api().get("/pods/" + connection.quoted(instance_id), what=f"look at pod {instance_id}")
         wanted = request.region or ", ".join(options.get("data_center_ids", ())) or options.get("network_volume_id")
         self._hold_against(instance_id, _values.mapping(pod), request, self._places(request, options), wanted)
 
@@ -188,10 +188,10 @@ class RunpodProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, Can
         """Destroy a pod that costs more than it may, or is elsewhere. ``is_wanted`` tests a data centre's id (None: any)."""
         cost, limit = _values.number(pod.get("cost")), request.max_price_per_hour
         if limit is not None and cost is not None and cost > limit + 0.0005:  # the API rounds to 32 bits
-            raise self._undo(pod_id, "it costs %.4f USD/h, above the limit of %.4f" % (cost, limit))
+            raise self._undo(pod_id, f"it costs {cost:.4f} USD/h, above the limit of {limit:.4f}")
         got = _values.text(pod.get("dataCenterId"))
         if is_wanted and got and not is_wanted(got):
-            raise self._undo(pod_id, "it was placed in %s instead of %s" % (got, place))
+            raise self._undo(pod_id, f"it was placed in {got} instead of {place}")
 
     def _undo(self, pod_id: str, why: str) -> PartlyCreated:
         return _launching.given_back(self.TITLE, self.NAME, why, [pod_id], self.destroy)
@@ -199,7 +199,7 @@ class RunpodProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, Can
     def _with_keys(self, env: dict, public_key: str | None, by_template: bool) -> dict:
         """The environment with PUBLIC_KEY, from which the image fills ``authorized_keys``.
 
-        ``startSsh`` puts the account's keys there, unless the request names PUBLIC_KEY itself: so a key of ours goes there together
+        ``startSsh`` puts the account's keys there, unless the request names PUBLIC_KEY itself: so the request's key goes there together
         with those of the account, and the account stays as it is.
         """
         if public_key is None:
@@ -218,8 +218,8 @@ class RunpodProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, Can
             return
         if not there:
             raise RentedError(
-                "Nobody could log in: no SSH key is registered with %s. Give ssh_public_key, or register one with rented.gpu.ssh_key."
-                % self.TITLE,
+                f"You could not log in: no SSH key is registered with {self.TITLE}. Give ssh_public_key, or register "
+                "one with rented.gpu.ssh_key.",
                 self.NAME,
             )
 
@@ -248,19 +248,19 @@ class RunpodProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, Can
         known = [row for row in _values.rows(_values.mapping(answer).get("dataCenters")) if _values.text(row.get("id"))]
         ids = {str(row["id"]) for row in known}
         for wanted in sorted(asked - ids):
-            raise RentedError("%s has no data centre '%s'. %s" % (self.TITLE, wanted, nearest(wanted, ids)), self.NAME)
+            raise RentedError(f"{self.TITLE} has no data centre '{wanted}'. {nearest(wanted, ids)}", self.NAME)
         fitting = {str(row["id"]) for row in known if offers.in_region(row, request.region)} if request.region else ids
         if not fitting:
             regions = ids | {str(row.get("region")) for row in known if row.get("region")}
-            raise RentedError("%s has no region '%s'. %s" % (self.TITLE, request.region, nearest(request.region, regions)), self.NAME)
+            raise RentedError(f"{self.TITLE} has no region '{request.region}'. {nearest(request.region, regions)}", self.NAME)
         fitting = fitting & asked if asked else fitting
         if volume:
-            answer = self._api().get("/network-volumes/" + connection.quoted(volume), what="find the network volume %s" % volume)
+            answer = self._api().get("/network-volumes/" + connection.quoted(volume), what=f"find the network volume {volume}")
             home = _values.text(_values.mapping(answer).get("dataCenter"))
             fitting = fitting & {home}
             if not fitting:
                 raise RentedError(
-                    "The network volume %s is in %s, and a pod with it cannot be elsewhere." % (volume, home or "an unknown place"),
+                    f"The network volume {volume} is in {home or 'an unknown place'}, and a pod with it cannot be elsewhere.",
                     self.NAME,
                 )
         return fitting.__contains__
@@ -281,7 +281,7 @@ class RunpodProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, Can
 
     def set_label(self, instance_id: str, label: str) -> None:
         if not label.strip():
-            raise RentedError("%s takes no empty name." % self.TITLE, self.NAME)
+            raise RentedError(f"{self.TITLE} takes no empty name.", self.NAME)
         self._change("PATCH", instance_id, "", "rename", {"name": label})
 
     def _act(self, instance_id: str, action: str, done: tuple) -> None:
@@ -294,7 +294,7 @@ class RunpodProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, Can
     def _change(self, method: str, instance_id: str, rest: str, verb: str, body=None, done: tuple = ()) -> None:
         path = "/pods/" + connection.quoted(instance_id)
         try:
-            self._api().call(method, path + rest, body=body, what="%s pod %s" % (verb, instance_id))
+            self._api().call(method, path + rest, body=body, what=f"{verb} pod {instance_id}")
         except RentedError as error:
             if error.status != 409:
                 raise
@@ -303,14 +303,14 @@ class RunpodProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, Can
     def _not_now(self, path: str, instance_id: str, verb: str, error: RentedError, done: tuple) -> Exception:
         """The error of a 409, with what the pod itself says about it: a cluster, or the actions that are allowed now."""
         try:
-            pod = _values.mapping(self._api().get(path, what="look at pod %s" % instance_id))
+            pod = _values.mapping(self._api().get(path, what=f"look at pod {instance_id}"))
         except RentedError:
             return error
         cluster = _values.text(_values.mapping(pod.get("cluster")).get("id"))
         if cluster:
             return Unsupported(
-                "The pod %s belongs to the cluster %s; %s lets nobody %s it alone. Use the cluster's page."
-                % (instance_id, cluster, self.TITLE, verb),
+                f"The pod {instance_id} belongs to the cluster {cluster}; {self.TITLE} does not let you {verb} it "
+                "alone. Use the cluster's page.",
                 self.NAME,
                 409,
             )
@@ -319,8 +319,8 @@ class RunpodProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, Can
         allowed = pod["actions"] if isinstance(pod.get("actions"), list) else []
         locked = " It is locked." if pod.get("locked") is True else ""
         return RentedError(
-            "%s does not let the pod %s %s now, while it is %s; allowed is: %s.%s (%s)"
-            % (self.TITLE, instance_id, verb, pod.get("status"), ", ".join(map(str, allowed)) or "nothing", locked, error.message),
+            f"{self.TITLE} does not let the pod {instance_id} {verb} now, while it is {pod.get('status')}; allowed "
+            f"is: {', '.join(map(str, allowed)) or 'nothing'}.{locked} ({error.message})",
             self.NAME,
             409,
         )
@@ -328,7 +328,7 @@ class RunpodProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, Can
     def console(self, instance_id: str) -> str:
         """The last lines of the container, and of the machine about it (fetching the image, starting)."""
         events = self._api().events(
-            "/pods/%s/logs" % connection.quoted(instance_id), query={"tail": LOG_LINES}, what="read the log of pod %s" % instance_id
+            f"/pods/{connection.quoted(instance_id)}/logs", query={"tail": LOG_LINES}, what=f"read the log of pod {instance_id}"
         )
         return "".join(log_line(event) + "\n" for event in events)
 
@@ -360,7 +360,7 @@ class RunpodProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, Can
         there = keys.listed(self._api())
         if not any(_public_key.same(key, other) for other in there):
             comment = " ".join((name or "").split())
-            keys.replace(self._api(), [*there, key if _public_key.parse(key).comment or not comment else "%s %s" % (key, comment)])
+            keys.replace(self._api(), [*there, key if _public_key.parse(key).comment or not comment else f"{key} {comment}"])
         return keys.fingerprint(key)
 
     def remove_key(self, key_id: str) -> None:

@@ -87,7 +87,7 @@ class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanRead
             count += 1
             yield row
         if not count and isinstance(total, (int, float)) and total > 0:
-            raise ProviderUnavailable("%s says that there are %d instances, but lists none. Try again." % (self.TITLE, total), self.NAME)
+            raise ProviderUnavailable(f"{self.TITLE} says that there are {total} instances, but lists none. Try again.", self.NAME)
 
     def _instance(self, row) -> Instance:
         _http.id_in(row, self.TITLE, self.NAME)
@@ -111,7 +111,7 @@ class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanRead
             found = [self._chosen(request, options, wanted)] if options.get("offer_id") else self._offers(request, options)
             found = [offer for offer in found if offer["id"] not in refused]
             if not found:
-                raise NotFound("%s has no offer for %s. Ask for less, or pay more." % (self.TITLE, wanted), self.NAME)
+                raise NotFound(f"{self.TITLE} has no offer for {wanted}. Ask for less, or pay more.", self.NAME)
             for offer in found[:5]:
                 instance_id = self._rent(offer, request, options)
                 if instance_id is None:
@@ -121,7 +121,7 @@ class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanRead
                 return instance_id
             if options.get("offer_id"):
                 break
-        raise NotFound("Every offer of %s for %s was taken by others first. Try again." % (self.TITLE, wanted), self.NAME)
+        raise NotFound(f"Every offer of {self.TITLE} for {wanted} was taken by others first. Try again.", self.NAME)
 
     def settle(self, instance_id: str, request: LaunchRequest) -> None:
         """A key of the account is said to reach only later instances, so the key is attached to this one."""
@@ -129,7 +129,7 @@ class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanRead
             try:
                 self.attach_key(instance_id, request.ssh_public_key)
             except RentedError as error:
-                raise self._undo(instance_id, "the SSH key could not be attached: %s" % error.message)
+                raise self._undo(instance_id, f"the SSH key could not be attached: {error.message}")
 
     def _offers(self, request: LaunchRequest, options: dict) -> list:
         """Offers that fit, cheapest first."""
@@ -143,14 +143,13 @@ class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanRead
         offer = next((offer for offer in found if str(offer["id"]) == str(number)), None)
         if offer is None:
             raise NotFound(
-                "%s has no offer %s any more: somebody else has it, or it was taken back. Ask for offers again." % (self.TITLE, number),
+                f"{self.TITLE} has no offer {number} any more: another customer has it, or it was taken back. Ask for offers again.",
                 self.NAME,
             )
         wrong = offers.misfit(offer, request, options, chosen=True)
         if wrong:
             raise NotFound(
-                "The offer %s of %s is not what was asked for (%s): %s. Ask for offers again, or ask for less."
-                % (number, self.TITLE, wanted, wrong),
+                f"The offer {number} of {self.TITLE} is not what was asked for ({wanted}): {wrong}. Ask for offers again, or ask for less.",
                 self.NAME,
             )
         return offer
@@ -172,11 +171,11 @@ class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanRead
             repeat=True,
             form=list,
         )
-        # What is no offer, or cannot be rented by its number, is none that could be chosen.
+        # What is not an offer, or cannot be rented by its number, is none that could be chosen.
         return [offer for offer in found if isinstance(offer, dict) and _values.text(offer.get("id"))]
 
     def _rent(self, offer: dict, request: LaunchRequest, options: dict) -> str | None:
-        """Rent one offer, once. The id of the instance; None when somebody else has it."""
+        """Rent one offer, once. The id of the instance; None when another customer has it."""
         arguments = launching.arguments(offer, request, options)
 
         def create(vast):
@@ -189,7 +188,7 @@ class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanRead
             )
 
         try:
-            answer = self._call("create", "rent offer %s" % offer["id"], create, keep_body=True)
+            answer = self._call("create", f"rent offer {offer['id']}", create, keep_body=True)
         except connection.Refused as refused:
             contract = refused.data.get("new_contract")
             if contract:
@@ -199,8 +198,8 @@ class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanRead
             raise refused.error from None
         if not answer.get("new_contract"):
             raise ProviderUnavailable(
-                "%s answered the request to rent offer %s without an instance id. Look into its web page before trying again."
-                % (self.TITLE, offer["id"]),
+                f"{self.TITLE} answered the request to rent offer {offer['id']} without an instance id. Look into "
+                "its web page before trying again.",
                 self.NAME,
             )
         return str(answer["new_contract"])
@@ -212,7 +211,7 @@ class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanRead
         try:
             self._call(
                 "destroy",
-                "destroy instance %s" % instance_id,
+                f"destroy instance {instance_id}",
                 lambda vast: vast.instances.destroy_instance(vast.client, connection.number(instance_id)),
                 repeat=True,
             )
@@ -254,7 +253,7 @@ class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanRead
 
     def _manage(self, instance_id: str, verb: str, function) -> None:
         number = connection.number(instance_id)
-        self._call("manage", "%s instance %s" % (verb, instance_id), lambda vast: function(vast, number), repeat=True)
+        self._call("manage", f"{verb} instance {instance_id}", lambda vast: function(vast, number), repeat=True)
 
     def attach_key(self, instance_id: str, public_key: str) -> None:
         number = connection.number(instance_id)
@@ -262,7 +261,7 @@ class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanRead
         try:
             self._call(
                 "keys",
-                "attach an SSH key to instance %s" % instance_id,
+                f"attach an SSH key to instance {instance_id}",
                 lambda vast: vast.keys.attach_ssh(vast.client, number, key),
                 repeat=True,
                 keep_body=True,
@@ -275,7 +274,7 @@ class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanRead
         number = connection.number(instance_id)
         answer = self._call(
             "manage",
-            "read the log of instance %s" % instance_id,
+            f"read the log of instance {instance_id}",
             lambda vast: vast.instances.logs(vast.client, number, tail="500"),
             repeat=True,
             form=(str, dict),
@@ -289,14 +288,14 @@ class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanRead
         for row in self._rows():
             if isinstance(row, dict) and str(row.get("id")) == str(instance_id):
                 return _values.number(row.get("dph_base")) if row.get("is_bid") is True else None
-        raise NotFound("%s has no instance %s." % (self.TITLE, instance_id), self.NAME)
+        raise NotFound(f"{self.TITLE} has no instance {instance_id}.", self.NAME)
 
     def set_bid(self, instance_id: str, price_per_hour: float) -> None:
         launching.check_bid(price_per_hour)
         number = connection.number(instance_id)
         self._call(
             "bid",
-            "change the bid for instance %s" % instance_id,
+            f"change the bid for instance {instance_id}",
             lambda vast: vast.instances.change_bid(vast.client, number, price_per_hour),
             repeat=True,
         )
@@ -320,13 +319,13 @@ class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanRead
         for key in self.list_keys():
             if _public_key.same(key.public_key, public_key):
                 return key.id
-        raise ProviderUnavailable("%s said that it has added the SSH key, but does not list it. Try again." % self.TITLE, self.NAME)
+        raise ProviderUnavailable(f"{self.TITLE} said that it has added the SSH key, but does not list it. Try again.", self.NAME)
 
     def remove_key(self, key_id: str) -> None:
         try:
             self._call(
                 "keys",
-                "remove SSH key %s" % key_id,
+                f"remove SSH key {key_id}",
                 lambda vast: vast.keys.delete_ssh_key(vast.client, connection.number(key_id)),
                 repeat=True,
                 keep_body=True,

@@ -41,16 +41,16 @@ class AccountKeys:
         for key in self._before:
             if _public_key.same(key.public_key, public_key):
                 if name is not None and key.name not in (None, name):
-                    self.warnings.append("%s has this key under the name '%s' (%s); it was left so." % (self._title(), key.name, key.id))
+                    self.warnings.append(f"{self._title()} has this key under the name '{key.name}' ({key.id}); it was left so.")
                 return key
         taken = [key for key in self._before if name is not None and key.name == name]
         for key in taken:
             if key.public_key is None:
-                self.warnings.append("%s does not show the content of the key '%s'; it is taken for the same." % (self._title(), name))
+                self.warnings.append(f"{self._title()} does not show the content of the key '{name}'; it is taken for the same.")
                 return key
             raise RentedError(
-                "%s has another key under the name '%s' (%s). Choose another name, or remove that key first (state: absent)."
-                % (self._title(), name, key.id),
+                f"{self._title()} has another key under the name '{name}' ({key.id}). Choose another name, or remove "
+                "that key first (state: absent).",
                 self.provider.NAME,
             )
         self.changed = True
@@ -69,12 +69,12 @@ class AccountKeys:
         gone = [key for key in self._before if meant(key, name, public_key)]
         if public_key is None and not gone and self._before and all(key.name is None for key in self._before):
             raise RentedError(
-                "The keys of an account at %s have no names: say which one with 'public_key'." % self.provider.TITLE, self.provider.NAME
+                f"The keys of an account at {self.provider.TITLE} have no names: say which one with 'public_key'.", self.provider.NAME
             )
         if public_key is None and len(gone) > 1:
             raise Ambiguous(
-                "%s has %d keys called '%s' (%s): say which one with 'public_key'."
-                % (self._title(), len(gone), name, ", ".join(key.id for key in gone)),
+                f"{self._title()} has {len(gone)} keys called '{name}' ({', '.join(key.id for key in gone)}): say "
+                "which one with 'public_key'.",
                 self.provider.NAME,
             )
         self.changed = bool(gone)
@@ -93,12 +93,12 @@ class AccountKeys:
         except ProviderUnavailable as error:
             for key in self.provider.list_keys():
                 if _public_key.same(key.public_key, public_key):
-                    self.warnings.append("%s It was added nevertheless, as the list shows: %s." % (error.message, key.id))
+                    self.warnings.append(f"{error.message} It was added nevertheless, as the list shows: {key.id}.")
                     return key.id
             raise
 
     def _title(self) -> str:
-        return "The account '%s' at %s" % (self.provider.account, self.provider.TITLE)
+        return f"The account '{self.provider.account}' at {self.provider.TITLE}"
 
 
 def meant(key: SshKey, name: str | None, public_key: str | None) -> bool:
@@ -109,7 +109,7 @@ def meant(key: SshKey, name: str | None, public_key: str | None) -> bool:
 
 
 def default_name(public_key: str) -> str:
-    """How a key is called that nobody gave a name: by its comment, else by its fingerprint's beginning."""
+    """How a key without a name is called: by its comment, else by its fingerprint's beginning."""
     key = _public_key.parse(public_key)
     return key.comment or "rented-gpu-" + hashlib.sha256(key.blob.encode()).hexdigest()[:8]
 

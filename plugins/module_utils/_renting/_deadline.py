@@ -44,8 +44,8 @@ class Limit:
     def error(self, what: str) -> ProviderUnavailable:
         """The sentence for a limit that is reached."""
         return ProviderUnavailable(
-            "%s did not answer everything within %g s: it was given up when it was asked to %s (%d requests were sent before). "
-            "Try later, or raise 'account_timeout'." % (self.whose, self.seconds, what, self.requests),
+            f"{self.whose} did not answer everything within {self.seconds:g} s: it was given up when it was asked to "
+            f"{what} ({self.requests} requests were sent before). Try later, or raise 'account_timeout'.",
             self.name,
         )
 
@@ -56,7 +56,7 @@ def account(provider):
     if _account.get() is not None:
         yield
         return
-    whose = "The account '%s' at %s" % (provider.account, provider.TITLE or provider.NAME)
+    whose = f"The account '{provider.account}' at {provider.TITLE or provider.NAME}"
     token = _account.set(Limit(whose, provider.NAME, provider.account_timeout))
     try:
         yield
@@ -155,8 +155,8 @@ class Watch:
 
     def sentence(self) -> str:
         """How long it was, and what had come."""
-        come = "%d bytes of an answer" % self._come if self._come else "no answer"
-        return "timed out: after %.3g s %s had come" % (self.seconds, come)
+        come = f"{self._come} bytes of an answer" if self._come else "no answer"
+        return f"timed out: after {self.seconds:.3g} s {come} had come"
 
 
 def _shut(connection) -> None:

@@ -63,7 +63,7 @@ def ask(providers, question) -> list:
 
 
 def _left_behind(provider: Provider) -> Answer:
-    sentence = "no answer after %g s, and no sign of one. Try later, or raise 'account_timeout'." % provider.account_timeout
+    sentence = f"no answer after {provider.account_timeout:g} s, and no sign of one. Try later, or raise 'account_timeout'."
     return Answer(provider, failure=sentence)
 
 
@@ -74,7 +74,7 @@ def _one(provider: Provider, question) -> Answer:
     except RentedError as error:
         return Answer(provider, failure=_harmless(error.message, provider))
     except Exception as error:  # a defect of a provider file must not hide what the others say
-        return Answer(provider, failure=_harmless("unexpected %s: %s" % (type(error).__name__, error), provider))
+        return Answer(provider, failure=_harmless(f"unexpected {type(error).__name__}: {error}", provider))
 
 
 def _harmless(text: str, provider: Provider) -> str:

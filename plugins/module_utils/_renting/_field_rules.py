@@ -24,9 +24,9 @@ DEEPEST = 4  # of the options of an offer
 REPLACEMENT = "\ufffd"
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
-_NAME = re.compile(r"(?:%s\.)*%s\.?" % (_LABEL, _LABEL))
+_NAME = re.compile(rf"(?:{_LABEL}\.)*{_LABEL}\.?")
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
-_IPV4 = re.compile(r"%s(?:\.%s){3}" % (_OCTET, _OCTET))
+_IPV4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}")
 _NUMERIC_END = re.compile(r"(?:.*\.)?(?:[0-9]+|0[xX][0-9A-Fa-f]*)\.?")
 _OWN_NAME = re.compile(r"\w(?:[\w.-]*\w)?\.?")
 _USER = re.compile(r"[A-Za-z_][A-Za-z0-9._-]{0,62}\$?")

@@ -108,16 +108,16 @@ def pages(fetch, title: str, limit: int = PAGE_LIMIT):
         if not cursor:
             return
         if not isinstance(cursor, (str, int, float)):
-            raise ProviderUnavailable("%s says in an unknown form where its list goes on; its API may have changed." % title)
+            raise ProviderUnavailable(f"{title} says in an unknown form where its list goes on; its API may have changed.")
         if cursor in seen:
-            raise ProviderUnavailable("%s gives the same page again and again; its list has no end. Try later." % title)
+            raise ProviderUnavailable(f"{title} gives the same page again and again; its list has no end. Try later.")
         seen.add(cursor)
-    raise ProviderUnavailable("%s gives more than %d pages; the list was given up." % (title, limit))
+    raise ProviderUnavailable(f"{title} gives more than {limit} pages; the list was given up.")
 
 
 def no_list(title: str, name: str, what: str) -> ProviderUnavailable:
     """The error for an answer without the list that was asked for. It must not read as "you have none": instances would go on billing."""
-    return ProviderUnavailable("%s answered no list when asked to %s; its API may have changed." % (title, what), name)
+    return ProviderUnavailable(f"{title} answered no list when asked to {what}; its API may have changed.", name)
 
 
 def list_in(answer, key: str | None, title: str, name: str, what: str) -> list:
@@ -129,10 +129,10 @@ def list_in(answer, key: str | None, title: str, name: str, what: str) -> list:
 
 
 def id_in(row, title: str, name: str, key: str = "id") -> str:
-    """The id of a row of a list of instances. Raises `ProviderUnavailable` for what is no instance: passed over, it would go on billing."""
+    """The id of a row of a list of instances. Raises `ProviderUnavailable` for what is not one: unseen, it would go on billing."""
     found = _values.text(row.get(key)) if isinstance(row, dict) else None
     if found is None:
-        raise ProviderUnavailable("%s listed something that is not an instance; its API may have changed." % title, name)
+        raise ProviderUnavailable(f"{title} listed something that is not an instance; its API may have changed.", name)
     return found
 
 
@@ -171,7 +171,7 @@ def error_words(data) -> tuple:
     elif words and isinstance(data.get("errors"), list):
         # RunPod says "Request validation failed." there, and here what failed.
         parts = [item for item in data["errors"] if isinstance(item, str)]
-        words = "%s: %s" % (words.rstrip(".:"), "; ".join(parts)) if parts else words
+        words = f"{words.rstrip('.:')}: {'; '.join(parts)}" if parts else words
     if isinstance(data.get("issues"), list):  # which field is wrong is only there
         issues = [item["message"] for item in data["issues"] if isinstance(item, dict) and isinstance(item.get("message"), str)]
         words = ": ".join(part for part in (words, "; ".join(issues)) if part) or None
@@ -200,7 +200,7 @@ def not_too_deep(data):
     while level:
         depth += 1
         if depth > DEPTH_LIMIT:
-            raise ValueError("nested more than %d deep" % DEPTH_LIMIT)
+            raise ValueError(f"nested more than {DEPTH_LIMIT} deep")
         level = [
             item
             for part in level
@@ -212,9 +212,9 @@ def not_too_deep(data):
 
 
 def shortened(words, *secrets) -> str:
-    """Somebody else's words as a part of a sentence: on one line, without secrets, and short.
+    """Text from elsewhere as a part of a sentence: on one line, without secrets, and short.
 
-    Masked before they are cut: half a key is known by nobody as a key.
+    Masked before they are cut: half a key is not recognised as a key.
     """
     text = redact(" ".join(str(words)[:BODY_LIMIT].split()), *secrets)
     return _plain.plain(text)[:TEXT_LIMIT]
@@ -224,7 +224,7 @@ def check_key(title: str, name: str, key: str | None) -> None:
     """Refuse a key that cannot go into a header. Libraries would name the whole header, key included, in their error."""
     if key is not None and not re.match(r"^[\x21-\x7e]+$", key):
         raise AuthenticationError(
-            "The API key for %s holds blanks, line ends or characters that no key has. Copy it again, whole and alone." % title, name
+            f"The API key for {title} holds spaces, line ends or characters that no key has. Copy it again, whole and alone.", name
         )
 
 
@@ -235,27 +235,25 @@ def redact(text: str, *secrets) -> str:
 
 def failure(title: str, name: str, endpoint: str, status: int, sentence: str | None, what: str) -> RentedError:
     """The error for a status code: one sentence with what was tried, what was found and what to do next."""
-    said = ": %s" % sentence if sentence else ""
+    said = f": {sentence}" if sentence else ""
     if status == 401:
-        return AuthenticationError("%s refused the API key (401%s). Check the key." % (title, said), name, status)
+        return AuthenticationError(f"{title} refused the API key (401{said}). Check the key.", name, status)
     if status == 403:
-        return AuthenticationError("%s does not allow this key to %s (403%s). Check the key's rights." % (title, what, said), name, status)
+        return AuthenticationError(f"{title} does not allow this key to {what} (403{said}). Check the key's rights.", name, status)
     if status == 404:
-        return NotFound("%s knows nothing of this: %s (404%s)." % (title, what, said), name, status)
+        return NotFound(f"{title} knows nothing of this: {what} (404{said}).", name, status)
     if status == 429:
-        return RateLimited(
-            "%s kept answering 'too many requests' to: %s (429%s). Try again in a minute." % (title, what, said), name, status
-        )
+        return RateLimited(f"{title} kept answering 'too many requests' to: {what} (429{said}). Try again in a minute.", name, status)
     if status == 410:
         return ProviderUnavailable(
-            "%s has retired the address used to %s (410%s). A newer release of the collection or of the client library is needed."
-            % (title, what, said),
+            f"{title} has retired the address used to {what} (410{said}). A newer release of the collection or of "
+            "the client library is needed.",
             name,
             status,
         )
     if status >= 500:
-        return ProviderUnavailable("%s failed to %s (%d%s) at %s. Try later." % (title, what, status, said, endpoint), name, status)
-    return RentedError("%s refused to %s (%d%s)." % (title, what, status, said), name, status)
+        return ProviderUnavailable(f"{title} failed to {what} ({status}{said}) at {endpoint}. Try later.", name, status)
+    return RentedError(f"{title} refused to {what} ({status}{said}).", name, status)
 
 
 # --- the client --------------------------------------------------------------------------------------------------------
@@ -317,10 +315,10 @@ class JsonApi:
 
         ``query`` values that are None are left out; ``what`` says in a message what was tried ("list the instances");
         ``repeat`` is for a write that does no more when it is sent twice: it is then tried as often as a read.
-        ``text`` is for an answer that is no JSON but a bare text, such as an id: it is given as it is, without blanks around it.
+        ``text`` is for an answer that is not JSON but a bare text, such as an id: it is given as it is, without spaces around it.
         Raises `AuthenticationError`, `NotFound`, `RateLimited`, `ProviderUnavailable` or `RentedError`.
         """
-        what = what or "%s %s" % (method, path)
+        what = what or f"{method} {path}"
         url, headers = self._address(path, query, "application/json")
         data = None
         if body is not None:
@@ -336,7 +334,7 @@ class JsonApi:
             except _NoAnswer as error:
                 _deadline.check(what)
                 if last or error.final:
-                    raise self._unavailable("did not answer when asked to %s (%s)" % (what, error)) from None
+                    raise self._unavailable(f"did not answer when asked to {what} ({error})") from None
                 self._pause(retry_wait(None, attempt), what)
                 continue
             if status in RETRY_STATUS and not last:
@@ -367,9 +365,9 @@ class JsonApi:
             if answer.status != 200 or "event-stream" not in kind:
                 status, _headers, text = self._read(answer, watch)
                 self._decode(status, kind, text, what)  # raises for all but JSON
-                raise self._unavailable("answered no stream when asked to %s" % what)
+                raise self._unavailable(f"answered no stream when asked to {what}")
         except _NoAnswer as error:
-            raise self._unavailable("did not answer when asked to %s (%s)" % (what, error)) from None
+            raise self._unavailable(f"did not answer when asked to {what} ({error})") from None
         with contextlib.closing(answer):
             try:
                 while size < self.answer_limit and time.monotonic() < end:
@@ -404,8 +402,8 @@ class JsonApi:
             except NOT_READABLE:
                 found = "a web page instead of its API" if is_web_page(text, content_type) else "something that is not JSON"
                 raise ProviderUnavailable(
-                    "%s answered %s when asked to %s. Check that %s is its API and that no proxy is in between."
-                    % (self.title, found, what, self.endpoint),
+                    f"{self.title} answered {found} when asked to {what}. Check that {self.endpoint} is its API and "
+                    "that no proxy is in between.",
                     self.name,
                     status,
                 ) from None
@@ -429,20 +427,18 @@ class JsonApi:
                 target = urllib.parse.urljoin(url, target)
                 elsewhere, parts = _origin(target) != _origin(url), urllib.parse.urlsplit(target)
             except ValueError:
-                raise self._unavailable(
-                    "redirects to '%s', which is not an address, when asked to %s" % (shortened(target), what)
-                ) from None
+                raise self._unavailable(f"redirects to '{shortened(target)}', which is not an address, when asked to {what}") from None
             if elsewhere:
                 raise self._unavailable(
-                    "redirects to another server (%s) when asked to %s; the key was not sent there. Check the endpoint"
-                    % (shortened(parts.hostname or target), what)
+                    f"redirects to another server ({shortened(parts.hostname or target)}) when asked to {what}; the "
+                    "key was not sent there. Check the endpoint"
                 )
             if method not in ("GET", "HEAD"):
                 raise self._unavailable(
-                    "redirects to %s when asked to %s; only reads are redirected. Check the endpoint" % (shortened(parts.path), what)
+                    f"redirects to {shortened(parts.path)} when asked to {what}; only reads are redirected. Check the endpoint"
                 )
             url = target
-        raise self._unavailable("redirects in a circle when asked to %s" % what)
+        raise self._unavailable(f"redirects in a circle when asked to {what}")
 
     def _once(self, method: str, url: str, data, headers: dict, watch) -> tuple:
         return self._read(self._open(method, url, data, headers, self.timeout, watch), watch)
@@ -461,12 +457,12 @@ class JsonApi:
         except (OSError, HTTPException) as error:
             raise _NoAnswer(watch.sentence() if watch.over else _reason(error)) from None
         except ValueError as error:  # an address, of the user or of a redirect, that is none
-            raise self._unavailable("cannot be asked: %s" % _reason(error)) from None
+            raise self._unavailable(f"cannot be asked: {_reason(error)}") from None
 
     def _not_trusted(self, error, watch) -> Exception:
         if watch.over:  # the handshake was cut
             return _NoAnswer(watch.sentence())
-        return self._unavailable("cannot be trusted: %s" % _reason(error))
+        return self._unavailable(f"cannot be trusted: {_reason(error)}")
 
     def _read(self, answer, watch) -> tuple:
         """(status, headers, text) of an answer."""
@@ -479,15 +475,15 @@ class JsonApi:
                     raise self._unavailable(too_much(self.answer_limit))
         except (OSError, HTTPException, EOFError, zlib.error, ValueError) as error:
             if not watch.over:
-                raise _NoAnswer("the answer broke off: %s" % _reason(error)) from None
+                raise _NoAnswer(f"the answer broke off: {_reason(error)}") from None
         finally:
             answer.close()
         if watch.over:  # what is cut can look whole
-            raise _NoAnswer("%s; raise 'timeout' if the line is that slow" % watch.sentence(), final=not watch.stalled)
+            raise _NoAnswer(f"{watch.sentence()}; raise 'timeout' if the line is that slow", final=not watch.stalled)
         return answer.status, answer.headers, kept.decode("utf-8", "replace")
 
     def _unavailable(self, found: str) -> ProviderUnavailable:
-        return ProviderUnavailable("%s at %s %s." % (self.title, self.endpoint, redact(found, self._api_key)), self.name)
+        return ProviderUnavailable(f"{self.title} at {self.endpoint} {redact(found, self._api_key)}.", self.name)
 
 
 class _NoAnswer(Exception):

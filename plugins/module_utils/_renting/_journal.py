@@ -4,7 +4,7 @@
 # Private to this collection; it may change without notice.
 """The journal of a lease: what happened to the instance, one JSON object per line, appended and never rewritten.
 
-The journal lies beside the lease, as ``<lease>.jsonl``. Each line has ``at`` (UTC, ISO 8601) and ``event``; the other keys belong to
+The journal is beside the lease, as ``<lease>.jsonl``. Each line has ``at`` (UTC, ISO 8601) and ``event``; the other keys belong to
 the event. A line is locked, written with one call and flushed to the disk, so a crash loses at most the line being written.
 """
 

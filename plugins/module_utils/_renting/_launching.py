@@ -14,7 +14,7 @@ def options_of(request: LaunchRequest, known, title: str, name: str) -> dict:
     """The launch options that have a value. Raises `RentedError` with the nearest of ``known`` for one that the provider does not have."""
     for option in request.options:
         if option not in known:
-            raise RentedError("%s takes no launch option '%s'. %s" % (title, option, nearest(str(option), known)), name)
+            raise RentedError(f"{title} takes no launch option '{option}'. {nearest(str(option), known)}", name)
     return {option: value for option, value in request.options.items() if value is not None}
 
 
@@ -26,24 +26,24 @@ def refuse_what_cannot_be(
     ``interruptible`` and ``bids`` are what it can do; ``no_prices`` is `Provider.NO_PRICES` of one whose API has no prices.
     """
     if request.interruptible and not interruptible:
-        raise Unsupported("%s rents nothing interruptible. Leave 'interruptible' out, or ask another provider." % title, name)
+        raise Unsupported(f"{title} rents nothing interruptible. Leave 'interruptible' out, or ask another provider.", name)
     if request.bid_per_hour is not None:
         if not bids:
             why = "takes no bids, but says itself what an interruptible instance costs" if interruptible else "takes no bids"
-            raise Unsupported("%s %s. Leave 'bid_per_hour' out." % (title, why), name)
+            raise Unsupported(f"{title} {why}. Leave 'bid_per_hour' out.", name)
         if not request.interruptible:
             raise RentedError("'bid_per_hour' is for what is rented interruptibly: say 'interruptible: true' too, or leave it out.", name)
     if request.max_price_per_hour is not None and no_prices is not None:
-        raise Unsupported("A limit of the price cannot be kept. %s Look there, and leave 'max_price_per_hour' out." % no_prices, name)
+        raise Unsupported(f"A limit of the price cannot be kept. {no_prices} Look there, and leave 'max_price_per_hour' out.", name)
 
 
 def words(request: LaunchRequest, gpus: str | None = None) -> str:
     """What was asked for, for messages: "2× RTX 4090 in US for up to 0.500 USD/h". ``gpus`` is what to say in place of `gpu_words`."""
     said = gpus or gpu_words(request)
     if request.region:
-        said += " in %s" % request.region
+        said += f" in {request.region}"
     if request.max_price_per_hour is not None:
-        said += " for up to %.3f USD/h" % request.max_price_per_hour
+        said += f" for up to {request.max_price_per_hour:.3f} USD/h"
     return said + (", interruptible" if request.interruptible else "")
 
 
@@ -59,9 +59,9 @@ def given_back(title: str, name: str, why: str, ids: list, destroy) -> PartlyCre
         try:
             destroy(instance_id)
         except RentedError as error:
-            left.append("%s (%s)" % (instance_id, error.message.rstrip(".")))
+            left.append(f"{instance_id} ({error.message.rstrip('.')})")
     if left:
-        rest = "What this had created could not be destroyed and may be billed: %s. Destroy it now." % ", ".join(left)
+        rest = f"What this had created could not be destroyed and may be billed: {', '.join(left)}. Destroy it now."
     else:
-        rest = "What this had created was destroyed again: %s." % ", ".join(ids)
-    return PartlyCreated("Renting at %s failed: %s. %s" % (title, why.rstrip("."), rest), ids[0], name)
+        rest = f"What this had created was destroyed again: {', '.join(ids)}."
+    return PartlyCreated(f"Renting at {title} failed: {why.rstrip('.')}. {rest}", ids[0], name)

@@ -5,7 +5,7 @@
 """Leases: what is known here about a rented machine and nowhere else, one file each in ``leases/`` below the state directory.
 
 A file that cannot be read, is not ours, or was written by a newer release is an error: it is neither passed over nor written
-over, because what it says may be known nowhere else. Whoever changes a lease reads it and writes it inside of `locked`.
+over, because what it says may be known nowhere else. To change a lease, read it and write it inside `locked`.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def folder() -> str:
 
 
 def locked():
-    """Around reading leases and writing what follows from them: nobody else does so meanwhile. Short, and never around a login."""
+    """Around reading leases and writing what follows from them: no other process does so meanwhile. Short, and never around a login."""
     return _state.locked(FOLDER)
 
 
@@ -78,7 +78,7 @@ def files(provider: str | None = None) -> list:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise RentedError("The leases in %s cannot be read: %s." % (folder(), error.strerror))
+        raise RentedError(f"The leases in {folder()} cannot be read: {error.strerror}.")
     start = "" if provider is None else provider + "-"
     return [os.path.join(folder(), name) for name in sorted(names) if name.endswith(".json") and name.startswith(start)]
 
@@ -87,7 +87,7 @@ def path_of(lease: Lease) -> str:
     """The file of a lease: named for people, and by a digest so that no two machines share one."""
     who = (lease.provider, lease.account, lease.id)
     digest = hashlib.sha256(json.dumps(who).encode("ascii")).hexdigest()[:8]
-    return os.path.join(folder(), "%s-%s.%s.json" % (lease.provider, _readable(lease.id), digest))
+    return os.path.join(folder(), f"{lease.provider}-{_readable(lease.id)}.{digest}.json")
 
 
 def _readable(instance_id: str) -> str:
@@ -101,7 +101,7 @@ def read_all(provider: str | None = None) -> list:
 
 def find(provider: str, instance_id: str) -> Lease | None:
     """The lease of an instance, whatever its account is called. Raises `RentedError` when a file that may be its lease cannot be read."""
-    start = "%s-%s." % (provider, _readable(instance_id))
+    start = f"{provider}-{_readable(instance_id)}."
     for path in files(provider):
         if os.path.basename(path).startswith(start):
             lease = read(path)
@@ -113,25 +113,25 @@ def find(provider: str, instance_id: str) -> Lease | None:
 def read(path: str) -> Lease:
     """The lease in a file. Raises `RentedError` that names the file and what to do."""
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):  # a FIFO would hold whoever opens it
-            raise RentedError("The lease %s is not a regular file.%s" % (path, _ADVICE))
+        if not stat.S_ISREG(os.stat(path).st_mode):  # opening a FIFO would wait for a writer
+            raise RentedError(f"The lease {path} is not a regular file.{_ADVICE}")
         with open(path, "rb") as handle:
             data = handle.read(LARGEST + 1)
         if len(data) > LARGEST:
-            raise RentedError("The lease %s has more than %d bytes, which none of ours has.%s" % (path, LARGEST, _ADVICE))
+            raise RentedError(f"The lease {path} has more than {LARGEST} bytes, which no lease has.{_ADVICE}")
         content = json.loads(data.decode("utf-8"))
     except OSError as error:
-        raise RentedError("The lease %s cannot be read: %s." % (path, error.strerror))
+        raise RentedError(f"The lease {path} cannot be read: {error.strerror}.")
     except (ValueError, RecursionError):
-        raise RentedError("The lease %s is not JSON; it may be cut off.%s" % (path, _ADVICE)) from None
+        raise RentedError(f"The lease {path} is not JSON; it may be cut off.{_ADVICE}") from None
     schema = content.get("schema") if isinstance(content, dict) else None
     if isinstance(schema, int) and not isinstance(schema, bool) and schema > SCHEMA:
         raise RentedError(
-            "The lease %s was written by a newer release of rented.gpu (its form %d, ours %d). Use that release." % (path, schema, SCHEMA)
+            f"The lease {path} was written by a newer release of rented.gpu (its form {schema}, ours {SCHEMA}). Use that release."
         )
     wrong = _wrong(content)
     if wrong:
-        raise RentedError("The file %s is no lease of rented.gpu: %s.%s" % (path, wrong, _ADVICE))
+        raise RentedError(f"The file {path} is not a lease of rented.gpu: {wrong}.{_ADVICE}")
     return Lease(**{name: value for name, value in content.items() if name != "schema"})
 
 
@@ -144,27 +144,27 @@ def _wrong(content) -> str | None:
         return "it has no 'schema'"
     strange = sorted(set(content) - set(FIELDS) - {"schema"})
     if strange:
-        return "it has a field '%s'" % strange[0]
+        return f"it has a field '{strange[0]}'"
     for name in ("provider", "account", "id"):
         if not isinstance(content.get(name), str) or not content[name]:
-            return "its field '%s' is missing" % name
+            return f"its field '{name}' is missing"
     for name in _TEXTS:
         if content.get(name) is not None and not isinstance(content[name], str):
-            return "its field '%s' is no text" % name
+            return f"its field '{name}' is not text"
     host = content.get("ssh_host")
     if host is not None and (not host or host.startswith("-") or re.search(r"\s", host)):
-        return "its field 'ssh_host' is no address"
+        return "its field 'ssh_host' is not an address"
     port = content.get("ssh_port")
     if port is not None and (not isinstance(port, int) or _values.port(port) is None):
-        return "its field 'ssh_port' is no port"
+        return "its field 'ssh_port' is not a port"
     price = content.get("price_per_hour")
     if price is not None and (isinstance(price, str) or _values.number(price) is None or price < 0):
-        return "its field 'price_per_hour' is no price"
+        return "its field 'price_per_hour' is not a price"
     forwards = content.get("ssh_forwards", [])
     if not isinstance(forwards, list) or not all(
         isinstance(item, list) and [type(part) for part in item] == [str, str] for item in forwards
     ):
-        return "its field 'ssh_forwards' is no list of pairs"
+        return "its field 'ssh_forwards' is not a list of pairs"
     return None
 
 
@@ -174,7 +174,7 @@ def save(lease: Lease) -> str:
     content = dict(lease.as_dict(), schema=SCHEMA, ssh_forwards=[list(pair) for pair in lease.ssh_forwards])
     wrong = _wrong(content)
     if wrong:
-        raise RentedError("The lease of %s-%s cannot be written: %s." % (lease.provider, lease.id, wrong))
+        raise RentedError(f"The lease of {lease.provider}-{lease.id} cannot be written: {wrong}.")
     _state.folder(FOLDER)
     if os.path.lexists(path):
         read(path)
@@ -192,7 +192,7 @@ def remove(lease: Lease) -> None:
     except FileNotFoundError:
         pass
     except OSError as error:
-        raise RentedError("The lease %s cannot be removed: %s." % (path_of(lease), error.strerror))
+        raise RentedError(f"The lease {path_of(lease)} cannot be removed: {error.strerror}.")
 
 
 def digest() -> str:

@@ -17,15 +17,10 @@ def command(packages) -> str:
 
 def missing(title: str, packages, error) -> str:
     """The sentence for an import that failed; ``packages`` may have bounds ("vastai>=1.8.1")."""
-    names = " and ".join("'%s'" % package.split(">")[0] for package in packages)
-    return "%s needs the Python package%s %s for %s, which says: %s. Install %s with: %s" % (
-        title,
-        "s" if len(packages) > 1 else "",
-        names,
-        sys.executable,
-        error,
-        "them" if len(packages) > 1 else "it",
-        command(packages),
+    names = " and ".join(f"'{package.split('>')[0]}'" for package in packages)
+    return (
+        f"{title} needs the Python package{'s' if len(packages) > 1 else ''} {names} for {sys.executable}, which says: "
+        f"{error}. Install {'them' if len(packages) > 1 else 'it'} with: {command(packages)}"
     )
 
 
@@ -36,5 +31,5 @@ def too_old(title: str, package: str, oldest: str, version: str) -> str:
         version,
         title,
         oldest,
-        command(["%s>=%s" % (package, oldest)]),
+        command([f"{package}>={oldest}"]),
     )

@@ -4,7 +4,7 @@
 # Private to this collection; it may change without notice.
 """What a provider answers, in one vocabulary. Units are in the names; what is not known is ``None``, never a guess.
 
-Every value passes `_field_rules` when an object is made, whoever makes it: a provider, a cache, a lease.
+Every value passes `_field_rules` when an object is made, by a provider, a cache, a lease.
 """
 
 from __future__ import annotations

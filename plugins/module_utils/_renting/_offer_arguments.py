@@ -50,13 +50,13 @@ def wish_of(params):
     for name, (words, holds) in LIMITS.items():
         value = params[name]
         if value is not None and not (math.isfinite(value) and holds(value)):
-            raise RentedError("'%s' is %s, not %s." % (name, words, value))
+            raise RentedError(f"'{name}' is {words}, not {value}.")
     for name in ("gpu", "region"):
         if any(not item.strip() for item in params[name] or []):
-            raise RentedError("'%s' has an empty item." % name)
+            raise RentedError(f"'{name}' has an empty item.")
     for place in params["region"] or []:
         if place in ("True", "False"):
-            raise RentedError('A region is %s: YAML reads NO as false. Write it with quotes: "NO".' % place.lower())
+            raise RentedError(f'A region is {place.lower()}: YAML reads NO as false. Write it with quotes: "NO".')
     disk = params["disk_gb"]
     return Wish(
         gpus=tuple(params["gpu"] or ()),
@@ -81,10 +81,10 @@ def doubts(wish):
         model = _gpu_names.normalise(asked).model
         if model.lower() not in models:
             said.append(
-                "'%s' is no GPU that this collection knows; it is looked for as it is. %s" % (asked, nearest(model, _gpu_names.MODELS))
+                f"'{asked}' is not a GPU that this collection knows; it is looked for as it is. {nearest(model, _gpu_names.MODELS)}"
             )
     if wish.disk_gb < wish.data_gb + wish.results_gb:
         said.append(
-            "The disk of %g GB is smaller than the data and results together (%g GB)." % (wish.disk_gb, wish.data_gb + wish.results_gb)
+            f"The disk of {wish.disk_gb:g} GB is smaller than the data and results together ({wish.data_gb + wish.results_gb:g} GB)."
         )
     return said

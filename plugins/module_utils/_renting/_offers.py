@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection; it may change without notice.
-"""Which offers fit a wish, what the whole job costs on each, and which is best. Pure: nobody is asked here.
+"""Which offers fit a wish, what the whole job costs on each, and which is best. Pure: no requests.
 
 What is not known is not counted, and is named. docs/offers.md says the same in words for users.
 """
@@ -16,7 +16,7 @@ from ansible_collections.rented.gpu.plugins.module_utils._renting import _gpu_na
 from ansible_collections.rented.gpu.plugins.module_utils._renting._models import HOURS_PER_MONTH, OFFER_FIELDS, Offer, Wish
 
 IMAGE_GB = 6.0  # a container image with CUDA and torch has 4 to 10 GB on the wire
-VM_BOOT_HOURS = 5 / 60  # from the request to the first login; a figure of ours, VMs usually take two to five minutes
+VM_BOOT_HOURS = 5 / 60  # from the request to the first login; an estimate, VMs usually take two to five minutes
 LEAST_MBPS = 0.001  # a link said to be slower was not measured
 SECONDS_PER_GB = 8000.0  # at one Mbit/s: 10^9 bytes are 8000 Mbit
 DIGITS = 4

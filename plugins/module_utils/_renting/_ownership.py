@@ -114,7 +114,7 @@ def refuse(instance: Instance, title: str, doing: str, not_mine: str | None) -> 
 
 
 def note(instance: Instance, event: str, **details) -> _leases.Lease:
-    """Record what happened to an instance of ours; the first event makes its lease. Raises `RentedError`."""
+    """Record what happened to one of your instances; the first event makes its lease. Raises `RentedError`."""
     with _leases.locked():
         lease = lease_of(instance)
         if lease is None:

@@ -21,7 +21,7 @@ def compiled(query):
     except jmespath.exceptions.JMESPathError as error:
         place = getattr(error, "lex_position", None)
         column = "" if place is None else ", at column %d" % (place + 1)
-        raise RentedError("The query %r is not JMESPath. %s%s." % (str(query), _short(error), column))
+        raise RentedError(f"The query {str(query)!r} is not JMESPath. {_short(error)}{column}.")
 
 
 def searched(expression, rows):
@@ -30,13 +30,13 @@ def searched(expression, rows):
         return expression.search(rows)
     except ValueError as error:  # JMESPath's own errors at run time are ValueErrors too
         raise RentedError(
-            "The query %r cannot be evaluated: %s. Unknown values are null: test for them first." % (expression.expression, _short(error))
+            f"The query {expression.expression!r} cannot be evaluated: {_short(error)}. Unknown values are null: test for them first."
         )
 
 
 def _short(error: Exception) -> str:
     """JMESPath's message on one line: without the drawing under the expression, and without the whole value that did not fit."""
     if hasattr(error, "actual_type"):
-        return "%s() takes %s and got %s" % (error.function_name, " or ".join(error.expected_types), error.actual_type)
+        return f"{error.function_name}() takes {' or '.join(error.expected_types)} and got {error.actual_type}"
     lines = [line.split(": Parse error at")[0] for line in str(error).splitlines() if line.strip()]
     return lines[0].rstrip(":. ") if lines else type(error).__name__

@@ -32,8 +32,8 @@ class Refused:
             named = ", ".join(ids[:NAMED]) + (" and %d more" % (len(ids) - NAMED) if len(ids) > NAMED else "")
             made.append(
                 scrub(
-                    "%s: '%s' of %s%s %s has no usable value and was replaced or left out (%s%s)."
-                    % (account, field, kind, "s" if len(ids) > 1 else "", named, "for example " if len(ids) > 1 else "", values[ids[0]]),
+                    f"{account}: '{field}' of {kind}{'s' if len(ids) > 1 else ''} {named} has no usable value and "
+                    f"was replaced or left out ({'for example ' if len(ids) > 1 else ''}{values[ids[0]]}).",
                     known=secrets,
                 )
             )
@@ -41,7 +41,7 @@ class Refused:
 
 
 def shallow(value, depth: int = DEEPEST):
-    """A copy of an answer that is not deeper than this, so that whoever walks or prints it needs no protection."""
+    """A copy of an answer that is not deeper than this, so that code that walks or prints it needs no protection."""
     if not isinstance(value, (dict, list, tuple)):
         return value
     if not depth:

@@ -79,10 +79,10 @@ class Resource:
         # An empty text means "not given": a template that found nothing must not name an instance that does not exist.
         name, instance_id = name or None, str(instance_id or "").strip() or None
         if name is not None and (not name.strip() or name != name.strip()):
-            raise RentedError("A name has at least one character and no blanks at its ends.")
+            raise RentedError("A name has at least one character and no spaces at its ends.")
         if name is not None and (len(name) > _field_rules.LONGEST_LABEL or _field_rules.harmless(name) != name):
             # In a list it would read otherwise, so that the instance would not be found, and rented again.
-            raise RentedError("A name has at most %d characters, all of them visible." % _field_rules.LONGEST_LABEL)
+            raise RentedError(f"A name has at most {_field_rules.LONGEST_LABEL} characters, all of them visible.")
         if name is None and instance_id is None:
             raise RentedError("Say which instance is meant: by its 'name', or by its 'id'.")
         self.provider = provider
@@ -133,8 +133,8 @@ class Resource:
         named = self._named()
         if len(named) > 1:
             raise Ambiguous(
-                "%d instances at %s are called '%s' (ids %s). Say which one with 'id'."
-                % (len(named), self.provider.TITLE, self.name, ", ".join(instance.id for instance in named)),
+                f"{len(named)} instances at {self.provider.TITLE} are called '{self.name}' (ids "
+                f"{', '.join(instance.id for instance in named)}). Say which one with 'id'.",
                 self.provider.NAME,
             )
         return named[0] if named else None
@@ -143,7 +143,7 @@ class Resource:
         return [instance for instance in self._alive if instance.label == self.name]
 
     def _called(self) -> str:
-        return "'%s'" % self.name if self.id is None else self.id
+        return f"'{self.name}'" if self.id is None else self.id
 
     def _need(self, ability) -> None:
         if not self.provider.can(ability):
@@ -155,7 +155,7 @@ class Resource:
         if found is None:
             if self.id is not None:
                 raise NotFound(
-                    "%s has no instance %s. To rent one, give a 'name' and no 'id'." % (self.provider.TITLE, self.id), self.provider.NAME
+                    f"{self.provider.TITLE} has no instance {self.id}. To rent one, give a 'name' and no 'id'.", self.provider.NAME
                 )
             self._need("launch")
             if self.request.bid_per_hour is not None:
@@ -187,8 +187,9 @@ class Resource:
         taken = self._named()
         if taken:
             raise RentedError(
-                "%s has another instance called '%s' already (%s), so %s was not renamed. Choose another name."
-                % (self.provider.TITLE, self.name, ", ".join(instance.id for instance in taken), self.id),
+                f"{self.provider.TITLE} has another instance called '{self.name}' already "
+                f"({', '.join(instance.id for instance in taken)}), so {self.id} was not renamed. Choose another "
+                "name.",
                 self.provider.NAME,
             )
 
@@ -226,7 +227,7 @@ class Resource:
 
     def _absent(self, found: Instance | None) -> None:
         if found is None:
-            if not self.provider.can("launch"):  # whoever misspelt a name would take it for ended
+            if not self.provider.can("launch"):  # with a misspelt name, you would take it for ended
                 sentence = unsupported(self.provider, "launch").message
                 self.outcome.warnings.append("There is no such instance, and nothing was ended. " + sentence)
             return
@@ -262,7 +263,7 @@ class Resource:
 
     def _existing(self, found: Instance | None) -> Instance:
         if found is None:
-            raise NotFound("%s has no instance %s. 'state: present' rents one." % (self.provider.TITLE, self._called()), self.provider.NAME)
+            raise NotFound(f"{self.provider.TITLE} has no instance {self._called()}. 'state: present' rents one.", self.provider.NAME)
         return found
 
     def _bid(self, found: Instance) -> None:
@@ -275,8 +276,8 @@ class Resource:
         now = self.provider.get_bid(found.id)
         if now is None:
             raise RentedError(
-                "The instance '%s' (%s) at %s was not rented by a bid, so there is none to change. Leave 'bid_per_hour' out."
-                % (found.label, found.id, self.provider.TITLE),
+                f"The instance '{found.label}' ({found.id}) at {self.provider.TITLE} was not rented by a bid, so "
+                "there is none to change. Leave 'bid_per_hour' out.",
                 self.provider.NAME,
             )
         if abs(now - wanted) < SMALLEST_BID:
@@ -297,7 +298,7 @@ class Resource:
     # --- renting -----------------------------------------------------------------------------------------------------
 
     def _rent(self) -> None:
-        self.provider.check_request(self.request)  # in check mode nobody else does
+        self.provider.check_request(self.request)  # in check mode nothing else does
         self.outcome.changed = True
         planned = Instance(
             provider=self.provider.NAME,
@@ -371,8 +372,7 @@ class Resource:
             return error
         seen = getattr(error, "instance", None) or self.outcome.instance
         return NotReached(
-            "%s. The instance %s was rented, and may be billed: look at it before you rent again."
-            % (error.message.rstrip("."), instance_id),
+            f"{error.message.rstrip('.')}. The instance {instance_id} was rented, and may be billed: look at it before you rent again.",
             seen,
             self.provider.NAME,
         )
@@ -388,15 +388,15 @@ class Resource:
                 raise
             except RentedError as second:
                 raise RentedError(
-                    "%s Whether '%s' was rented is not known, because the list fails too (%s). Look before you try again: it may be billed."
-                    % (error.message, self.name, second.message),
+                    f"{error.message} Whether '{self.name}' was rented is not known, because the list fails too "
+                    f"({second.message}). Look before you try again: it may be billed.",
                     self.provider.NAME,
                 ) from None
             if found is not None:
-                self.outcome.warnings.append("%s It was rented nevertheless, as the list shows: %s." % (error.message, found.id))
+                self.outcome.warnings.append(f"{error.message} It was rented nevertheless, as the list shows: {found.id}.")
                 return found.id
         raise NothingRented(
-            "%s The list shows no instance '%s', so nothing was rented." % (error.message, self.name), self.provider.NAME
+            f"{error.message} The list shows no instance '{self.name}', so nothing was rented.", self.provider.NAME
         ) from None
 
     # --- waiting -----------------------------------------------------------------------------------------------------
@@ -429,29 +429,29 @@ class Resource:
                     return
                 elif found is None and seen:
                     raise NotReached(
-                        "The instance %s at %s vanished while it was awaited to be %s." % (instance_id, self.provider.TITLE, wanted), last
+                        f"The instance {instance_id} at {self.provider.TITLE} vanished while it was awaited to be {wanted}.", last
                     )
                 elif found is not None and found.state in fails:
                     raise NotReached(
-                        "The instance %s at %s is in the state '%s' (%s), and does not become %s by itself. "
-                        "It may be billed: destroy it, and rent another."
-                        % (instance_id, self.provider.TITLE, found.state, found.state_raw, wanted),
+                        f"The instance {instance_id} at {self.provider.TITLE} is in the state '{found.state}' "
+                        f"({found.state_raw}), and does not become {wanted} by itself. It may be billed: destroy it, "
+                        "and rent another.",
                         found,
                         self.provider.NAME,
                     )
                 if found is not None:
                     last, seen = found, True
             if seen:
-                self._held.close()  # it is listed, so nobody rents it again: others need not wait with us
+                self._held.close()  # it is listed, so it is not rented again, and other runs need not wait
             if self._clock() >= end:
                 break
             self._sleep(min(pause, max(end - self._clock(), 0.1)))
             pause = min(pause * 1.5, LONGEST_POLL)
         if trouble is not None:
-            what = "it cannot be said whether the instance %s is %s: %s" % (instance_id, wanted, trouble.message)
+            what = f"it cannot be said whether the instance {instance_id} is {wanted}: {trouble.message}"
         else:
-            state = "not listed" if last is None else "'%s'" % last.state
+            state = "not listed" if last is None else f"'{last.state}'"
             if last is not None and last.state == "running" and wanted == "running":
                 state = "'running', without an address for SSH"
-            what = "the instance %s is not %s but %s, and may be billed" % (instance_id, wanted, state)
-        raise NotReached("After %d s, %s." % (self.wait_timeout, what.rstrip(".")), last, self.provider.NAME)
+            what = f"the instance {instance_id} is not {wanted} but {state}, and may be billed"
+        raise NotReached(f"After {self.wait_timeout:.0f} s, {what.rstrip('.')}.", last, self.provider.NAME)

@@ -33,7 +33,7 @@ def unsupported(provider, ability) -> Unsupported:
         does = "show the output of an instance from here; look at its web page"
     else:
         raise KeyError(ability)
-    return Unsupported("%s cannot %s." % (provider.TITLE, does), provider.NAME)
+    return Unsupported(f"{provider.TITLE} cannot {does}.", provider.NAME)
 
 
 def reachable(instance: Instance) -> bool:
@@ -44,18 +44,14 @@ def reachable(instance: Instance) -> bool:
 def cost_of_stopping(found: Instance, title: str) -> str | None:
     """What a stopped instance goes on costing, as far as the provider says it; None when that is nothing."""
     price = found.storage_price_per_hour
-    what = "%s ('%s')" % (found.id, found.label) if found.label else found.id
+    what = f"{found.id} ('{found.label}')" if found.label else found.id
     if price == 0:
         return None
     if price is None:
-        return "While it is stopped, the disk of %s usually goes on costing; %s does not say how much. Destroy it to stop paying." % (
-            what,
-            title,
-        )
-    return "While it is stopped, the disk of %s goes on costing %.4f USD per hour (%.2f USD in 30 days). Destroy it to stop paying." % (
-        what,
-        price,
-        price * 24 * 30,
+        return f"While it is stopped, the disk of {what} usually goes on costing; {title} does not say how much. Destroy it to stop paying."
+    return (
+        f"While it is stopped, the disk of {what} goes on costing {price:.4f} USD per hour ({price * 24 * 30:.2f} USD in "
+        "30 days). Destroy it to stop paying."
     )
 
 
@@ -74,14 +70,11 @@ def mismatches(found: Instance, request: LaunchRequest) -> list:
         asked = _gpu_names.normalise(request.gpu)
         size = asked.vram_mb and found.gpu_vram_mb and not _gpu_names.same_size(asked.vram_mb, found.gpu_vram_mb)
         if found.gpu_model and (asked.model != found.gpu_model or size):
-            wrong.append("GPU %s instead of %s" % (found.gpu_name_raw or found.gpu_model, request.gpu))
+            wrong.append(f"GPU {found.gpu_name_raw or found.gpu_model} instead of {request.gpu}")
     if request.gpu_count and found.gpu_count is not None and request.gpu_count != found.gpu_count:
-        wrong.append("%d GPUs instead of %d" % (found.gpu_count, request.gpu_count))
+        wrong.append(f"{found.gpu_count} GPUs instead of {request.gpu_count}")
     if request.image and found.image and request.image != found.image:
-        wrong.append("image %s instead of %s" % (found.image, request.image))
+        wrong.append(f"image {found.image} instead of {request.image}")
     if not wrong:
         return []
-    return [
-        "The instance '%s' (%s) exists with %s; it is left as it is. Destroy it to rent another."
-        % (found.label, found.id, ", ".join(wrong))
-    ]
+    return [f"The instance '{found.label}' ({found.id}) exists with {', '.join(wrong)}; it is left as it is. Destroy it to rent another."]

@@ -90,7 +90,7 @@ def blocks(answer):
             yield unpack.decompress(block, BLOCK)
             block = unpack.unconsumed_tail
     if answer.length:
-        raise EOFError("%d bytes are missing" % answer.length)
+        raise EOFError(f"{answer.length} bytes are missing")
     if unpack is not None and not unpack.eof:
         raise EOFError("its end is missing")
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection; it may change without notice.
-"""Values of an API as values of ours. What is missing, null or nonsense is ``None``: never an exception, never a guess."""
+"""Values of an API as plain values. What is missing, null or nonsense is ``None``: never an exception, never a guess."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def port(value) -> int | None:
 
 
 def text(value) -> str | None:
-    """A text without blanks at its ends, also where the API writes it as a number; None for an empty one."""
+    """A text without spaces at its ends, also where the API writes it as a number; None for an empty one."""
     if value is None or isinstance(value, (dict, list, bool)):
         return None
     try:

@@ -4,7 +4,7 @@
 # Private to this collection; it may change without notice.
 """Patterns of a .gitignore (gitignore(5)) as filter rules of rsync(1).
 
-The two differ in what a backslash means, in runs of asterisks, and in blanks at the end.
+The two differ in what a backslash means, in runs of asterisks, and in spaces at the end.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def rules(pattern: str) -> list:
 
 
 def _without_blanks(pattern: str) -> str:
-    """The pattern without the blanks at its end, but with one that a backslash quotes."""
+    """The pattern without the spaces at its end, but with one that a backslash quotes."""
     end = position = 0
     while position < len(pattern):
         step = 2 if pattern[position] == "\\" else 1

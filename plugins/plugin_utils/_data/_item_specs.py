@@ -50,7 +50,7 @@ def read_repos(raw, mode: str) -> list:
     """The entries of repos_list with every key; ``url`` is None where src is a local checkout. Raises `Failure`."""
     items = _paths.check_items(REPOS, raw, REPO_KEYS, ["src"])
     for number, item in enumerate(items, 1):
-        where = "%s, item %d" % (REPOS, number)
+        where = f"{REPOS}, item {number}"
         item["version"] = item["version"] or None
         here = _paths.on_controller(item["src"])
         item["url"] = item["src"] if URL.match(item["src"]) and not os.path.exists(here) else None
@@ -60,14 +60,13 @@ def read_repos(raw, mode: str) -> list:
         else:
             if item["mode"] not in (None, "push"):
                 raise Failure(
-                    "%s: src %s is a local checkout, which is sent by mode push; mode %s is for URLs."
-                    % (where, shown(item["src"]), item["mode"])
+                    f"{where}: src {shown(item['src'])} is a local checkout, which is sent by mode push; mode {item['mode']} is for URLs."
                 )
             item["mode"] = "push"
         name = posixpath.basename((item["url"] or here).rstrip("/").replace(":", "/"))
         item["dest"] = item["dest"] or (name[: -len(".git")] if name.endswith(".git") else name)
         if not item["dest"]:
-            raise Failure("%s: src %s has no name that dest could take: give dest." % (where, shown(item["src"])))
+            raise Failure(f"{where}: src {shown(item['src'])} has no name that dest could take: give dest.")
     return items
 
 
@@ -78,19 +77,19 @@ def split_url(url: str, where: str) -> urllib.parse.SplitResult:
         parts.port  # noqa: B018 (it is read only now)
         return parts
     except ValueError as error:
-        raise Failure("%s is no valid URL (%s): '%s'." % (where, shown(str(error)), shown(url))) from None
+        raise Failure(f"{where} is not a valid URL ({shown(str(error))}): '{shown(url)}'.") from None
 
 
 def _check_repo_url(item: dict, where: str, mode: str) -> None:
-    parts = split_url(item["url"], "%s: src" % where) if "://" in item["url"] else None
+    parts = split_url(item["url"], f"{where}: src") if "://" in item["url"] else None
     if parts and (parts.password or (parts.username and parts.scheme in ("http", "https"))):
         raise Failure(
-            "%s: the URL holds a password or a token, which would stay on the host: leave it out, and use mode push or agent." % where
+            f"{where}: the URL holds a password or a token, which would stay on the host: leave it out, and use mode push or agent."
         )
     if item["mode"] == "push":
-        raise Failure("%s: mode push sends a local checkout, and src is a URL: clone it here and give its path, or use mode agent." % where)
+        raise Failure(f"{where}: mode push sends a local checkout, and src is a URL: clone it here and give its path, or use mode agent.")
     if item["uncommitted"]:
-        raise Failure("%s: uncommitted work can be sent of a local checkout only, and src is a URL." % where)
+        raise Failure(f"{where}: uncommitted work can be sent of a local checkout only, and src is a URL.")
     # Without a word, the agent is lent only where mode says so; a public URL needs none.
     item["mode"] = item["mode"] or (mode if mode != "push" else "private_key")
     if parts and parts.scheme not in ("ssh", "git+ssh"):
@@ -101,14 +100,14 @@ def read_data(raw) -> list:
     """The entries of data_sync_items with every key; ``here`` is the absolute path of a local source. Raises `Failure`."""
     items = _paths.check_items(DATA, raw, DATA_KEYS, ["src", "url"])
     for number, item in enumerate(items, 1):
-        where = "%s, item %d" % (DATA, number)
+        where = f"{DATA}, item {number}"
         if item["src"] and item["url"]:
-            raise Failure("%s has both src and url: data comes from one place; make two items of it." % where)
+            raise Failure(f"{where} has both src and url: data comes from one place; make two items of it.")
         wrong = [
             key for key in (("checksum", "unpack") if item["src"] else ("exclude", "delete")) if item[key] not in (None, False, [], "")
         ]
         if wrong:
-            raise Failure("%s: %s goes with %s only." % (where, wrong[0], "url" if item["src"] else "src"))
+            raise Failure(f"{where}: {wrong[0]} goes with {'url' if item['src'] else 'src'} only.")
         if item["src"]:
             _check_data_source(item, where)
         else:
@@ -118,42 +117,42 @@ def read_data(raw) -> list:
 
 def _check_data_source(item: dict, where: str) -> None:
     if re.match(r"^\w[\w+.-]*://", item["src"]):
-        raise Failure("%s: src is a path on this machine; for the address %s write url." % (where, _shown(item["src"])))
+        raise Failure(f"{where}: src is a path on this machine; for the address {_shown(item['src'])} write url.")
     item["here"] = _paths.on_controller(item["src"])
     if not os.path.exists(item["here"]):
-        raise Failure("%s: the data %s does not exist on this machine (looked for %s)." % (where, shown(item["src"]), shown(item["here"])))
+        raise Failure(f"{where}: the data {shown(item['src'])} does not exist on this machine (looked for {shown(item['here'])}).")
     if not os.access(item["here"], os.R_OK):
-        raise Failure("%s: the data %s may not be read by this user." % (where, shown(item["here"])))
+        raise Failure(f"{where}: the data {shown(item['here'])} may not be read by this user.")
     item["dest"] = item["dest"] or os.path.basename(item["here"])
     if not item["dest"]:
-        raise Failure("%s: src %s has no name that dest could take: give dest." % (where, shown(item["src"])))
+        raise Failure(f"{where}: src {shown(item['src'])} has no name that dest could take: give dest.")
 
 
 def _check_data_url(item: dict, where: str) -> None:
-    parts = split_url(item["url"], "%s: url" % where)
+    parts = split_url(item["url"], f"{where}: url")
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise Failure("%s: url has to begin with https:// or http://; it is '%s'." % (where, _shown(item["url"])))
+        raise Failure(f"{where}: url has to begin with https:// or http://; it is '{_shown(item['url'])}'.")
     if not item["dest"]:
         raise Failure("%s: give dest, the place of %s on the host." % (where, "its content" if item["unpack"] else "the file"))
     if item["checksum"]:
         algorithm, _colon, value = item["checksum"].partition(":")
         if algorithm not in DIGITS:
             raise Failure(
-                "%s: a checksum is written <algorithm>:<hex digits>, e.g. sha256:9f86…; it is '%s'." % (where, _shown(item["checksum"]))
+                f"{where}: a checksum is written <algorithm>:<hex digits>, e.g. sha256:9f86…; it is '{_shown(item['checksum'])}'."
             )
-        if not re.match(r"^https?://", value) and not re.match(r"^[0-9a-fA-F]{%d}$" % DIGITS[algorithm], value):
-            raise Failure("%s: a %s has %d hex digits; '%s' has not." % (where, algorithm, DIGITS[algorithm], _shown(value)))
+        if not re.match(r"^https?://", value) and not re.match(rf"^[0-9a-fA-F]{{{DIGITS[algorithm]:.0f}}}$", value):
+            raise Failure(f"{where}: a {algorithm} has {DIGITS[algorithm]:.0f} hex digits; '{_shown(value)}' has not.")
         if value.startswith("http"):
-            split_url(value, "%s: checksum" % where)
+            split_url(value, f"{where}: checksum")
     if not isinstance(item["unpack"], (bool, str, type(None))):
-        raise Failure("%s: unpack has to be true, false or a folder; it is %s." % (where, shown(item["unpack"])))
+        raise Failure(f"{where}: unpack has to be true, false or a folder; it is {shown(item['unpack'])}.")
     if isinstance(item["unpack"], str):
         try:
             item["unpack"] = _option_values.read(TEXT, item["unpack"])
         except _option_values.Wrong as wrong:
-            raise Failure("%s: unpack %s." % (where, wrong)) from None
+            raise Failure(f"{where}: unpack {wrong}.") from None
         if _paths.LINE_ENDS.search(item["unpack"]):
-            raise Failure("%s: unpack has to be one line of text; it is %s." % (where, shown(item["unpack"])))
+            raise Failure(f"{where}: unpack has to be one line of text; it is {shown(item['unpack'])}.")
 
 
 def _shown(address) -> str:
@@ -171,11 +170,11 @@ def preflight_repos(settings: dict) -> None:
     for number, item in enumerate(read_repos(settings.get(REPOS), settings.get("git_keys_mode") or "push"), 1):
         if item["url"]:
             continue
-        where, path = "%s, item %d" % (REPOS, number), _paths.on_controller(item["src"])
+        where, path = f"{REPOS}, item {number}", _paths.on_controller(item["src"])
         if not os.path.exists(path):
             raise Failure(
-                "%s: the repository %s does not exist (looked for %s): give the path of a local checkout, or a URL."
-                % (where, shown(item["src"]), shown(path))
+                f"{where}: the repository {shown(item['src'])} does not exist (looked for {shown(path)}): give the "
+                "path of a local checkout, or a URL."
             )
         try:
             repository = _repository.Repository(path, item["src"])
@@ -185,7 +184,7 @@ def preflight_repos(settings: dict) -> None:
         except MissingTool:
             raise
         except Failure as failure:
-            raise Failure("%s: %s" % (where, failure)) from None
+            raise Failure(f"{where}: {failure}") from None
 
 
 def preflight_data_sync(settings: dict) -> None:

@@ -23,12 +23,12 @@ LINE_ENDS = re.compile("[\x00-\x1f\x7f\u2028\u2029]")
 
 
 def on_controller(path: str) -> str:
-    """An absolute path on the controller: ``~`` is expanded, a relative path lies below the folder where ansible-playbook was started."""
+    """An absolute path on the controller: ``~`` is expanded, a relative path starts at the folder where ansible-playbook was started."""
     return os.path.normpath(os.path.abspath(os.path.expanduser(path)))
 
 
 def on_host(path: str, facts: dict) -> str:
-    """An absolute path on the host: ``~`` is the login user's home, a relative path lies below the workdir; both are in ``facts``."""
+    """An absolute path on the host: ``~`` is the login user's home, a relative path starts at the workdir; both are in ``facts``."""
     if path == "~" or path.startswith("~/"):
         path = posixpath.join(facts["home"], path[2:])
     return posixpath.normpath(posixpath.join(facts["workdir"], path))
@@ -51,7 +51,7 @@ def first_repository(repos) -> str:
 
 def stamp_name(role: str, dest: str) -> str:
     """The name of the stamp of one item; ``dest`` as the user wrote it."""
-    name = "%s.%s" % (role, urllib.parse.quote(posixpath.normpath(dest), safe=""))
+    name = f"{role}.{urllib.parse.quote(posixpath.normpath(dest), safe='')}"
     # A name of a file has 255 bytes at most, and a letter that is not Latin takes six or nine of them here.
     return name if len(name) <= LONGEST_STAMP else name[: LONGEST_STAMP - 17] + "." + _stamps.digest(name)[:16]
 
@@ -64,30 +64,30 @@ def check_items(variable: str, items, options: dict, required) -> list:
     try:
         items = _option_values.read({"type": "list", "elements": "raw"}, items) or []
     except _option_values.Wrong as wrong:
-        raise Failure("%s %s." % (variable, wrong)) from None
+        raise Failure(f"{variable} {wrong}.") from None
     checked = []
     for number, item in enumerate(items, 1):
         if isinstance(item, str) and "src" in required:
             item = {"src": item}
-        where = "%s, item %d" % (variable, number)
+        where = f"{variable}, item {number}"
         if not isinstance(item, dict):
-            raise Failure("%s has to be a dictionary with %s, not %s: %s." % (where, " or ".join(required), kind(item), shown(item)))
+            raise Failure(f"{where} has to be a dictionary with {' or '.join(required)}, not {kind(item)}: {shown(item)}.")
         for key in item:
             if key not in options:
-                raise Failure("%s has the key '%s', which does not exist. %s" % (where, shown(key), nearest(str(key)[:80], options)))
+                raise Failure(f"{where} has the key '{shown(key)}', which does not exist. {nearest(str(key)[:80], options)}")
         if not any(item.get(key) for key in required):
-            raise Failure("%s says neither what to take nor from where: give %s." % (where, " or ".join(required)))
+            raise Failure(f"{where} says neither what to take nor from where: give {' or '.join(required)}.")
         found = {}
         for key, option in options.items():
             value = item.get(key)
             try:
                 if isinstance(value, float) and option.get("type") == "str":
-                    raise _option_values.Wrong("is the number %r for YAML, which reads 1.10 as 1.1: quote it" % value)
+                    raise _option_values.Wrong(f"is the number {value!r} for YAML, which reads 1.10 as 1.1: quote it")
                 found[key] = _option_values.read(option, value)
             except _option_values.Wrong as wrong:
                 raise Failure("%s: %s %s%s" % (where, key, wrong, "" if str(wrong).endswith(("?", ".")) else ".")) from None
             if key not in NAMES and isinstance(found[key], str) and LINE_ENDS.search(found[key]):
-                raise Failure("%s: %s has to be one line of text without control characters; it is %s." % (where, key, shown(found[key])))
+                raise Failure(f"{where}: {key} has to be one line of text without control characters; it is {shown(found[key])}.")
         checked.append(found)
     return checked
 
@@ -98,13 +98,13 @@ def check_dests(variable: str, items) -> None:
     for number, item in enumerate(items, 1):
         before = seen.setdefault(item["path"], number)
         if before != number:
-            raise Failure("%s, items %d and %d have the same dest, %s: give each its own." % (variable, before, number, item["path"]))
+            raise Failure(f"{variable}, items {before} and {number} have the same dest, {item['path']}: give each its own.")
 
 
 def size(number: float) -> str:
     """Bytes for people."""
     for unit in ("B", "kB", "MB", "GB", "TB"):
         if number < 1000 or unit == "TB":
-            return "%d B" % number if unit == "B" else "%.1f %s" % (number, unit)
+            return f"{number:.0f} B" if unit == "B" else f"{number:.1f} {unit}"
         number /= 1000.0
     return ""

@@ -85,7 +85,7 @@ def listing(source: str, exclude: list) -> list:
         command = [find(), "-n", "-8", *ALWAYS, *filters(exclude), "--out-format=%i %l %M %n", source.rstrip("/") + "/", empty + "/"]
         ran = subprocess.run(command, capture_output=True, env=dict(environment(), TZ="UTC"), check=False)
     if ran.returncode not in (0, 24):  # 24: files vanished while it looked
-        raise Failure("Reading %s did not work: %s" % (source, last_lines(ran.stderr.decode("utf-8", "replace"))))
+        raise Failure(f"Reading {source} did not work: {last_lines(ran.stderr.decode('utf-8', 'replace'))}")
     found = []
     # Bytes: a name may hold anything, and only the line feed ends a line here.
     for line in ran.stdout.split(b"\n"):
@@ -129,7 +129,7 @@ def environment() -> dict:
 def _command(ssh, remote: list) -> list:
     """rsync up to its options; ``remote`` are the lines that `sh` runs on the host, the last of which gets the words of rsync's server."""
     far = "\n".join([UNSET, *remote])
-    return [find(), "-e", ssh.command(), "--rsync-path", far, "-8", "-s", *ALWAYS, "--partial-dir=" + PARTIAL, "--timeout=%d" % SILENCE]
+    return [find(), "-e", ssh.command(), "--rsync-path", far, "-8", "-s", *ALWAYS, "--partial-dir=" + PARTIAL, f"--timeout={SILENCE}"]
 
 
 def send(ssh, source: str, dest: str, exclude: list, delete: bool, dry=False, show=None, checksum=False, silence=SILENCE) -> Stats | None:
@@ -141,23 +141,23 @@ def send(ssh, source: str, dest: str, exclude: list, delete: bool, dry=False, sh
     folder = os.path.isdir(source)
     where = shlex.quote(dest)
     if folder:
-        wrong, prepare = "[ -e %s ] && [ ! -d %s ]" % (where, where), "mkdir -p %s" % where
+        wrong, prepare = f"[ -e {where} ] && [ ! -d {where} ]", f"mkdir -p {where}"
     else:
-        wrong, prepare = "[ -d %s ]" % where, "mkdir -p %s" % shlex.quote(posixpath.dirname(dest))
+        wrong, prepare = f"[ -d {where} ]", f"mkdir -p {shlex.quote(posixpath.dirname(dest))}"
     marker = _start_failures.Marker()
     if dry:
-        prepare = "[ -e %s ] || { %s; exit 9; }" % (where, marker.say(MISSING))
+        prepare = f"[ -e {where} ] || {{ {marker.say(MISSING)}; exit 9; }}"
     remote = [
-        "command -v rsync >/dev/null || { %s; exit 9; }" % marker.say("no-rsync"),
-        "if %s; then %s; exit 9; fi" % (wrong, marker.say("wrong-kind")),
-        "{ %s; } && exec rsync" % prepare,
+        f"command -v rsync >/dev/null || {{ {marker.say('no-rsync')}; exit 9; }}",
+        f"if {wrong}; then {marker.say('wrong-kind')}; exit 9; fi",
+        f"{{ {prepare}; }} && exec rsync",
     ]
     command = _command(ssh, remote) + ["--stats", "--out-format=%i %n"]
     command += filters(exclude) if folder else []
     command += ["--delete"] if delete and folder else []
-    command += ["--checksum", "--timeout=%d" % silence] if checksum else []
+    command += ["--checksum", f"--timeout={silence:.0f}"] if checksum else []
     command += ["-n"] if dry else ["--info=progress2"]
-    command += [source.rstrip("/") + "/" if folder else source, "%s:%s" % (ssh.alias, dest + "/" if folder else dest)]
+    command += [source.rstrip("/") + "/" if folder else source, f"{ssh.alias}:{dest + '/' if folder else dest}"]
     stats, code, stderr = _watched(command, show)
     word = marker.said(stderr)
     if dry and word == MISSING:
@@ -169,8 +169,8 @@ def send(ssh, source: str, dest: str, exclude: list, delete: bool, dry=False, sh
 
 def send_listed(ssh, folder: str, names: list, dest: str) -> None:
     """Send these files of a folder, those that are not there yet. Raises `Failure`."""
-    remote = ["mkdir -p %s && exec rsync" % shlex.quote(dest)]
-    command = _command(ssh, remote) + ["--ignore-existing", "--from0", "--files-from=-", folder + "/", "%s:%s/" % (ssh.alias, dest)]
+    remote = [f"mkdir -p {shlex.quote(dest)} && exec rsync"]
+    command = _command(ssh, remote) + ["--ignore-existing", "--from0", "--files-from=-", folder + "/", f"{ssh.alias}:{dest}/"]
     ran = subprocess.run(command, input="\0".join(names), capture_output=True, text=True, check=False, env=environment())
     if ran.returncode:
         raise Failure(explain(folder, dest, ran.returncode, ran.stderr), stderr=ran.stderr[-2000:])
@@ -190,7 +190,7 @@ def _watched(command: list, show) -> tuple:
                 progress = PROGRESS.match(line)
                 if progress and show and time.monotonic() - shown > SHOW_EVERY:
                     shown = time.monotonic()
-                    show("%s %%, %s, %s left" % (progress.group(2), progress.group(3), progress.group(4)))
+                    show(f"{progress.group(2)} %, {progress.group(3)}, {progress.group(4)} left")
                 elif not progress:
                     _take(stats, line.rstrip("\n"))
             code = process.wait()
@@ -210,7 +210,7 @@ def _take(stats: Stats, line: str) -> None:
         stats.changes += 1
         stats.deleted += item.group(1).startswith("*deleting")
         if len(stats.names) < KEPT:
-            stats.names.append("%s %s" % (item.group(1).strip(), item.group(2)))
+            stats.names.append(f"{item.group(1).strip()} {item.group(2)}")
         return
     name, colon, value = line.partition(":")
     if not colon:
@@ -236,19 +236,19 @@ def explain(source: str, dest: str, code: int, stderr: str, word: str | None = N
         ("No space left on device", "the host's disk is full: free some space there, or rent a larger one; what was sent is kept."),
         ("Permission denied (publickey", "the host refused the ssh key."),
         ("Host key verification failed", "the host's key is not the one that is known."),
-        ("Permission denied", "something may not be read here or written there: %s" % last_lines(stderr)),
+        ("Permission denied", f"something may not be read here or written there: {last_lines(stderr)}"),
     )
     if word in own:
-        return "Sending %s did not work: %s" % (source, own[word])
+        return f"Sending {source} did not work: {own[word]}"
     meaning = _start_failures.explained(stderr)
     if meaning:
-        return "Sending %s did not work: %s." % (source, meaning)
+        return f"Sending {source} did not work: {meaning}."
     for sign, meaning in known:
         if sign in stderr:
-            return "Sending %s did not work: %s" % (source, meaning)
+            return f"Sending {source} did not work: {meaning}"
     if code in (10, 12, 20, 30, 35, 255) or code < 0:  # socket, protocol stream, signal, time-outs, ssh itself
         return "Sending %s was cut off (%s); run again, it goes on where it stopped." % (source, last_lines(stderr) or "signal %d" % -code)
-    return "Sending %s to %s did not work (rsync ended with %d): %s" % (source, dest, code, last_lines(stderr))
+    return f"Sending {source} to {dest} did not work (rsync ended with {code}): {last_lines(stderr)}"
 
 
 def last_lines(text: str) -> str:
@@ -256,4 +256,4 @@ def last_lines(text: str) -> str:
 
 
 def total(found: list) -> str:
-    return "%d files, %s" % (len(files(found)), size(sum(entry[1] for entry in files(found))))
+    return f"{len(files(found))} files, {size(sum(entry[1] for entry in files(found)))}"

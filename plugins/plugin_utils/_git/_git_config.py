@@ -85,7 +85,7 @@ TABLE = (
     _set("init.defaultBranch", "A name that git refuses would stop it.", there="main"),
     _set("init.defaultObjectFormat", "The repository has to have the format of yours.", how="GIT_DEFAULT_HASH"),
     _set("init.defaultRefFormat", "Older versions of git could not read it.", how="GIT_DEFAULT_REF_FORMAT"),
-    _set("commit.gpgSign", "Uncommitted work is sent as a commit that nobody signs.", here="false"),
+    _set("commit.gpgSign", "Uncommitted work is sent as a commit without a signature.", here="false"),
     *_all(
         WANTED, "It says which of your files count, and how their content is stored.",
         "core.autocrlf core.eol core.attributesFile core.excludesFile core.fileMode core.symlinks core.ignoreCase core.precomposeUnicode "
@@ -140,17 +140,17 @@ def setting(name: str) -> Setting | None:
 
 def here() -> list:
     """Arguments for every git command on the controller."""
-    return [word for row in TABLE if row.here is not None for word in ("-c", "%s=%s" % (row.pattern, row.here))]
+    return [word for row in TABLE if row.here is not None for word in ("-c", f"{row.pattern}={row.here}")]
 
 
 def there() -> list:
     """Arguments for what receives a push on the host."""
-    return [word for row in TABLE if row.there is not None for word in ("-c", "%s=%s" % (row.pattern, row.there))]
+    return [word for row in TABLE if row.there is not None for word in ("-c", f"{row.pattern}={row.there}")]
 
 
 def own_address(url: str) -> list:
     """Arguments that keep an address from being rewritten."""
-    return [word for key in ("insteadOf", "pushInsteadOf") for word in ("-c", "url.%s.%s=%s" % (url, key, url))]
+    return [word for key in ("insteadOf", "pushInsteadOf") for word in ("-c", f"url.{url}.{key}={url}")]
 
 
 def markdown() -> str:
@@ -158,12 +158,12 @@ def markdown() -> str:
     lines = ["| setting | verdict | why |", "|---|---|---|"]
     for row in TABLE:
         values = [
-            ("`%s`" % value if value else "empty") + place
+            (f"`{value}`" if value else "empty") + place
             for value, place in ((row.here, ""), (row.there, " on the host"))
             if value is not None
         ]
         by = ", ".join(values) or (
-            "`%s`" % row.how if row.how.startswith(("-", "GIT_")) or ("." in row.how and " " not in row.how) else row.how
+            f"`{row.how}`" if row.how.startswith(("-", "GIT_")) or ("." in row.how and " " not in row.how) else row.how
         )
-        lines.append("| `%s` | %s%s | %s |" % (row.pattern, row.verdict, " (%s)" % by if by else "", row.why))
+        lines.append("| `%s` | %s%s | %s |" % (row.pattern, row.verdict, f" ({by})" if by else "", row.why))
     return "\n".join(lines) + "\n"

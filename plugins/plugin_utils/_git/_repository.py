@@ -99,27 +99,24 @@ class Repository:
         if not shutil.which("git"):
             raise MissingTool("Mode push needs git on this machine, and it is not here: install it (apt-get install git).")
         if not os.path.exists(path):
-            raise Failure("The repository %s does not exist (looked for %s): give the path of a local checkout, or a URL." % (said, path))
+            raise Failure(f"The repository {said} does not exist (looked for {path}): give the path of a local checkout, or a URL.")
         if not os.path.isdir(path):
-            raise Failure("The repository %s is a file, not a checkout: give the folder." % said)
+            raise Failure(f"The repository {said} is a file, not a checkout: give the folder.")
         found = self._run("rev-parse", "--is-bare-repository", "--show-cdup", check=False)
         if found.returncode:
             reason = found.stderr.strip().splitlines()
             if any("dubious ownership" in line for line in reason):
-                raise Failure(
-                    "git refuses %s, which belongs to another user: run `git config --global --add safe.directory %s`." % (said, path)
-                )
+                raise Failure(f"git refuses {said}, which belongs to another user: run `git config --global --add safe.directory {path}`.")
             raise Failure(
-                "%s is not a git repository: give a checkout (git init and commit there), or feed a plain folder with data_sync_items."
-                % said
+                f"{said} is not a git repository: give a checkout (git init and commit there), or feed a plain folder with data_sync_items."
             )
         lines = found.stdout.split("\n")
         self.bare = lines[0] == "true"
         if not self.bare and len(lines) > 1 and lines[1]:
             top = os.path.normpath(os.path.join(path, lines[1]))
-            raise Failure("%s is a folder inside the repository %s: give the repository itself." % (said, top))
+            raise Failure(f"{said} is a folder inside the repository {top}: give the repository itself.")
         if self.git("rev-parse", "--is-shallow-repository") == "true":
-            raise Failure("%s is a shallow clone, which cannot be sent whole: run `git -C %s fetch --unshallow` first." % (said, path))
+            raise Failure(f"{said} is a shallow clone, which cannot be sent whole: run `git -C {path} fetch --unshallow` first.")
 
     def _run(self, *arguments, check=True, environment=None, stdin=None, binary=False):
         ran = subprocess.run(
@@ -127,14 +124,14 @@ class Repository:
             env=environment or clean_environment(), input=stdin, capture_output=True, check=False,
         )  # fmt: skip
         if check and ran.returncode:
-            raise Failure("git %s failed in %s: %s" % (arguments[0], self.said, ran.stderr.decode("utf-8", "replace").strip()))
+            raise Failure(f"git {arguments[0]} failed in {self.said}: {ran.stderr.decode('utf-8', 'replace').strip()}")
         if not binary:
             # Not in text mode, which turns a carriage return in a name into a line feed.
             ran.stdout, ran.stderr = (said.decode("utf-8", "surrogateescape") for said in (ran.stdout, ran.stderr))
         return ran
 
     def git(self, *arguments, **options) -> str:
-        """What git says, without the line end; blanks at the end may belong to a path."""
+        """What git says, without the line end; spaces at the end may belong to a path."""
         return self._run(*arguments, **options).stdout.rstrip("\n")
 
     def _commit(self, name: str) -> str | None:
@@ -160,7 +157,7 @@ class Repository:
         head = self._commit("HEAD")
         if version is None:
             if head is None:
-                raise Failure("%s has no commit yet: commit something, then run again." % self.said)
+                raise Failure(f"{self.said} has no commit yet: commit something, then run again.")
             found = Source(self.path, current or head, "branch" if current else "commit", head, current)
         else:
             for kind, name in (
@@ -177,8 +174,8 @@ class Repository:
                 if not commit:
                     known = self.git("for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/tags").split()
                     if not known:
-                        raise Failure("%s has no commit yet: commit something, then run again." % self.said)
-                    raise Failure("%s has no branch, tag or commit '%s'. %s" % (self.said, shown(version), nearest(version[:80], known)))
+                        raise Failure(f"{self.said} has no commit yet: commit something, then run again.")
+                    raise Failure(f"{self.said} has no branch, tag or commit '{shown(version)}'. {nearest(version[:80], known)}")
                 found = Source(self.path, version, "commit", commit)
         found.current = head == found.commit and (found.branch is None or found.branch == current)
         return found
@@ -196,11 +193,11 @@ class Repository:
         """
         if not source.current:
             raise Failure(
-                "%s: uncommitted work belongs to what is checked out, which is not '%s': check it out, or leave version out."
-                % (self.said, source.version)
+                f"{self.said}: uncommitted work belongs to what is checked out, which is not '{source.version}': "
+                "check it out, or leave version out."
             )
         if self.git("ls-files", "-u"):
-            raise Failure("%s is in the middle of a merge with conflicts: finish it, then send uncommitted work." % self.said)
+            raise Failure(f"{self.said} is in the middle of a merge with conflicts: finish it, then send uncommitted work.")
         index = os.path.join(folder, "index")
         real = self.git("rev-parse", "--path-format=absolute", "--git-path", "index")
         if os.path.exists(real):
@@ -220,7 +217,7 @@ class Repository:
         # The same work gives the same commit: its date is that of its parent.
         stamp = self.git("log", "-1", "--format=%cI", source.commit)
         for who in ("AUTHOR", "COMMITTER"):
-            environment.update({"GIT_%s_NAME" % who: "rented", "GIT_%s_EMAIL" % who: "rented@localhost", "GIT_%s_DATE" % who: stamp})
+            environment.update({f"GIT_{who}_NAME": "rented", f"GIT_{who}_EMAIL": "rented@localhost", f"GIT_{who}_DATE": stamp})
         commit = self.git("commit-tree", tree, "-p", source.commit, "-m", "Uncommitted work", environment=environment)
         return commit, environment
 
@@ -232,7 +229,7 @@ class Repository:
             if before.get(name) == commit:
                 continue
             if name in before:
-                self.git("update-index", "--cacheinfo", "160000,%s,%s" % (before[name], name), environment=environment)
+                self.git("update-index", "--cacheinfo", f"160000,{before[name]},{name}", environment=environment)
                 found.append((name, "another commit of a submodule"))
             else:
                 self.git("update-index", "--force-remove", "--", name, environment=environment)
@@ -285,12 +282,11 @@ class Repository:
             if not pointer or pointer.group(2) == b"0":
                 continue
             oid = pointer.group(1).decode()
-            names.append("%s/%s/%s" % (oid[:2], oid[2:4], oid))
+            names.append(f"{oid[:2]}/{oid[2:4]}/{oid}")
             missing += not os.path.isfile(os.path.join(folder, names[-1]))
         if missing:
             raise Failure(
-                "%s lacks %d of the %d LFS files of this version: run `git -C %s lfs pull` first."
-                % (self.said, missing, len(names), self.path)
+                f"{self.said} lacks {missing} of the {len(names)} LFS files of this version: run `git -C {self.path} lfs pull` first."
             )
         return folder, sorted(set(names))
 
@@ -308,21 +304,21 @@ class Repository:
         for meta, path in entries:
             if path not in names:
                 raise Failure(
-                    "%s has the submodule %s, which its .gitmodules does not name: mend it, or set submodules to false."
-                    % (self.said, prefix + path)
+                    f"{self.said} has the submodule {prefix + path}, which its .gitmodules does not name: mend it, "
+                    "or set submodules to false."
                 )
             wanted, local = meta.split()[2], os.path.join(self.path, path)
             said = posixpath.join(self.said, path)
             if not os.path.exists(os.path.join(local, ".git")):
                 raise Failure(
-                    "The submodule %s is not checked out here, so it cannot be sent: run"
-                    " `git -C %s submodule update --init --recursive`, or set submodules to false." % (said, self.path)
+                    f"The submodule {said} is not checked out here, so it cannot be sent: run `git -C {self.path} "
+                    "submodule update --init --recursive`, or set submodules to false."
                 )
             module = Repository(local, said)
             if not module._commit(wanted):
                 raise Failure(
-                    "The submodule %s lacks the commit %s that %s wants: run `git -C %s submodule update`."
-                    % (said, wanted[:12], self.said, self.path)
+                    f"The submodule {said} lacks the commit {wanted[:12]} that {self.said} wants: run `git -C "
+                    f"{self.path} submodule update`."
                 )
             module.check_whole(wanted)
             below = posixpath.join(folder, names[path])
@@ -335,15 +331,15 @@ class Repository:
     def push(self, ssh, dest: str, refspecs: list, environment: dict | None = None, script: str = RECEIVE) -> None:
         """Send commits to ``dest`` on the host, over its own ssh connection (`_commands.reach`). Raises `Failure`."""
         environment = dict(environment or clean_environment())
-        # LFS objects do not go this way (a plain ssh host is no LFS server): its hook must not try.
+        # LFS objects do not go this way (a plain ssh host is not an LFS server): its hook must not try.
         environment.update(GIT_SSH_COMMAND=ssh.command(), GIT_SSH_VARIANT=ssh.variant, GIT_LFS_SKIP_PUSH="1")
-        url = "ssh://%s%s" % (ssh.alias, urllib.parse.quote(os.fsencode(dest)))
+        url = f"ssh://{ssh.alias}{urllib.parse.quote(os.fsencode(dest))}"
         marker = _start_failures.Marker()
         script = script % {
             "unset": UNSET, "hash": self.object_format(), "settings": shlex.join(_git_config.there()),
             **{word.replace("-", "_"): marker.say(word) for word in ("no-git", "not-a-folder", "not-a-repository")},
         }  # fmt: skip
-        receive = "/bin/sh -c %s rented-receive" % shlex.quote(script)
+        receive = f"/bin/sh -c {shlex.quote(script)} rented-receive"
         ran = self._run(
             *_git_config.own_address(url), "push", "--quiet", "--no-verify", "--no-follow-tags", "--recurse-submodules=no",
             "--receive-pack=" + receive, url, *refspecs, check=False, environment=environment,
@@ -370,7 +366,7 @@ class Repository:
         if lacks or listed.returncode:
             raise Failure(
                 "%s is a partial clone and lacks %s of its history, so it cannot be sent whole: "
-                "run `git -C %s fetch --refetch --no-filter` first." % (self.said, "%d objects" % lacks if lacks else "a part", self.path)
+                "run `git -C %s fetch --refetch --no-filter` first." % (self.said, f"{lacks} objects" if lacks else "a part", self.path)
             )
 
 
@@ -402,22 +398,24 @@ def push_error(said: str, dest: str, stderr: str, word: str | None = None) -> st
     """What a failed push means. ``word`` is what our script on the host said."""
     own = {
         "no-git": "git is not on the host: the role `ready` installs it",
-        "not-a-folder": "%s on the host is a file: choose another dest, or move it away" % dest,
-        "not-a-repository": "%s on the host holds files but is no git repository: nothing was changed; choose another dest, or move it away"
-        % dest,
+        "not-a-folder": f"{dest} on the host is a file: choose another dest, or move it away",
+        "not-a-repository": (
+            f"{dest} on the host holds files but is not a git repository: nothing was changed; choose another dest, or move it away"
+        ),
     }
     known = {
         "No space left on device": "the host's disk is full: free some space, or rent a larger one",
         "Permission denied (publickey": "the host refused the ssh key",
         "Host key verification failed": "the host's key is not the one that is known",
-        "does not support this repository's hash algorithm": "%s on the host names its objects in another way (sha1 or sha256) than yours: "
-        "choose another dest, or move it away" % dest,
+        "does not support this repository's hash algorithm": (
+            f"{dest} on the host names its objects in another way (sha1 or sha256) than yours: choose another dest, or move it away"
+        ),
     }
     meaning = own.get(word) or _start_failures.explained(stderr)
     for sign, text in known.items():
         if not meaning and sign in stderr:
             meaning = text
     if meaning:
-        return "Sending %s did not work: %s." % (said, meaning)
+        return f"Sending {said} did not work: {meaning}."
     lines = [line for line in stderr.strip().splitlines() if line.strip()]
-    return "Sending %s to %s by git push did not work: %s" % (said, dest, " ".join(lines[-3:]) or "git said nothing")
+    return f"Sending {said} to {dest} by git push did not work: {' '.join(lines[-3:]) or 'git said nothing'}"

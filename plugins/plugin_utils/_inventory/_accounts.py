@@ -32,7 +32,7 @@ class Account:
     @property
     def title(self) -> str:
         """How messages call it."""
-        return "%s account '%s'" % (self.provider.TITLE or self.provider.NAME, self.provider.account)
+        return f"{self.provider.TITLE or self.provider.NAME} account '{self.provider.account}'"
 
 
 @dataclasses.dataclass
@@ -50,7 +50,7 @@ class Answer:
 
 
 def given(entries, timeout: float) -> list:
-    """The accounts that the inventory file names (values rendered and plain). Raises `RentedError`; asks nobody."""
+    """The accounts that the inventory file names (values rendered and plain). Raises `RentedError`; makes no request."""
     if not isinstance(entries, list) or not entries:
         raise RentedError(
             "The option 'accounts' must be a list with at least one account ('- provider: vast'). Leave it out to use every key found."
@@ -61,15 +61,15 @@ def given(entries, timeout: float) -> list:
         who = (account.provider.NAME, account.provider.account)
         if who in seen:
             raise RentedError(
-                "Accounts %d and %d are both '%s' at %s: give each its own 'name'." % (seen[who], number, who[1], account.provider.NAME)
+                f"Accounts {seen[who]} and {number} are both '{who[1]}' at {account.provider.NAME}: give each its own 'name'."
             )
         seen[who] = number
     for number, account in enumerate(accounts, 1):
         for other, earlier in enumerate(accounts[: number - 1], 1):
             if account.provider.same_account(earlier.provider):
                 raise RentedError(
-                    "Accounts %d ('%s') and %d ('%s') are one and the same at %s: leave one out."
-                    % (other, earlier.provider.account, number, account.provider.account, account.provider.TITLE)
+                    f"Accounts {other} ('{earlier.provider.account}') and {number} ('{account.provider.account}') "
+                    f"are one and the same at {account.provider.TITLE}: leave one out."
                 )
     return accounts
 
@@ -88,7 +88,7 @@ def _looked() -> str:
     for name, cls in sorted(PROVIDERS.items()):
         places = cls.places_looked_at()
         if any(map(_has_trace, places)):
-            traces.append("%s: %s" % (cls.TITLE or name, ", ".join(places)))
+            traces.append(f"{cls.TITLE or name}: {', '.join(places)}")
         elif any(place.startswith("$") for place in places):
             others.append("%s: %s" % (cls.TITLE or name, next(place for place in places if place.startswith("$"))))
     others.sort(key=lambda text: "Vast" not in text)  # the provider of the first pages of the documentation
@@ -118,43 +118,43 @@ def _account(number: int, entry, timeout: float) -> Account:
 
 def _made(number: int, entry, timeout: float) -> Account:
     if not isinstance(entry, dict):
-        raise RentedError("Account %d is not a mapping: write it as '- provider: vast'." % number)
+        raise RentedError(f"Account {number} is not a mapping: write it as '- provider: vast'.")
     if not entry.get("provider"):
-        raise RentedError("Account %d names no provider. %s" % (number, nearest("", PROVIDERS)))
+        raise RentedError(f"Account {number} names no provider. {nearest('', PROVIDERS)}")
     if not isinstance(entry["provider"], str):
-        raise RentedError("Account %d: 'provider' has to be a name, not %s. %s" % (number, kind(entry["provider"]), nearest("", PROVIDERS)))
+        raise RentedError(f"Account {number}: 'provider' has to be a name, not {kind(entry['provider'])}. {nearest('', PROVIDERS)}")
     cls = provider_class(entry["provider"])
     known = KEYS + tuple(cls.OPTIONS)
     for key in entry:
         if key not in known:
-            raise RentedError("Account %d (%s) has no option '%s'. %s" % (number, cls.NAME, shown(key), nearest(str(key)[:80], known)))
+            raise RentedError(f"Account {number} ({cls.NAME}) has no option '{shown(key)}'. {nearest(str(key)[:80], known)}")
     for key in KEYS:
         if key in entry and (not isinstance(entry[key], str) or not entry[key].strip()):
             # An empty key must not fall back to the environment: that would be another account.
-            raise RentedError("Account %d (%s): '%s' is empty or not a text; leave it out or give it a value." % (number, cls.NAME, key))
+            raise RentedError(f"Account {number} ({cls.NAME}): '{key}' is empty or not a text; leave it out or give it a value.")
     endpoint = entry.get("endpoint")
     if endpoint and cls.ENDPOINT.startswith("http") and not endpoint.startswith(("http://", "https://")):
-        raise RentedError("Account %d (%s): the endpoint '%s' does not begin with https://." % (number, cls.NAME, shown(endpoint)))
+        raise RentedError(f"Account {number} ({cls.NAME}): the endpoint '{shown(endpoint)}' does not begin with https://.")
     options = {key: value for key, value in entry.items() if key not in KEYS}
     provider = cls(account=entry.get("name"), api_key=entry.get("api_key"), endpoint=endpoint, timeout=timeout, **options)
     path = entry.get("ssh_private_key_file")
-    return Account(provider, private_key(path, "Account %d" % number) if path else None)
+    return Account(provider, private_key(path, f"Account {number}") if path else None)
 
 
 def private_key(path: str, whose: str) -> str:
     """The whole path of a private SSH key. Raises `RentedError` that begins with ``whose`` when it is none."""
     if "\n" in path or "PRIVATE KEY" in path:
-        raise RentedError("%s: 'ssh_private_key_file' holds the text of a key; give the path of its file." % whose)
+        raise RentedError(f"{whose}: 'ssh_private_key_file' holds the text of a key; give the path of its file.")
     full = os.path.abspath(os.path.expanduser(os.path.expandvars(path)))
     try:
         with open(full, "rb") as handle:
             first = handle.read(20)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise RentedError(
-            "%s: the SSH key %s cannot be read: %s." % (whose, shown(path), getattr(error, "strerror", None) or "it is no path")
+            "%s: the SSH key %s cannot be read: %s." % (whose, shown(path), getattr(error, "strerror", None) or "it is not a path")
         ) from None
     if not first.startswith(b"-----BEGIN"):
-        raise RentedError("%s: %s is not a private SSH key (is it the public half? Leave '.pub' off)." % (whose, shown(path)))
+        raise RentedError(f"{whose}: {shown(path)} is not a private SSH key (is it the public half? Leave '.pub' off).")
     return full
 
 
@@ -201,8 +201,8 @@ def once(answers: list) -> tuple:
     for first, second, ids in twins.values():
         named = ", ".join(ids[:10]) + (" …" if ids[10:] else "")
         sentences.append(
-            "The %s lists %d of the instances that the account '%s' lists (%s). Each is listed once, under '%s': are both keys of one team?"
-            % (second.title, len(ids), first.provider.account, named, first.provider.account)
+            f"The {second.title} lists {len(ids)} of the instances that the account '{first.provider.account}' lists "
+            f"({named}). Each is listed once, under '{first.provider.account}': are both keys of one team?"
         )
     return kept, sentences
 

@@ -22,4 +22,4 @@ def choose(query: str, instances: list) -> list:
     try:
         return [by_key[(item["provider"], item["account"], item["id"])] for item in answer]
     except (TypeError, KeyError):
-        raise RentedError("The query %r must choose instances, not parts of them: leave out what follows the last ']'." % str(query))
+        raise RentedError(f"The query {str(query)!r} must choose instances, not parts of them: leave out what follows the last ']'.")

@@ -14,7 +14,7 @@ from ansible_collections.rented.gpu.plugins.plugin_utils._inventory import _name
 VARIABLE = "rented_left_out"
 LOADING = "pending"
 WAIT = ("rented_wait", "wait")  # either name
-GONE = ("terminated",)  # an API lists them for some time; they are no instances any more
+GONE = ("terminated",)  # an API lists them for some time; they are not instances any more
 
 
 def note(inventory, every: list, chosen: list) -> None:
@@ -72,7 +72,7 @@ def matches(record: dict, pattern) -> bool:
 def title(record: dict) -> str:
     """How a message names the instance: its name, and the label that its renter gave it."""
     label = record.get("label")
-    return "%s (%s)" % (record["name"], label) if label and label != record["name"] else str(record["name"])
+    return f"{record['name']} ({label})" if label and label != record["name"] else str(record["name"])
 
 
 def titles(found: list, most: int = 5) -> str:
@@ -85,18 +85,18 @@ def sentences(variables) -> list:
     said = []
     soon = loading(variables)
     if soon:
-        said.append("%s still loading (%s): run the same command again in a minute, or add -e wait=true." % (_count(soon), titles(soon)))
+        said.append(f"{_count(soon)} still loading ({titles(soon)}): run the same command again in a minute, or add -e wait=true.")
     by_state: dict = {}
     for record in records(variables):
         if record.get("state") != LOADING:
             by_state.setdefault(str(record.get("state") or "unknown"), []).append(record)
     for state, found in sorted(by_state.items()):
-        said.append("%s in the state '%s' (%s)." % (_count(found), state, titles(found)))
+        said.append(f"{_count(found)} in the state '{state}' ({titles(found)}).")
     return said
 
 
 def _count(found: list) -> str:
-    return "1 is" if len(found) == 1 else "%d are" % len(found)
+    return "1 is" if len(found) == 1 else f"{len(found)} are"
 
 
 def wanted(variables) -> bool:

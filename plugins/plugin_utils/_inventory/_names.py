@@ -31,7 +31,7 @@ def group_word(text) -> str:
 
 def default_name(instance: Instance) -> str:
     """``<provider>-<id>``."""
-    return host_word("%s-%s" % (instance.provider, instance.id))
+    return host_word(f"{instance.provider}-{instance.id}")
 
 
 def host_names(instances: list, wanted: list, taken) -> list:
@@ -53,14 +53,14 @@ def host_names(instances: list, wanted: list, taken) -> list:
 
 
 def _long(name: str, instance: Instance) -> str:
-    rest = host_word("%s-%s-%s" % (instance.provider, instance.account, instance.id))
-    return "%s-%s" % (name[: LONGEST - 1 - len(rest)], rest)
+    rest = host_word(f"{instance.provider}-{instance.account}-{instance.id}")
+    return f"{name[: LONGEST - 1 - len(rest)]}-{rest}"
 
 
 def _longest(name: str, instance: Instance) -> str:
-    # Only where signs that had to be replaced made two long names equal, or somebody gave another instance's long name as a label.
+    # Only where signs that had to be replaced made two long names equal, or a label is the long name of another instance.
     digest = hashlib.sha256(repr((instance.provider, instance.account, instance.id)).encode()).hexdigest()[:8]
-    return "%s-%s" % (name[: LONGEST - 9], digest)
+    return f"{name[: LONGEST - 9]}-{digest}"
 
 
 def group_names(instance: Instance) -> list:
@@ -76,7 +76,7 @@ def group_names(instance: Instance) -> list:
     ):
         word = group_word(word) if word else ""
         if word:
-            names.append("%s_%s" % (prefix, word))
+            names.append(f"{prefix}_{word}")
     if instance.interruptible:
         names.append("interruptible")
     return names

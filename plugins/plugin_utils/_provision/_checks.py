@@ -26,7 +26,7 @@ def wrong(settings: dict, no_log: set, vaulted: set, wait_for: list) -> list:
     found = []
     for path in wait_for:
         if not PLAIN.match(path):
-            found.append("provision_wait_for: '%s' has to be a path on the instance, absolute or below ~/." % shown(path))
+            found.append(f"provision_wait_for: '{shown(path)}' has to be a path on the instance, absolute or below ~/.")
     for name, value in sorted(settings.items()):
         found += _secret(name, value, name in no_log, vaulted)
     if found:
@@ -40,7 +40,7 @@ def wrong(settings: dict, no_log: set, vaulted: set, wait_for: list) -> list:
 
 
 def waited(path: str, wait_for: list) -> bool:
-    """Whether a path is one of those that are waited for, or lies below one."""
+    """Whether a path is one of those that are waited for, or is below one."""
     path = posixpath.normpath(path)
     return any(path == known or path.startswith(known.rstrip("/") + "/") for known in map(posixpath.normpath, wait_for))
 
@@ -52,20 +52,20 @@ def _secret(name: str, value, no_log: bool, vaulted: set) -> list:
             kind = "a secret" if no_log else "a vaulted value"
         if kind:
             return [
-                "%s holds %s, and the provider keeps and shows this script: %s, or run bootstrap.yml from your computer, where "
-                "git_keys_mode: agent lends your keys." % (name, kind, WAIT)
+                f"{name} holds {kind}, and the provider keeps and shows this script: {WAIT}, or run bootstrap.yml "
+                "from your computer, where git_keys_mode: agent lends your keys."
             ]
         if TEMPLATE.search(str(text)):
-            return ["%s holds '%s', which the instance would read as a template." % (name, TEMPLATE.search(str(text)).group(0))]
+            return [f"{name} holds '{TEMPLATE.search(str(text)).group(0)}', which the instance would read as a template."]
     return []
 
 
 def _key(settings: dict, wait_for: list) -> list:
     path = settings.get("git_keys_private_key")
     if settings.get("git_keys_mode") == "private_key" and not path:
-        return ["git_keys_mode is private_key, but git_keys_private_key does not say which: %s, and there." % WAIT]
+        return [f"git_keys_mode is private_key, but git_keys_private_key does not say which: {WAIT}, and there."]
     if path and not waited(str(path), wait_for):
-        return ["git_keys_private_key is %s, and a script cannot carry a key: %s." % (path, WAIT)]
+        return [f"git_keys_private_key is {path}, and a script cannot carry a key: {WAIT}."]
     return []
 
 
@@ -73,8 +73,8 @@ def _agent(settings: dict, wait_for: list) -> list:
     modes = [item.get("mode") for item in settings.get("repos_list") or [] if isinstance(item, dict)]
     if "agent" in [settings.get("git_keys_mode"), *modes]:
         return [
-            "Mode agent lends the agent of your computer, and an instance that prepares itself has none: use an https URL, or a key: %s."
-            % WAIT
+            "Mode agent lends the agent of your computer, and an instance that prepares itself has none: use an "
+            f"https URL, or a key: {WAIT}."
         ]
     return []
 
@@ -85,8 +85,8 @@ def _repositories(settings: dict, wait_for: list) -> list:
         url = _item_specs.URL.match(item["src"])
         if not url and not waited(item["src"], wait_for):
             found.append(
-                "%s: %s is a checkout on your computer, and nobody would send it: give a URL, or %s."
-                % (_item_specs.REPOS, item["src"], WAIT)
+                f"{_item_specs.REPOS}: {item['src']} is a checkout on your computer, which an instance without a "
+                f"controller cannot receive: give a URL, or {WAIT}."
             )
     return found
 
@@ -97,7 +97,10 @@ def _data(settings: dict, wait_for: list) -> list:
     for item in items:
         src = item.get("src") if isinstance(item, dict) else item
         if src and not waited(str(src), wait_for):
-            found.append("%s: %s is data on your computer, and nobody would send it: give a URL, or %s." % (_item_specs.DATA, src, WAIT))
+            found.append(
+                f"{_item_specs.DATA}: {src} is data on your computer, which an instance without a controller cannot "
+                f"receive: give a URL, or {WAIT}."
+            )
     _item_specs.read_data([item for item in items if isinstance(item, dict) and item.get("url")])
     return found
 
@@ -111,4 +114,4 @@ def check_word(name: str, text: str, vaulted: set) -> None:
     """A word of the script itself: an index, a path on the instance. Raises `RentedError`, without that word, when it holds a secret."""
     kind = "a vaulted value" if any(secret in text for secret in vaulted) else _secrets.looks_like(text)
     if kind:
-        raise RentedError("%s holds %s, and the provider keeps and shows this script: give one without." % (name, kind))
+        raise RentedError(f"{name} holds {kind}, and the provider keeps and shows this script: give one without.")

@@ -117,12 +117,12 @@ def source(text: str) -> Source:
         what, at, ref = text.rpartition("@")
         # Of git@host:path and ssh://git@host/path the last @ may be the login's.
         if not at or "/" in ref or ":" in ref:
-            raise RentedError("provision_collection is a git URL without a version: write URL@TAG or URL@COMMIT, not '%s'." % shown(text))
+            raise RentedError(f"provision_collection is a git URL without a version: write URL@TAG or URL@COMMIT, not '{shown(text)}'.")
         return Source("git", what[len("git+") :] if what.startswith("git+") else what, ref)
     if parts.scheme not in ("http", "https"):
         raise RentedError(
-            "provision_collection is '%s'; it takes a version of the released collection, the URL of a tarball with #sha256=…, or "
-            "git+https://…@TAG." % shown(text)
+            f"provision_collection is '{shown(text)}'; it takes a version of the released collection, the URL of a "
+            "tarball with #sha256=…, or git+https://…@TAG."
         )
     url, _hash, fragment = text.partition("#")
     digest = fragment[len("sha256=") :].lower() if fragment.startswith("sha256=") else ""
@@ -139,7 +139,7 @@ def build(wish: Wish, form_name: str, user: str = "") -> Script:
     form = form_of(form_name)
     user = user or form.user
     if not LOGIN.match(user):
-        raise RentedError("provision_user is '%s', which is no login name." % shown(user))
+        raise RentedError(f"provision_user is '{shown(user)}', which is not a login name.")
     run = _inner(wish)
     plain = _outer(run, user)
     if form.wrap == "command":
@@ -160,7 +160,7 @@ def build(wish: Wish, form_name: str, user: str = "") -> Script:
 def form_of(name: str) -> Form:
     """The form of a place. Raises `RentedError` with the nearest name."""
     if name not in FORMS:
-        raise RentedError("provision_for is '%s', and there is no such place. %s" % (shown(name), nearest(name[:80], FORMS)))
+        raise RentedError(f"provision_for is '{shown(name)}', and there is no such place. {nearest(name[:80], FORMS)}")
     return FORMS[name]
 
 
@@ -183,7 +183,7 @@ def _inner(wish: Wish) -> str:
     lines += _body(wish.source.kind)
     text = "\n".join(lines) + "\n"
     # So that the state on an instance says which script it was.
-    return "v_script=%s\n%s" % (hashlib.sha256(text.encode()).hexdigest()[:12], text)
+    return f"v_script={hashlib.sha256(text.encode()).hexdigest()[:12]}\n{text}"
 
 
 def _path(path: str) -> str:
@@ -198,18 +198,18 @@ def _check(name: str, value) -> None:
         for part in (*value.keys(), *value.values()) if isinstance(value, dict) else value:
             _check(name, part)
     elif isinstance(value, datetime.date):
-        why = "%s, which YAML reads as a date: quote it" % value
+        why = f"{value}, which YAML reads as a date: quote it"
     elif isinstance(value, float) and not math.isfinite(value):
-        why = "%s, which is no number in JSON: quote it" % value
+        why = f"{value}, which is not a number in JSON: quote it"
     elif isinstance(value, str):
         try:
             value.encode()
         except UnicodeEncodeError:
-            why = "%s, which is no Unicode text: write it otherwise" % ascii(value)
+            why = f"{value!a}, which is not Unicode text: write it otherwise"
     elif value is not None and not isinstance(value, (int, float)):
-        why = "%s, which is neither text, number nor list: quote it" % shown(value)
+        why = f"{shown(value)}, which is neither text, number nor list: quote it"
     if why:
-        raise RentedError("%s holds %s." % (name, why))
+        raise RentedError(f"{name} holds {why}.")
 
 
 def _body(word: str) -> list:
@@ -226,7 +226,7 @@ def _body(word: str) -> list:
     return lines
 
 
-# Where root is who logs in, or whoever runs it. cloud-init and some images set no HOME. The empty file marks the folder as ours.
+# For root, or for the user who runs it. cloud-init and some images set no HOME. The empty file marks the folder as ours.
 OUTER_ROOT = """\
 #!/bin/sh
 # rented.gpu %(version)s prepares this instance. State: ~/.rented/provision.json
@@ -265,9 +265,9 @@ def _outer(run: str, user: str) -> str:
 
 
 def _unpacker(plain: str) -> str:
-    """A command that runs a script. The lines that say what it is are left out: they stand before it, or nobody would see them."""
+    """A command that runs a script. The lines that say what it is are left out: they stand before it, where people see them."""
     code = base64.b64encode(_gzip(plain.split("\n", 2)[2].encode())).decode()
-    return "echo %s|base64 -d|gzip -dc|sh" % code
+    return f"echo {code}|base64 -d|gzip -dc|sh"
 
 
 def _gzip(content: bytes) -> bytes:
@@ -281,10 +281,10 @@ def _gzip(content: bytes) -> bytes:
 
 def _packed(plain: str) -> str:
     """The same as a script that unpacks itself. Its second line still says what it is."""
-    return "#!/bin/sh\n%s\n%s\n" % (plain.splitlines()[1], _unpacker(plain))
+    return f"#!/bin/sh\n{plain.splitlines()[1]}\n{_unpacker(plain)}\n"
 
 
 def _command(plain: str) -> str:
     """One line for where a command, not a script, is given: beside the image's own start, which is what the instance then is."""
     start = "if [ -x /start.sh ]; then exec /start.sh; fi; exec sleep infinity"
-    return "bash -c %s\n" % shlex.quote("(%s) & %s" % (_unpacker(plain), start))
+    return "bash -c %s\n" % shlex.quote(f"({_unpacker(plain)}) & {start}")

@@ -54,7 +54,7 @@ def texts(value):
 
 
 def vaulted(variables: dict) -> set:
-    """The plain texts of all vaulted values among these variables. What cannot be decrypted, nobody can have used."""
+    """The plain texts of all vaulted values among these variables. What cannot be decrypted cannot have been used."""
     found = set()
     for value in variables.values():
         for text in texts(value):

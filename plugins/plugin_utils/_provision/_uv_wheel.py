@@ -54,7 +54,7 @@ def download(specifier: str, machine: str, glibc: bool) -> str:
     """The path of a wheel of uv on the controller, such as for "==0.13.8"; it is fetched once. Raises OSError with a sentence."""
     version = re.match(r"^==(\d+\.\d+\.\d+)$", specifier)
     kept = version.group(1) if version else hashlib.sha256(specifier.encode()).hexdigest()[:12]
-    folder = os.path.join(_state.home(), "cache", "uv-%s-%s" % (kept, machine))
+    folder = os.path.join(_state.home(), "cache", f"uv-{kept}-{machine}")
     for path in glob.glob(os.path.join(folder, "uv-*.whl")):
         return path
     os.makedirs(folder, mode=0o700, exist_ok=True)
@@ -65,7 +65,7 @@ def download(specifier: str, machine: str, glibc: bool) -> str:
         try:
             ran = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300, check=False)
         except subprocess.TimeoutExpired:
-            told.append("%s did not end within 300 s" % tool[0])
+            told.append(f"{tool[0]} did not end within 300 s")
             continue
         for path in glob.glob(os.path.join(folder, "uv-*.whl")):
             return path

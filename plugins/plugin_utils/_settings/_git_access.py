@@ -30,18 +30,18 @@ def check_keys(keys: list) -> None:
     """Host keys that can be written to known_hosts: ``[{host, port, key, fingerprint}]``."""
     for item in keys:
         host, port = str(item["host"]), item.get("port") or 22
-        where = "known_hosts_extra, the entry for '%s'" % shown(host)
+        where = f"known_hosts_extra, the entry for '{shown(host)}'"
         if not host or re.search(r"[\s,|@#*?!\[\]]", host):
-            raise RentedError("%s: give one name or address in 'host', without brackets and patterns, and the port in 'port'." % where)
+            raise RentedError(f"{where}: give one name or address in 'host', without brackets and patterns, and the port in 'port'.")
         if not 1 <= port <= 65535:
-            raise RentedError("%s: %s is not a port." % (where, port))
+            raise RentedError(f"{where}: {port} is not a port.")
         try:
             blob = _known_hosts.parse_key(item["key"])[1]
         except _known_hosts.KeyFormatError as error:
-            raise RentedError("%s: its key cannot be used: %s." % (where, error))
+            raise RentedError(f"{where}: its key cannot be used: {error}.")
         wanted = item.get("fingerprint")
         if wanted and wanted != _known_hosts.fingerprint(blob):
-            raise RentedError("%s: the key has the fingerprint %s, not %s." % (where, _known_hosts.fingerprint(blob), shown(wanted)))
+            raise RentedError(f"{where}: the key has the fingerprint {_known_hosts.fingerprint(blob)}, not {shown(wanted)}.")
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class PrivateKey:
     fingerprint: str
 
     def __repr__(self) -> str:
-        return "PrivateKey(%s, %s)" % (self.path, self.fingerprint)
+        return f"PrivateKey({self.path}, {self.fingerprint})"
 
 
 def read_private_key(given: str | None) -> PrivateKey:
@@ -68,7 +68,7 @@ def read_private_key(given: str | None) -> PrivateKey:
     if is_key_text(given):
         return _from_text(given)
     full = os.path.abspath(os.path.expanduser(given))
-    where = "git_keys_private_key: %s" % shown(full)
+    where = f"git_keys_private_key: {shown(full)}"
     try:
         state = os.stat(full)
         if not stat.S_ISREG(state.st_mode):
@@ -78,13 +78,11 @@ def read_private_key(given: str | None) -> PrivateKey:
         with open(full, encoding="utf-8", newline="") as handle:
             text = handle.read(LONGEST)
     except FileNotFoundError:
-        raise RentedError("%s does not exist on this machine. Check the path, or use git_keys_mode: push." % where) from None
+        raise RentedError(f"{where} does not exist on this machine. Check the path, or use git_keys_mode: push.") from None
     except UnicodeDecodeError:
-        raise RentedError("%s is not a private key in a format of OpenSSH." % where) from None
+        raise RentedError(f"{where} is not a private key in a format of OpenSSH.") from None
     except (OSError, ValueError) as error:
-        raise RentedError(
-            "%s cannot be read (%s). Check its owner and mode." % (where, getattr(error, "strerror", None) or "no path")
-        ) from None
+        raise RentedError(f"{where} cannot be read ({getattr(error, 'strerror', None) or 'no path'}). Check its owner and mode.") from None
     _check_text(text, where, full)
     if state.st_mode & 0o077:
         raise RentedError(
@@ -92,7 +90,7 @@ def read_private_key(given: str | None) -> PrivateKey:
             "machine is shared." % (where, stat.S_IMODE(state.st_mode))
         )
     if "\r" in text:
-        raise RentedError("%s has the line ends of Windows, which ssh does not take: sed -i 's/\\r$//' it." % where)
+        raise RentedError(f"{where} has the line ends of Windows, which ssh does not take: sed -i 's/\\r$//' it.")
     return _checked(full, text, _public_of(full, where), where)
 
 
@@ -103,10 +101,10 @@ def is_key_text(given: str) -> bool:
 
 def _from_text(given: str) -> PrivateKey:
     where = "git_keys_private_key, which was given as the text of a key,"
-    # A lookup takes the last line end off, and a text of one line (-e, a folded YAML text) has blanks instead of line ends.
+    # A lookup takes the last line end off, and a text of one line (-e, a folded YAML text) has spaces instead of line ends.
     text = _unfolded(given.replace("\r\n", "\n").strip()) + "\n"
     if len(text) > LONGEST:
-        raise RentedError("%s is longer than any key." % where)
+        raise RentedError(f"{where} is longer than any key.")
     _check_text(text, where)
     try:
         with tempfile.TemporaryDirectory(prefix="key-", dir=_state.home()) as folder:  # 0700
@@ -115,14 +113,14 @@ def _from_text(given: str) -> PrivateKey:
                 handle.write(text)
             public = _public_of(path, where)
     except UnicodeEncodeError:
-        raise RentedError("%s is not a private key in a format of OpenSSH." % where) from None
+        raise RentedError(f"{where} is not a private key in a format of OpenSSH.") from None
     except OSError as error:
-        raise RentedError("%s cannot be checked: %s cannot be written (%s)." % (where, _state.home(), error.strerror)) from None
+        raise RentedError(f"{where} cannot be checked: {_state.home()} cannot be written ({error.strerror}).") from None
     return _checked("", text, public, where)
 
 
 def _unfolded(text: str) -> str:
-    """The lines of a key whose line ends became blanks."""
+    """The lines of a key whose line ends became spaces."""
     found = re.fullmatch(r"(-----BEGIN [A-Z ]+-----) ([A-Za-z0-9+/= ]+) (-----END [A-Z ]+-----)", text)
     return "\n".join((found[1], *found[2].split(), found[3])) if found else text
 
@@ -131,20 +129,20 @@ def _check_text(text: str, where: str, path: str = "") -> None:
     if PUBLIC.search(text):
         other = path[: -len(".pub")] if path.endswith(".pub") else None
         hint = ": " + shown(other) if other and os.path.exists(other) else " (its file has no .pub)"
-        raise RentedError("%s is a public key, and the private one is needed%s." % (where, hint))
+        raise RentedError(f"{where} is a public key, and the private one is needed{hint}.")
     if "PuTTY-User-Key-File" in text:
-        raise RentedError("%s is a key of PuTTY: export it in OpenSSH's format (puttygen KEY -O private-openssh -o FILE)." % where)
+        raise RentedError(f"{where} is a key of PuTTY: export it in OpenSSH's format (puttygen KEY -O private-openssh -o FILE).")
     if "PRIVATE KEY-----" not in text:
-        raise RentedError("%s is not a private key." % where)
+        raise RentedError(f"{where} is not a private key.")
 
 
 def _checked(path: str, text: str, public: str, where: str) -> PrivateKey:
     key = _public_key.parse(public)
     if key.kind == "ssh-dss":
-        raise RentedError("%s is a DSA key, which git hosts no longer take: make one with ssh-keygen -t ed25519." % where)
+        raise RentedError(f"{where} is a DSA key, which git hosts no longer take: make one with ssh-keygen -t ed25519.")
     bits = _rsa_bits(key.content) if key.kind == "ssh-rsa" else None
     if bits and bits < LEAST_RSA_BITS:
-        raise RentedError("%s is an RSA key of %d bits, which is too weak: make one with ssh-keygen -t ed25519." % (where, bits))
+        raise RentedError(f"{where} is an RSA key of {bits} bits, which is too weak: make one with ssh-keygen -t ed25519.")
     return PrivateKey(path, text.rstrip("\n") + "\n", key.body, _public_key.fingerprint(key.content))
 
 
@@ -156,16 +154,16 @@ def _public_of(path: str, where: str) -> str:
             command, stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=False, encoding="utf-8", errors="replace"
         )
     except (OSError, ValueError, subprocess.SubprocessError):
-        raise RentedError("%s cannot be checked: ssh-keygen does not run on this machine; install OpenSSH's client." % where) from None
+        raise RentedError(f"{where} cannot be checked: ssh-keygen does not run on this machine; install OpenSSH's client.") from None
     if ran.returncode == 0:
         return ran.stdout
     if "passphrase" in ran.stderr:
         raise RentedError(
-            "%s is protected by a passphrase, which nobody can type on the host: use git_keys_mode: agent (ssh-add it here first), or a "
-            "key without passphrase made for this instance only." % where
+            f"{where} is protected by a passphrase, which cannot be typed on the host: use git_keys_mode: agent "
+            "(ssh-add it here first), or a key without passphrase made for this instance only."
         )
     said = " ".join(ran.stderr.replace(path, "the key").split())[-200:]
-    raise RentedError("%s cannot be used; ssh-keygen says: %s" % (where, shown(said) or "nothing"))
+    raise RentedError(f"{where} cannot be used; ssh-keygen says: {shown(said) or 'nothing'}")
 
 
 def _rsa_bits(raw: bytes) -> int:
@@ -184,14 +182,14 @@ def check_agent(command: list | None = None) -> None:
         return
     trouble = _agent.trouble(command or _agent.ANY_HOST)
     if trouble:
-        raise RentedError("git_keys_mode is agent, but %s." % trouble)
+        raise RentedError(f"git_keys_mode is agent, but {trouble}.")
 
 
 def check_hosts(hosts: list) -> None:
     """Names for a Host line of ssh's settings."""
     for host in hosts:
         if not re.fullmatch(r"[\w.*?:-]+", host):
-            raise RentedError("git_keys_hosts: '%s' is not the name of a host." % shown(host))
+            raise RentedError(f"git_keys_hosts: '{shown(host)}' is not the name of a host.")
 
 
 # --- before the first login: see _preflight.CHECKS ---------------------------------------------------------------

@@ -94,11 +94,11 @@ class Suspect:
     certain: bool  # an error; else a warning
 
     def __str__(self) -> str:
-        names = " or ".join("'%s'" % name for name in self.nearest)
-        where = " (%s)" % self.given.where if self.given.where else ""
+        names = " or ".join(f"'{name}'" for name in self.nearest)
+        where = f" ({self.given.where})" if self.given.where else ""
         if self.certain:
-            return "'%s'%s is not a setting. Did you mean %s?" % (self.given.name, where, names)
-        return "'%s'%s is not a setting of these playbooks. If you meant %s, rename it." % (self.given.name, where, names)
+            return f"'{self.given.name}'{where} is not a setting. Did you mean {names}?"
+        return f"'{self.given.name}'{where} is not a setting of these playbooks. If you meant {names}, rename it."
 
 
 def suspects(given: list, settings, others=()) -> list:

@@ -40,7 +40,7 @@ def read(option: dict, value):
     value = READERS.get(wanted, _raw)(option, value)
     choices = option.get("choices")
     if choices and value not in choices:
-        raise Wrong("cannot be '%s'. %s" % (shown(value), nearest(value if len(value) < 80 else "", choices)))
+        raise Wrong(f"cannot be '{shown(value)}'. {nearest(value if len(value) < 80 else '', choices)}")
     return value
 
 
@@ -49,14 +49,14 @@ def read_all(options: dict, values: dict) -> dict:
     found = {}
     for name, value in values.items():
         if name not in options:
-            raise Wrong("has the key '%s', which does not exist. %s" % (shown(name), nearest(str(name)[:80], options)))
+            raise Wrong(f"has the key '{shown(name)}', which does not exist. {nearest(str(name)[:80], options)}")
         try:
             found[name] = read(options[name], value)
         except Wrong as wrong:
-            raise Wrong("%s %s" % (name, wrong)) from None
+            raise Wrong(f"{name} {wrong}") from None
     missing = [name for name, option in options.items() if option.get("required") and found.get(name) is None]
     if missing:
-        raise Wrong("lacks %s" % ", ".join(missing))
+        raise Wrong(f"lacks {', '.join(missing)}")
     return found
 
 
@@ -83,7 +83,7 @@ def _is_nothing(value) -> bool:
 def _no_text(value) -> Wrong:
     if isinstance(value, bool):
         return Wrong("has to be a text; YAML reads yes, no, on, off, true and false without quotes as truth values: write it in quotes")
-    return Wrong("has to be a text, not %s: %s" % (kind(value), shown(value)))
+    return Wrong(f"has to be a text, not {kind(value)}: {shown(value)}")
 
 
 def _str(option, value):
@@ -114,7 +114,7 @@ def _bool(option, value):
     word = str(value).strip().lower() if isinstance(value, str) else str(int(value)) if value in (0, 1) else ""
     if word in YES or word in NO:
         return word in YES
-    raise Wrong("has to be true or false, not %s: %s" % (kind(value), shown(value)))
+    raise Wrong(f"has to be true or false, not {kind(value)}: {shown(value)}")
 
 
 def _number(value, whole: bool):
@@ -124,11 +124,11 @@ def _number(value, whole: bool):
         pattern = r"[+-]?\d{1,40}(\.0*)?" if whole else r"[+-]?(\d{1,40}(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?"
         found = float(value) if re.fullmatch(pattern, value.strip(), re.ASCII) else None
     if isinstance(found, bool) or not isinstance(found, (int, float)):
-        raise Wrong("has to be %s, not %s: %s" % (expected, kind(value), shown(value)))
+        raise Wrong(f"has to be {expected}, not {kind(value)}: {shown(value)}")
     if (isinstance(found, float) and not math.isfinite(found)) or abs(found) >= LARGEST:
-        raise Wrong("has to be %s below %d" % (expected, LARGEST))
+        raise Wrong(f"has to be {expected} below {LARGEST}")
     if whole and found != int(found):
-        raise Wrong("has to be a whole number, not %s" % shown(value))
+        raise Wrong(f"has to be a whole number, not {shown(value)}")
     return int(found) if whole else float(found)
 
 
@@ -153,7 +153,7 @@ def _list(option, value):
     if value == "":
         value = []
     if not isinstance(value, list):
-        raise Wrong("has to be a list%s, not %s: %s" % (_of(elements), kind(value), shown(value)))
+        raise Wrong(f"has to be a list{_of(elements)}, not {kind(value)}: {shown(value)}")
     found = []
     for number, item in enumerate(value, 1):
         try:
@@ -161,7 +161,7 @@ def _list(option, value):
                 raise Wrong("is empty")
             found.append(read({"type": elements, "options": option.get("options")}, item))
         except Wrong as wrong:
-            raise Wrong("item %d %s" % (number, wrong)) from None
+            raise Wrong(f"item {number} {wrong}") from None
     return found
 
 
@@ -173,7 +173,7 @@ def _dict(option, value):
     if isinstance(value, str):
         value = _written(option, value, "{")
     if not isinstance(value, dict):
-        raise Wrong("has to be a dictionary, not %s: %s" % (kind(value), shown(value)))
+        raise Wrong(f"has to be a dictionary, not {kind(value)}: {shown(value)}")
     options = option.get("options")
     if not options:
         return value
@@ -189,7 +189,7 @@ def _written(option, text: str, start: str):
     try:
         return yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError):
-        raise Wrong("begins with '%s', and is no list or dictionary in YAML: %s" % (text[0], shown(text))) from None
+        raise Wrong(f"begins with '{text[0]}', and is not a list or dictionary in YAML: {shown(text)}") from None
 
 
 def _raw(option, value):

@@ -26,7 +26,7 @@ except ImportError:  # not a public part of Ansible: without it, variables that 
             return None
 
 
-FREE = "_raw_params"  # the variable in which Ansible leaves the words of -e that are no name=value
+FREE = "_raw_params"  # the variable in which Ansible leaves the words of -e that are not name=value
 MAGIC = frozenset(("hostvars", "vars", "groups", "environment", "omit", FREE))
 FILE = re.compile(r"\.(ya?ml|json)$", re.IGNORECASE)
 
@@ -46,7 +46,7 @@ def given(variables: dict, loader) -> list:
         if name not in extra and (not path or _is_ours(str(path))):
             continue
         line = getattr(tag, "line_num", None)
-        where = "%s, line %d" % (_short(str(path)), line) if path and line else _short(str(path)) if path else ""
+        where = f"{_short(str(path))}, line {line}" if path and line else _short(str(path)) if path else ""
         found.append(Given(str(name), variables[name], name in extra, where))
     return found
 
@@ -75,24 +75,24 @@ def free_words(loader) -> list:
             continue
         first = words.split()[0]
         if "=" not in option and (FILE.search(option) or os.path.exists(os.path.expanduser(option))):
-            sentences.append("-e %s sets nothing: did you mean -e @%s?" % (shown(option), shown(option)))
+            sentences.append(f"-e {shown(option)} sets nothing: did you mean -e @{shown(option)}?")
         elif FILE.search(first) and os.path.exists(os.path.expanduser(first)):
-            sentences.append("In -e, '%s' sets nothing: did you mean -e @%s?" % (shown(first), shown(first)))
+            sentences.append(f"In -e, '{shown(first)}' sets nothing: did you mean -e @{shown(first)}?")
         elif "=" in option:
             name = option.partition("=")[0].split()[-1] if option.partition("=")[0].split() else ""
             sentences.append(
-                "In -e, '%s' sets nothing, and the value before it ends at the blank. A value with blanks takes quotes inside of quotes: "
-                "-e '%s=\"...\"'." % (shown(words), shown(name))
+                f"In -e, '{shown(words)}' sets nothing, and the value before it ends at the space. A value with "
+                f"spaces takes quotes inside quotes: -e '{shown(name)}=\"...\"'."
             )
         else:
-            sentences.append("-e '%s' sets nothing. Write -e NAME=VALUE, or -e @FILE for a file of settings." % shown(option))
+            sentences.append(f"-e '{shown(option)}' sets nothing. Write -e NAME=VALUE, or -e @FILE for a file of settings.")
     if not sentences and extra.get(FREE):
-        sentences.append("'%s' after -e sets nothing. Write -e NAME=VALUE, or -e @FILE for a file of settings." % shown(str(extra[FREE])))
+        sentences.append(f"'{shown(str(extra[FREE]))}' after -e sets nothing. Write -e NAME=VALUE, or -e @FILE for a file of settings.")
     return sentences
 
 
 def _free_of(option: str) -> str:
-    """The words of one -e that are no name=value, as Ansible itself finds them."""
+    """The words of one -e that are not name=value, as Ansible itself finds them."""
     from ansible.parsing.splitter import parse_kv
 
     try:

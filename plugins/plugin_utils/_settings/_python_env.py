@@ -38,7 +38,7 @@ def wrong(python: str, torch: str, uv_version: str) -> str | None:
     except (_requirements.Wrong, _uv_versions.Unusable) as error:
         return str(error)
     if not _cuda.CHOICES.match(torch):
-        return "python_env_torch is '%s'; it takes auto, none, cpu or a CUDA tag such as cu126." % shown(torch)
+        return f"python_env_torch is '{shown(torch)}'; it takes auto, none, cpu or a CUDA tag such as cu126."
     return None
 
 
@@ -85,7 +85,7 @@ class _Project:
                     return handle.read()
             except OSError:
                 return None
-        ran = self.repository._run("cat-file", "blob", "%s:%s" % (self.commit, path), check=False, binary=True)
+        ran = self.repository._run("cat-file", "blob", f"{self.commit}:{path}", check=False, binary=True)
         return ran.stdout if ran.returncode == 0 else None
 
     def below(self, path: str) -> list:
@@ -113,9 +113,10 @@ def _check_tracked(settings: dict, project: _Project) -> None:
     files = [] if path.startswith(("/", "~")) or inside.startswith("..") or inside == "." else project.below(inside)
     if files:
         raise Failure(
-            "%s contains a virtual environment (%d tracked files in %s), which works on the computer where it was made only. Take it out "
-            "of the repository with 'git rm -r -q --cached %s', add '%s/' to .gitignore, commit, and run again; or set python_env_path to "
-            "another folder." % (project.said, len(files), inside, shlex.quote(inside), inside)
+            f"{project.said} contains a virtual environment ({len(files)} tracked files in {inside}), which works on "
+            "the computer where it was made only. Take it out of the repository with 'git rm -r -q --cached "
+            f"{shlex.quote(inside)}', add '{inside}/' to .gitignore, commit, and run again; or set python_env_path "
+            "to another folder."
         )
 
 

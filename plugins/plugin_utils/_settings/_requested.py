@@ -22,19 +22,19 @@ def asked(settings: dict) -> list:
     for item in _list(settings.get("repos_list")):
         name = _paths.first_repository([item])
         if name:
-            found.append("repository %s" % shown(name))
-    found += ["packages of %s" % shown(name) for name in _list(settings.get("python_env_requirements"))]
-    found += ["extra %s" % shown(name) for name in _list(settings.get("python_env_extras"))]
+            found.append(f"repository {shown(name)}")
+    found += [f"packages of {shown(name)}" for name in _list(settings.get("python_env_requirements"))]
+    found += [f"extra {shown(name)}" for name in _list(settings.get("python_env_extras"))]
     packages = _list(settings.get("python_env_packages"))
     if packages:
-        found.append("%d package%s by name" % (len(packages), "" if len(packages) == 1 else "s"))
+        found.append(f"{len(packages)} package{'' if len(packages) == 1 else 's'} by name")
     if settings.get("python_env_project") and not found:
-        found.append("Python environment of %s" % shown(settings["python_env_project"]))
+        found.append(f"Python environment of {shown(settings['python_env_project'])}")
     for item in _list(settings.get("data_sync_items")):
         item = {"src": item} if isinstance(item, str) else item if isinstance(item, dict) else {}
         source = item.get("dest") or posixpath.basename(str(item.get("src") or "").rstrip("/")) or item.get("url")
         if source:
-            found.append("data in %s" % shown(source))
+            found.append(f"data in {shown(source)}")
     return found
 
 

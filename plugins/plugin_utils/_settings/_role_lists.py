@@ -30,12 +30,12 @@ def check_extra(value) -> list[str]:
         return []
     names = [value] if isinstance(value, str) else value
     if not isinstance(names, (list, tuple)):
-        raise RentedError("%s has to be a list of role names, not %s." % (EXTRA, shown(value)))
+        raise RentedError(f"{EXTRA} has to be a list of role names, not {shown(value)}.")
     for number, name in enumerate(names, 1):
         if not isinstance(name, str) or not name.strip():
-            raise RentedError("%s, item %d has to be the name of a role, not %s." % (EXTRA, number, shown(name)))
+            raise RentedError(f"{EXTRA}, item {number} has to be the name of a role, not {shown(name)}.")
         if name.rpartition(".")[2] in CORE and name.startswith("rented.gpu."):
-            raise RentedError("%s, item %d: %s is one of the core roles, which run anyway. Leave it out." % (EXTRA, number, shown(name)))
+            raise RentedError(f"{EXTRA}, item {number}: {shown(name)} is one of the core roles, which run anyway. Leave it out.")
         places = _places(name)
         if not any(os.path.isdir(place) for place in places):
             raise RentedError(

@@ -35,18 +35,18 @@ def arguments(spec: dict, given: dict, role: str) -> dict:
     """The arguments of a role's action. Null is the default of the role's variable. Raises `_option_values.Wrong`, naming the variable."""
     try:
         options = _specs.options_of(role) if role else {}
-    except (OSError, KeyError):  # somebody else's role
+    except (OSError, KeyError):  # not a role of this collection
         options = {}
     found = {}
     for name, value in given.items():
-        variable = "%s_%s" % (role, name)
+        variable = f"{role}_{name}"
         option = dict(spec.get(name) or {"type": "raw"})
         if variable in options:
             option["default"] = options[variable].get("default", option.get("default"))
         try:
             found[name] = _option_values.read(dict(option, required=False), value)
         except _option_values.Wrong as wrong:
-            raise _option_values.Wrong("%s %s" % (variable if variable in options else "The argument '%s'" % name, wrong)) from None
+            raise _option_values.Wrong("%s %s" % (variable if variable in options else f"The argument '{name}'", wrong)) from None
     return found
 
 
@@ -59,15 +59,15 @@ def read(options: dict, variables: dict, render) -> tuple:
         try:
             value = _option_values.plain(render(variables[name]))
         except _option_values.Wrong as error:
-            wrong.append("%s %s." % (name, error))
+            wrong.append(f"{name} {error}.")
             continue
         except Exception as error:  # Ansible's, Jinja's, the vault's and those of lookups
-            wrong.append("%s cannot be read: %s." % (name, _first_line(error)))
+            wrong.append(f"{name} cannot be read: {_first_line(error)}.")
             continue
         try:
             values[name] = _checked(name, option, value)
         except _option_values.Wrong as error:
-            wrong.append("%s %s" % (name, str(error) if str(error).endswith(("?", ".")) else "%s." % error))
+            wrong.append("%s %s" % (name, str(error) if str(error).endswith(("?", ".")) else f"{error}."))
     return values, wrong
 
 
@@ -76,16 +76,15 @@ def _checked(name: str, option: dict, value):
         text = repr(value)
         if re.fullmatch(r"\d+\.[1-4]", text):
             raise _option_values.Wrong(
-                'is the number %s for YAML, which reads 3.10 as 3.1: write the version in quotes, for example %s: "%s0"'
-                % (text, name, text)
+                f'is the number {text} for YAML, which reads 3.10 as 3.1: write the version in quotes, for example {name}: "{text}0"'
             )
     found = _option_values.read(option, value)
     if name not in (KEY, HOST_KEYS) and any("PRIVATE KEY" in text for text in texts(found)):
-        raise _option_values.Wrong("holds a private key, which belongs into %s and nowhere else" % KEY)
+        raise _option_values.Wrong(f"holds a private key, which belongs into {KEY} and nowhere else")
     if isinstance(found, str) and name != KEY and CONTROLS.search(found):
-        raise _option_values.Wrong("has to be one line of text without control characters: %s" % shown(found))
+        raise _option_values.Wrong(f"has to be one line of text without control characters: {shown(found)}")
     if isinstance(found, (int, float)) and not isinstance(found, bool) and found < 0:
-        raise _option_values.Wrong("has to be 0 or more, not %s" % shown(found))
+        raise _option_values.Wrong(f"has to be 0 or more, not {shown(found)}")
     return found
 
 

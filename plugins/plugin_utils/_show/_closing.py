@@ -55,7 +55,7 @@ def _after(task_vars, hostvars, rows, width, check_mode) -> list:
     lines = [line for sentence in said for line in _summary.wrapped(sentence, width)]
     failed = [row["host"] for row in rows if row["cause"]]
     if failed and fine:
-        lines += ["", "Only the failed again: the same command with --limit %s" % _limit(failed)]
+        lines += ["", f"Only the failed again: the same command with --limit {_limit(failed)}"]
     if not check_mode:
         lines += _next([row["host"] for row in rows if row["ready"].startswith("yes")], hostvars)
     return lines
@@ -69,7 +69,7 @@ def _next(ready, hostvars) -> list:
     known = [(host, command) for host, command in commands if command]
     lines = ["", "Next: " + known[0][1]] if known else []
     if len(known) > 1:
-        lines.append("      (for another host put its name in the place of %s)" % known[0][0])
+        lines.append(f"      (for another host put its name in the place of {known[0][0]})")
     return lines
 
 

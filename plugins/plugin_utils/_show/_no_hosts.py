@@ -36,13 +36,13 @@ def names_plugin(path: str, plugin: str) -> bool:
     """Whether a file is an inventory of this plugin, whatever its name."""
     try:
         with open(path, encoding="utf-8") as handle:
-            return bool(re.search(r"^plugin:\s*['\"]?%s['\"]?\s*$" % re.escape(plugin), handle.read(1 << 16), re.MULTILINE))
+            return bool(re.search(rf"^plugin:\s*['\"]?{re.escape(plugin)}['\"]?\s*$", handle.read(1 << 16), re.MULTILINE))
     except (OSError, UnicodeDecodeError):
         return False
 
 
 def _broken(path: str) -> str:
-    """Why a file is no YAML. Ansible's own message stands among the warnings at the top."""
+    """Why a file is not YAML. Ansible's own message stands among the warnings at the top."""
     if not path.endswith((".yml", ".yaml")) or not os.path.isfile(path):
         return ""
     try:
@@ -53,8 +53,8 @@ def _broken(path: str) -> str:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line if error.problem_mark else 0
         tab = "\t" in (text.split("\n") + [""])[line]
-        said = "it has a tab, and YAML is indented with blanks" if tab else " ".join(str(error.problem).split())
-        return "line %d is no YAML: %s." % (line + 1, shown(said))
+        said = "it has a tab, and YAML is indented with spaces" if tab else " ".join(str(error.problem).split())
+        return "line %d is not YAML: %s." % (line + 1, shown(said))
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
         return "it cannot be read as YAML."
     return ""
@@ -65,13 +65,13 @@ def no_instance(sources) -> str:
     sources = [source for source in sources or [] if "," not in source]
     lines = []
     for path, reason in _FAILED.items():
-        lines.append("%s: %s" % (shown(os.path.basename(path)), reason))
+        lines.append(f"{shown(os.path.basename(path))}: {reason}")
     for source in sources:
         broken = "" if source in _FAILED else _broken(source)
         if broken:
-            lines.append("%s: %s" % (shown(os.path.basename(source)), broken))
+            lines.append(f"{shown(os.path.basename(source))}: {broken}")
     lines += [
-        "The inventory %s does not exist." % shown(source)
+        f"The inventory {shown(source)} does not exist."
         for source in sources
         if not os.path.exists(source) and source != "/etc/ansible/hosts"
     ]
@@ -95,11 +95,11 @@ def no_match(pattern: str, groups: dict) -> str:
     names = {name for name in groups if name not in ("all", "ungrouped")}
     names.update(host for hosts in groups.values() for host in hosts)
     if not names:
-        return "-e rented_hosts=%s matches no host, because the inventory is empty." % shown(pattern)
+        return f"-e rented_hosts={shown(pattern)} matches no host, because the inventory is empty."
     near = difflib.get_close_matches(str(pattern), sorted(names), n=3, cutoff=0.6)
     if near:
-        hint = "Did you mean %s?" % " or ".join("'%s'" % name for name in near)
+        hint = "Did you mean %s?" % " or ".join(f"'{name}'" for name in near)
     else:
         chosen = sorted(names, key=lambda name: (not name.startswith("label_"), name))
-        hint = "There are: %s%s." % (", ".join(chosen[:12]), ", …" if chosen[12:] else "")
-    return "-e rented_hosts=%s matches no host of the inventory. %s" % (shown(pattern), hint)
+        hint = f"There are: {', '.join(chosen[:12])}{', …' if chosen[12:] else ''}."
+    return f"-e rented_hosts={shown(pattern)} matches no host of the inventory. {hint}"

@@ -81,7 +81,7 @@ def offers_table(rows: list, width: int) -> list:
 
 def _shown(row: dict, offer_length: int, place_length: int) -> dict:
     total = row.get("total_usd")
-    more = " +%d" % row["more_places"] if row.get("more_places") else ""
+    more = f" +{row['more_places']}" if row.get("more_places") else ""
     place = _short(row.get("region"), place_length - len(more), keep_end=True)
     return {
         "#": row.get("rank"),
@@ -105,9 +105,9 @@ def gpu(row: dict) -> str:
         words.append(row["gpu_variant"])
     size = sold_gb(row)
     if size and "MIG" not in words[-1]:
-        words.append("%d GB" % size)
+        words.append(f"{size:.0f} GB")
     if (row.get("gpu_count") or 1) > 1:
-        words.insert(0, "%d x" % row["gpu_count"])
+        words.insert(0, f"{row['gpu_count']:.0f} x")
     if "(simulated)" in (row.get("gpu_name_raw") or ""):
         words.append("(simulated)")
     return " ".join(words)
@@ -128,10 +128,10 @@ def below(answer: dict, width: int) -> list:
     said = []
     shown = sum(1 + row.get("more_places", 0) for row in offers)
     if answer["found"] > shown:
-        said.append("The best %d of %d offers that fit." % (shown, answer["found"]))
+        said.append(f"The best {shown} of {answer['found']} offers that fit.")
     more = next((row["more_places"] for row in offers if row.get("more_places")), None)
     if more:
-        said.append("+%d after a place: the same offer at %d more." % (more, more))
+        said.append(f"+{more} after a place: the same offer at {more} more.")
     if any(row.get("interruptible") for row in offers):
         said.append("Spot: may be taken back at any time.")
     lacking: dict = {}
@@ -139,12 +139,12 @@ def below(answer: dict, width: int) -> list:
         for term in row.get("not_counted") or []:
             lacking.setdefault(term, set()).add(row["provider"])
     if lacking:
-        terms = ["%s (%s)" % (term, ", ".join(sorted(providers))) for term, providers in sorted(lacking.items())]
-        said.append("Not known, so not counted (a total with +): %s." % "; ".join(terms))
-    said += ["FAILED: %s" % failure["message"] for failure in answer["failures"]]
+        terms = [f"{term} ({', '.join(sorted(providers))})" for term, providers in sorted(lacking.items())]
+        said.append(f"Not known, so not counted (a total with +): {'; '.join(terms)}.")
+    said += [f"FAILED: {failure['message']}" for failure in answer["failures"]]
     said += answer["notes"]
     when = answer["asked_at"][:16].replace("T", " ")
-    said.append("Prices in USD of this minute (%s UTC), without tax; totals with a disk of %g GB." % (when, answer["disk_gb"]))
+    said.append(f"Prices in USD of this minute ({when} UTC), without tax; totals with a disk of {answer['disk_gb']:g} GB.")
     width = max(width, NARROWEST)
     return [line for sentence in said for line in _wrapped(_terminal.plain(sentence), width)]
 
@@ -160,7 +160,7 @@ def as_json(answer: dict) -> str:
     """Everything that the module answered, one document. What some programs take for the end of a line, or a terminal obeys, is escaped."""
     names = ("asked_at", "disk_gb", "found", "offers", "result", "failures", "notes")
     text = json.dumps({name: answer[name] for name in names if name in answer}, indent=2, ensure_ascii=False) + "\n"
-    return _terminal.COMMANDS.sub(lambda found: "\\u%04x" % ord(found.group()), text)
+    return _terminal.COMMANDS.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
 
 
 def as_csv(answer: dict) -> str:
@@ -210,7 +210,7 @@ def _harmless(value: str) -> str:
 
 def _cell(value):
     if isinstance(value, float):
-        return "%g" % value
+        return f"{value:g}"
     return json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list, bool)) else value
 
 

@@ -28,19 +28,19 @@ def lines(variables, width: int, made_before, looks_only: bool = False) -> list:
         said.append(_details(rented, hostvars, made_before) + ".")
     others = sorted(set((variables.get("groups") or {}).get("rented") or []) - set(hosts))
     if others and rented:
-        said.append("Left out by --limit or rented_hosts: %s." % _names(others))
+        said.append(f"Left out by --limit or rented_hosts: {_names(others)}.")
     said += ["Left out: " + sentence for sentence in _left_out.sentences(variables)]
     if len(rented) > 1 and not others and not variables.get("rented_hosts"):
-        said.append("To choose: --limit %s, or -e rented_hosts=label_NAME." % rented[0])
+        said.append(f"To choose: --limit {rented[0]}, or -e rented_hosts=label_NAME.")
     return [line for sentence in said for line in _wrapped(sentence, width)]
 
 
 def _begin(rented, hosts, hostvars, looks_only) -> str:
     prices = [number(hostvars[host].get("rented_price_per_hour")) for host in rented]
     known = [price for price in prices if price is not None]
-    text = "%s %d host%s" % ("Looking at" if looks_only else "Preparing", len(hosts), "" if len(hosts) == 1 else "s")
+    text = f"{'Looking at' if looks_only else 'Preparing'} {len(hosts)} host{'' if len(hosts) == 1 else 's'}"
     if known:
-        text += ", $%.2f per hour" % sum(known)
+        text += f", ${sum(known):.2f} per hour"
         text += " together" if len(known) > 1 else ""
         text += " (the price of %d is not known)" % (len(rented) - len(known)) if len(known) < len(rented) else ""
     return text + ":"
@@ -57,7 +57,7 @@ def _details(rented, hostvars, made_before) -> str:
     for host in rented:
         name = _gpu(hostvars[host]) or "GPU not known"
         counts[name] = counts.get(name, 0) + 1
-    parts = [", ".join("%d with %s" % (count, name) for name, count in sorted(counts.items(), key=lambda pair: -pair[1])[:LISTED])]
+    parts = [", ".join(f"{count} with {name}" for name, count in sorted(counts.items(), key=lambda pair: -pair[1])[:LISTED])]
     parts.append(_names(rented))
     if adopted:
         parts.append("adopted: " + _names(adopted))
@@ -74,18 +74,18 @@ def _one(host, variables, adopted, new) -> str:
     about += [text for text in (_gpu(variables), _price(variables)) if text]
     about += ["adopted"] if adopted else []
     about += ["first time from this computer"] if new else []
-    return "%s (%s)" % (host, ", ".join(about)) if about else host
+    return f"{host} ({', '.join(about)})" if about else host
 
 
 def _gpu(variables) -> str:
     name = variables.get("rented_gpu_model") or variables.get("rented_gpu_name_raw")
     count = number(variables.get("rented_gpu_count")) or 1
-    return "" if not name else "%d x %s" % (count, name) if count > 1 else str(name)
+    return "" if not name else f"{count:.0f} x {name}" if count > 1 else str(name)
 
 
 def _price(variables) -> str:
     price = number(variables.get("rented_price_per_hour"))
-    return "" if price is None else "$%.2f" % price
+    return "" if price is None else f"${price:.2f}"
 
 
 def _names(hosts: list) -> str:

@@ -27,7 +27,7 @@ def row(host: str, variables, cause: str, before: str, check_mode: bool) -> dict
     known = of_this_run(variables.get("ansible_facts") or {})
     facts, run = known.get(FACTS) or {}, known.get(RUN) or {}
     price = number(variables.get("rented_price_per_hour"))
-    found = {"host": host, "GPU": _gpu(variables, facts), "$/hour": None if price is None else "%.2f" % price}
+    found = {"host": host, "GPU": _gpu(variables, facts), "$/hour": None if price is None else f"{price:.2f}"}
     found["ready"] = "FAILED" if cause else _verdict(facts, check_mode)
     found["cause"] = cause
     found["made ready"] = "" if cause else _made(facts, run, check_mode)
@@ -35,8 +35,8 @@ def row(host: str, variables, cause: str, before: str, check_mode: bool) -> dict
     first, again = (variables[before], run) if before else (run, None)
     found["changed"], found["seconds"] = _changed(first), _seconds(first)
     if again is not None:
-        found["changed"] = "%s, then %s" % (found["changed"], _changed(again))
-        found["seconds"] = "%s, then %s" % (found["seconds"], _seconds(again))
+        found["changed"] = f"{found['changed']}, then {_changed(again)}"
+        found["seconds"] = f"{found['seconds']}, then {_seconds(again)}"
     return found
 
 
@@ -51,9 +51,9 @@ def lines(rows: list, width: int, took: float | None = None) -> list:
     table, columns = _table.fitting(rows, COLUMNS, DISPENSABLE, width, NUMBERS)
     said = []
     if "made ready" not in columns:
-        said += ["%s: %s." % (_names(hosts, len(rows)), text) for text, hosts in _grouped(rows, "made ready")]
+        said += [f"{_names(hosts, len(rows))}: {text}." for text, hosts in _grouped(rows, "made ready")]
     for entry in [entry for entry in rows if entry["cause"]][:MOST]:
-        said.append("%s is not ready: %s" % (entry["host"], entry["cause"]))
+        said.append(f"{entry['host']} is not ready: {entry['cause']}")
     failed = sum(1 for entry in rows if entry["cause"])
     if failed > MOST:
         said.append("%d more are not ready; their causes are above." % (failed - MOST))
@@ -61,7 +61,7 @@ def lines(rows: list, width: int, took: float | None = None) -> list:
     for entry in rows:
         for note in entry["notes"]:
             notes.setdefault(note, []).append(entry["host"])
-    said += ["Note on %s: %s" % (_names(hosts, len(rows)), note) for note, hosts in notes.items()]
+    said += [f"Note on {_names(hosts, len(rows))}: {note}" for note, hosts in notes.items()]
     if took:
         said.append("The run took %s.%s" % (_duration(took), " Seconds are the work for one host." if "seconds" in columns else ""))
     return [*table, *([""] if said else []), *(line for sentence in said for line in wrapped(sentence, width))]
@@ -75,7 +75,7 @@ def wrapped(sentence: str, width: int) -> list:
 def brief(message: str, host: str) -> str:
     """The cause in a message, short: its first sentence, without the host's name, which stands before it."""
     text = " ".join(_terminal.plain(message).split())
-    text = re.sub(r"^%s( \([^()]*\))?:? " % re.escape(host), "", text)
+    text = re.sub(rf"^{re.escape(host)}( \([^()]*\))?:? ", "", text)
     text = re.split(r"(?<=[a-z0-9)'\"])\. (?=[A-Z])", text, maxsplit=1)[0].rstrip(". ")
     return (text[: LONGEST_CAUSE - 1] + "…" if len(text) > LONGEST_CAUSE else text) + "."
 
@@ -89,7 +89,7 @@ def _gpu(variables, facts) -> str:
         return "none"
     count = variables.get("rented_gpu_count") or len(gpu.get("gpus") or []) or 1
     simulated = gpu.get("simulated") or (variables.get("rented_tags") or {}).get("simulated")
-    text = "%s x %s" % (count, name) if count > 1 else str(name)
+    text = f"{count} x {name}" if count > 1 else str(name)
     return text + " (simulated)" if simulated and "simulated" not in text else text
 
 
@@ -103,9 +103,9 @@ def _verdict(facts, check_mode) -> str:
 
 
 def _notes(facts) -> list:
-    """Advice that holds for nearly every container is no part of the verdict: a warning that is always there is not read."""
+    """Advice that holds for nearly every container is not part of the verdict: a warning that is always there is not read."""
     return [
-        "%s: %s" % (gate["name"], gate["cause"])
+        f"{gate['name']}: {gate['cause']}"
         for gate in facts.get("gates") or []
         if gate["result"] == "fail" and not gate["required"] and gate["name"] in _gates.USUAL
     ]
@@ -121,8 +121,8 @@ def _made(facts, run, check_mode) -> str:
             says = (made.get(name) or {}).get("says")
             if says:
                 (changed if role["changed"] else kept).append(says)
-    parts = ["%s (%s)" % (", ".join(changed), "would change" if check_mode else "new")] if changed else []
-    parts += ["%s (as it was)" % ", ".join(kept)] if kept else []
+    parts = [f"{', '.join(changed)} ({'would change' if check_mode else 'new'})"] if changed else []
+    parts += [f"{', '.join(kept)} (as it was)"] if kept else []
     return "; ".join(parts)
 
 
@@ -150,4 +150,4 @@ def _seconds(run) -> float | None:
 
 def _duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
-    return "%d min %d s" % (minutes, rest) if minutes else "%d s" % rest
+    return f"{minutes:.0f} min {rest} s" if minutes else f"{rest} s"

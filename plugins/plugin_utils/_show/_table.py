@@ -55,5 +55,5 @@ def _text(value):
     if value is None:
         return ""
     if isinstance(value, float):
-        return "%.1f" % value
+        return f"{value:.1f}"
     return " ".join(_terminal.plain(value).split("\n"))

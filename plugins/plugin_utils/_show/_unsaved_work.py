@@ -37,10 +37,10 @@ def sentence(entry: dict) -> str:
     ):
         number = entry.get(key)
         if isinstance(number, int) and number > 0:
-            counts.append("%d %s" % (number, one if number == 1 else many))
+            counts.append(f"{number} {one if number == 1 else many}")
     name = posixpath.basename(entry["path"].rstrip("/")) or entry["path"]
     if not counts:
-        return "" if entry.get("complete", True) else "%s: git did not answer in time; work may exist only on the instance." % name
+        return "" if entry.get("complete", True) else f"{name}: git did not answer in time; work may exist only on the instance."
     listed = counts[0] if len(counts) == 1 else ", ".join(counts[:-1]) + " and " + counts[-1]
     single = len(counts) == 1 and counts[0].startswith("1 ")
-    return "%s: %s exist%s only on the instance." % (name, listed, "s" if single else "")
+    return f"{name}: {listed} exist{'s' if single else ''} only on the instance."

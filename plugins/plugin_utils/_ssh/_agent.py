@@ -67,9 +67,9 @@ def trouble(command: list) -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     if ran.returncode == 1:
-        return "the ssh agent at %s holds no key: ssh-add ~/.ssh/id_ed25519" % path
+        return f"the ssh agent at {path} holds no key: ssh-add ~/.ssh/id_ed25519"
     if ran.returncode == 2:
-        return "the ssh agent at %s does not answer" % path
+        return f"the ssh agent at {path} does not answer"
     return None
 
 

@@ -19,7 +19,7 @@ IN_PATH = ("/usr/bin", "/bin", "/usr/local/bin")
 def on_host(session: str, tmux: str | None = None) -> str:
     """The command to type on the host itself. ``-u``: an ssh login often has no UTF-8 locale."""
     program = tmux if tmux and tmux.rpartition("/")[0] not in IN_PATH else "tmux"
-    return "env TERM=%s %s -u attach -t %s" % (TERM, shlex.quote(program), shlex.quote(session))
+    return f"env TERM={TERM} {shlex.quote(program)} -u attach -t {shlex.quote(session)}"
 
 
 def command(facts: dict, variables: dict, connection=None, session: str = "") -> str:
@@ -41,7 +41,7 @@ def command(facts: dict, variables: dict, connection=None, session: str = "") ->
         words, name = _shortcut.ssh_words(connection or _Variables(), variables)
     except Failure:  # reached neither by ssh nor here
         return typed
-    # ssh joins its last words with blanks and gives them to the login shell, so each is quoted for two shells.
+    # ssh joins its last words with spaces and gives them to the login shell, so each is quoted for two shells.
     return " ".join([_shortcut.shown([words[0], "-t", *words[1:], name]), *(shlex.quote(shlex.quote(word)) for word in shlex.split(typed))])
 
 

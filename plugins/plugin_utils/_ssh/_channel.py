@@ -57,7 +57,7 @@ def for_any_shell(script: str) -> str:
             word = ""
         word += sign
     words.append(word)
-    return "exec /bin/sh -c '%s' rented %d %s" % (_LOADER, len(words), " ".join("'%s'" % word for word in words))
+    return "exec /bin/sh -c '%s' rented %d %s" % (_LOADER, len(words), " ".join(f"'{word}'" for word in words))
 
 
 def main(arguments: list) -> int:
@@ -65,16 +65,16 @@ def main(arguments: list) -> int:
     name, seconds, count = arguments[0], float(arguments[1]), int(arguments[2])
     words, asked = arguments[3 : 3 + count], arguments[3 + count :]
     if not asked or asked[0] != name:
-        return _complain(REFUSED, "this connection is for %s, and not for %s" % (name, asked[0] if asked else "another program"))
+        return _complain(REFUSED, f"this connection is for {name}, and not for {asked[0] if asked else 'another program'}")
     mark = os.urandom(16).hex()
     # In two parts, so that a shell that shows the command does not show the mark.
-    far = for_any_shell("printf %%s%%s %s %s\n%s" % (mark[:16], mark[16:], " ".join(asked[1:])))
+    far = for_any_shell(f"printf %s%s {mark[:16]} {mark[16:]}\n{' '.join(asked[1:])}")
     if REAL_HOME in os.environ:
         os.environ["HOME"] = os.environ.pop(REAL_HOME)
     try:
         child = subprocess.Popen([*words, far], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
     except OSError as error:
-        return _complain(MISSING, "%s: %s" % (words[0], error.strerror))
+        return _complain(MISSING, f"{words[0]}: {error.strerror}")
     _pass_signals_on(child)
     return _serve(child, mark.encode(), seconds)
 
@@ -99,11 +99,11 @@ def _serve(child, mark: bytes, seconds: float) -> int:
     if state == SILENT:
         child.terminate()
         _wait_briefly(child)
-        return _complain(SILENT, "%d s; %s" % (seconds, printed))
+        return _complain(SILENT, f"{seconds:.0f} s; {printed}")
     status = _wait(child)
     if status == FAILED and not printed:
         return status  # ssh itself has said why
-    return _complain(ENDED, printed or "exit status %d" % status)
+    return _complain(ENDED, printed or f"exit status {status}")
 
 
 def _wait_for(handle: int, mark: bytes, seconds: float) -> tuple:
@@ -126,7 +126,7 @@ def _wait_for(handle: int, mark: bytes, seconds: float) -> tuple:
 
 
 def _pump(source: int, sink: int) -> None:
-    """Move bytes until the source ends or nobody takes them, then close both: each side sees the end of the other.
+    """Move bytes until the source ends or the reader is gone, then close both: each side sees the end of the other.
 
     Not by splice(2): it locks the pipe while it waits, and the other side of the pipe waits with it.
     """
@@ -178,7 +178,7 @@ def _wait_briefly(child) -> None:
 
 
 def _complain(sign: str, text: str) -> int:
-    os.write(2, ("%s%s\n" % (sign, text)).encode("utf-8", "replace"))
+    os.write(2, (f"{sign}{text}\n").encode("utf-8", "replace"))
     return FAILED
 
 

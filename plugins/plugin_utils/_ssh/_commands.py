@@ -54,7 +54,7 @@ class Reach:
 
     def __init__(self, name: str) -> None:
         # No setting of a user is about this name, and no repository names it as its server.
-        self.alias = "rented-%s-%s" % (re.sub("[^a-z0-9]+", "-", name.lower()).strip("-")[:40], secrets.token_hex(6))
+        self.alias = f"rented-{re.sub('[^a-z0-9]+', '-', name.lower()).strip('-')[:40]}-{secrets.token_hex(6)}"
 
     def words(self) -> list:
         """The command that takes a far command as its last word."""
@@ -95,8 +95,9 @@ class Ssh(Reach):
         transport = getattr(connection, "transport", "")
         if "ssh" not in transport:
             raise Failure(
-                "git and rsync reach a host by ssh, or are on it themselves, and %s is reached by '%s': set ansible_connection to ssh "
-                "or local." % (task_vars.get("inventory_hostname"), transport)
+                "git and rsync reach a host by ssh, or are on it themselves, and "
+                f"{task_vars.get('inventory_hostname')} is reached by '{transport}': set ansible_connection to ssh "
+                "or local."
             )
         self.address = str(self._option("host") or task_vars.get("inventory_hostname"))
         self.user = self._option("remote_user")
@@ -117,13 +118,13 @@ class Ssh(Reach):
             command += _options.words(_options.channel(command[0]))
             command += shlex.split(self._option("ssh_args") or "")
         if self.port:
-            command += ["-o", "Port=%s" % self.port]
+            command += ["-o", f"Port={self.port}"]
         if self._option("private_key_file"):
             command += ["-o", 'IdentityFile="%s"' % os.path.expanduser(self._option("private_key_file"))]
         if self.user:
-            command += ["-o", 'User="%s"' % self.user]
+            command += ["-o", f'User="{self.user}"']
         if settings:
-            command += ["-o", "ConnectTimeout=%s" % self._timeout()]
+            command += ["-o", f"ConnectTimeout={self._timeout()}"]
         common = shlex.split(self._option("ssh_common_args") or "") + shlex.split(self._option("ssh_extra_args") or "")
         command += common if settings else _options.for_people(common)
         if settings:
@@ -156,7 +157,7 @@ class Ssh(Reach):
         if not pattern and make:
             pattern = make(getattr(self.connection, "host", self.address), self.port, self.user)
         if not pattern:
-            name = "%s-%s-%s" % (self.address, self.port, self.user)
+            name = f"{self.address}-{self.port}-{self.user}"
             pattern = "%(directory)s/" + hashlib.sha1(name.encode(), usedforsecurity=False).hexdigest()[:10]
         folder = os.path.expanduser(self._option("control_path_dir") or "~/.ansible/cp")
         return ["-o", 'ControlPath="%s"' % (pattern % {"directory": folder})]
@@ -164,7 +165,7 @@ class Ssh(Reach):
     @property
     def bracketed(self) -> str:
         """The address as it stands before a colon."""
-        return "[%s]" % self.address if ":" in self.address else self.address
+        return f"[{self.address}]" if ":" in self.address else self.address
 
     @property
     def in_url(self) -> str:
@@ -187,7 +188,7 @@ def program(name: str, connection, task_vars: dict):
         probe = _login_failures.Probe([*ssh.argv(), "--", ssh.address], PROBE)
         if probe.works:
             raise
-        words = "the host did not answer within %d s" % PROBE if probe.timed_out else _login_failures.last_words(probe.said)
+        words = f"the host did not answer within {PROBE} s" if probe.timed_out else _login_failures.last_words(probe.said)
         if not probe.timed_out and probe.code != 255:
             # It answers, and not with our command: what the program said is nearer to the cause.
             raise
@@ -209,7 +210,7 @@ def lent_agent(connection, task_vars: dict):
 class LentAgent:
     """``with LentAgent(connection):`` the executions inside run on a login of their own that forwards the user's ssh agent.
 
-    Ansible's shared connection never forwards it, so no other execution, and nobody on the host afterwards, can use it.
+    Ansible's shared connection never forwards it, so no other execution, and no user of the host afterwards, can use it.
     """
 
     def __init__(self, connection, task_vars: dict) -> None:
@@ -217,17 +218,17 @@ class LentAgent:
         host = task_vars.get("inventory_hostname")
         if getattr(connection, "transport", "") != "ssh" or not hasattr(connection, "set_option"):
             raise Failure(
-                "Mode agent needs Ansible's own ssh connection, and %s is reached by '%s'." % (host, getattr(connection, "transport", "?"))
+                f"Mode agent needs Ansible's own ssh connection, and {host} is reached by '{getattr(connection, 'transport', '?')}'."
             )
         ssh = Ssh(connection, task_vars)
         trouble = _agent.trouble([*ssh.argv(), ssh.address])
         if trouble:
-            raise Failure("Mode agent lends your ssh agent to %s, but %s." % (host, trouble))
+            raise Failure(f"Mode agent lends your ssh agent to {host}, but {trouble}.")
 
     def __enter__(self) -> LentAgent:
         self.before = self.connection.get_option("ssh_args")
         # First value wins in ssh, and ssh_args come first: these stand against whatever the inventory says about multiplexing.
-        self.connection.set_option("ssh_args", "%s -o ForwardAgent=yes %s" % (_options.joined(_options.ALONE), self.before or ""))
+        self.connection.set_option("ssh_args", f"{_options.joined(_options.ALONE)} -o ForwardAgent=yes {self.before or ''}")
         return self
 
     def __exit__(self, *unused) -> None:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection; it may change without notice.
-"""How an instance is reached: the connection variables of a host. Nobody needs an ``ansible.cfg`` or an ``~/.ssh/config``."""
+"""How an instance is reached: the connection variables of a host. You need no ``ansible.cfg`` or an ``~/.ssh/config``."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ class Connection:
             words = ["ssh", *_options.words(options)]
             words += (["-l", user] if user else []) + (["-p", str(port)] if port else [])
             # ssh expands % in a ProxyCommand, whose own are %h and %p alone.
-            command = "%s -W '[%%h]:%%p' -- %s" % (shlex.join(words).replace("%", "%%"), shlex.quote(host).replace("%", "%%"))
+            command = f"{shlex.join(words).replace('%', '%%')} -W '[%h]:%p' -- {shlex.quote(host).replace('%', '%%')}"
         return command
 
     def forget_host_key(self, instance: Instance) -> bool:
@@ -138,7 +138,7 @@ class Connection:
             return False
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "it is not text"
-            raise RentedError("The host key of %s cannot be taken out of %s: %s." % (alias, self.known_hosts, reason))
+            raise RentedError(f"The host key of {alias} cannot be taken out of {self.known_hosts}: {reason}.")
         return len(kept) < len(lines)
 
     def socket(self, alias: str, instance: Instance, host, port) -> str:
@@ -150,9 +150,9 @@ class Connection:
 def no_address(instance: Instance) -> str:
     """The ProxyCommand for an instance without an address: it says so and fails, and no name is looked up."""
     words = [word for word in (instance.state, instance.state_raw) if word and re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,31}", word)]
-    sentence = "%s has no address for SSH yet: %s. Try again when it has one." % (default_name(instance), ", ".join(dict.fromkeys(words)))
+    sentence = f"{default_name(instance)} has no address for SSH yet: {', '.join(dict.fromkeys(words))}. Try again when it has one."
     # ssh puts "exec" before it, so that it has to be one command. All words above are of letters, digits and "_.-".
-    return "sh -c 'echo \"%s\" >&2; exit 1'" % sentence
+    return f"sh -c 'echo \"{sentence}\" >&2; exit 1'"
 
 
 def socket_folder() -> str:
@@ -165,14 +165,14 @@ def socket_folder() -> str:
     if os.path.isabs(runtime) and os.path.isdir(runtime) and os.stat(runtime).st_uid == os.getuid():
         candidates.append(os.path.join(runtime, "rented_gpu"))
     candidates.append(os.path.join(_state.home(), "cp"))
-    candidates.append(os.path.join(tempfile.gettempdir(), "rented_gpu-%d" % os.getuid()))
-    candidates.append("/tmp/rented_gpu-%d" % os.getuid())
+    candidates.append(os.path.join(tempfile.gettempdir(), f"rented_gpu-{os.getuid()}"))
+    candidates.append(f"/tmp/rented_gpu-{os.getuid()}")
     for path in candidates:
         if len(os.fsencode(path)) + 1 + _DIGEST <= LONGEST_SOCKET and _private_folder(path):
             return path
     raise RentedError(
-        "No directory for the sockets of ssh could be made; tried %s. Set XDG_RUNTIME_DIR to a directory that you own."
-        % ", ".join(candidates)
+        f"No directory for the sockets of ssh could be made; tried {', '.join(candidates)}. Set XDG_RUNTIME_DIR to a "
+        "directory that you own."
     )
 
 

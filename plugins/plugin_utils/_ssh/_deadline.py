@@ -71,7 +71,7 @@ def _processes():
         for entry in os.listdir("/proc"):
             if entry.isdigit():
                 try:
-                    with open("/proc/%s/stat" % entry, encoding="utf-8", errors="replace") as handle:
+                    with open(f"/proc/{entry}/stat", encoding="utf-8", errors="replace") as handle:
                         text = handle.read()
                 except OSError:
                     continue
@@ -96,4 +96,4 @@ def keep_alive(connection) -> None:
     words = " ".join(str(connection.get_option(name) or "") for name in ("ssh_args", "ssh_common_args", "ssh_extra_args"))
     if "serveralive" not in words.lower():
         extra = connection.get_option("ssh_extra_args")
-        connection.set_option("ssh_extra_args", ("%s %s" % (extra or "", ALIVE)).strip())
+        connection.set_option("ssh_extra_args", (f"{extra or ''} {ALIVE}").strip())

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection; it may change without notice.
-"""One login to a host that nobody has logged in to yet: is what was typed right?"""
+"""The first login to a host: is what was typed right?"""
 
 from __future__ import annotations
 
@@ -45,10 +45,9 @@ def attempt(variables: dict, host: str, seconds: int) -> tuple:
         other = _login_failures.other_user(probe.printed + said)
         if other:
             raise RentedError(
-                "%s does not let user '%s' work; it says: log in as '%s'. Paste the command with that user.%s"
-                % (host, user, other, _NOTHING)
+                f"{host} does not let user '{user}' work; it says: log in as '{other}'. Paste the command with that user.{_NOTHING}"
             )
-        raise RentedError("%s let user '%s' in, but %s.%s" % (host, user, probe.instead().rstrip("."), _NOTHING))
+        raise RentedError(f"{host} let user '{user}' in, but {probe.instead().rstrip('.')}.{_NOTHING}")
     if probe.timed_out:
         return NO_ANSWER, _not_yet(host, "ssh did not end within %d s" % (seconds + MORE))
     why, words_of_ssh = _login_failures.classify(said), _login_failures.last_words(said)
@@ -57,24 +56,25 @@ def attempt(variables: dict, host: str, seconds: int) -> tuple:
     if why == _login_failures.DOWN:
         return NO_ANSWER, _not_yet(host, words_of_ssh)
     if why == _login_failures.KEY:
-        # The jump host's own ssh says no more than that it was refused; with the host itself nobody has spoken by then.
+        # The jump host's own ssh says no more than that it was refused; the host itself has not answered by then.
         if "Authentications that can continue" not in said and "ProxyCommand" in variables["ansible_ssh_common_args"]:
             raise RentedError(
-                "The jump host on the way to %s refused the login; ssh said: %s. Which key it is offered is ssh's choice: load the right "
-                "one in the agent (ssh-add), or name it in ~/.ssh/config.%s" % (host, words_of_ssh.rstrip("."), _NOTHING)
+                f"The jump host on the way to {host} refused the login; ssh said: {words_of_ssh.rstrip('.')}. Which "
+                "key it is offered is ssh's choice: load the right one in the agent (ssh-add), or name it in "
+                f"~/.ssh/config.{_NOTHING}"
             )
         user = variables.get("ansible_user") or "(ssh's choice)"
         raise RentedError(_login_failures.key_refused(host, user, said) + _NOTHING)
     if why == _login_failures.CHANGED:
         changed = re.search(r"Host key for (\S+) has changed", said)
-        whose = host if not changed or changed.group(1) == host else "The jump host %s on the way to %s" % (changed.group(1), host)
+        whose = host if not changed or changed.group(1) == host else f"The jump host {changed.group(1)} on the way to {host}"
         raise RentedError(_login_failures.host_key_changed(whose, said) + _NOTHING)
     if why == _login_failures.NAME:
-        raise RentedError("The address cannot be resolved; ssh said: %s. Check it for a typing error.%s" % (words_of_ssh, _NOTHING))
+        raise RentedError(f"The address cannot be resolved; ssh said: {words_of_ssh}. Check it for a typing error.{_NOTHING}")
     sentence = _login_failures.local_cause(why, host, said)
     if sentence:
         raise RentedError(sentence + _NOTHING)
-    raise RentedError("ssh could not log in; it said: %s.%s" % (words_of_ssh.rstrip("."), _NOTHING))
+    raise RentedError(f"ssh could not log in; it said: {words_of_ssh.rstrip('.')}.{_NOTHING}")
 
 
 _NOTHING = " Nothing was adopted; adopt_login=false adopts without a login."
@@ -82,6 +82,6 @@ _NOTHING = " Nothing was adopted; adopt_login=false adopts without a login."
 
 def _not_yet(host: str, why: str) -> str:
     return (
-        "%s does not answer yet (%s). It is adopted all the same; when it does not answer in some minutes either, compare address and "
-        "port with its page." % (host, why.rstrip("."))
+        f"{host} does not answer yet ({why.rstrip('.')}). It is adopted all the same; when it does not answer in "
+        "some minutes either, compare address and port with its page."
     )

@@ -35,24 +35,24 @@ def address_problem(variables: dict) -> str | None:
         states = [str(variables[name]) for name in ("rented_state", "rented_state_raw") if variables.get(name)]
         return (
             "%s has no address yet%s, and nothing was sent. An instance gets one when it runs: run the same command again in a minute, or "
-            "look at the provider why it does not start." % (host, " (%s)" % ", ".join(dict.fromkeys(states)) if states else "")
+            "look at the provider why it does not start." % (host, f" ({', '.join(dict.fromkeys(states))})" if states else "")
         )
     shown = _terminal.plain(str(host if address is None else address))[:80]
     address = str(host if address is None else address)
     strict = bool(variables.get("rented_provider"))
     if address.startswith("-") or UNSAFE.search(address) or (strict and not _is_address(address)):
-        return "The address of %s is '%s', which is not an IP address or a host name. Nothing was sent; check ansible_host." % (host, shown)
+        return f"The address of {host} is '{shown}', which is not an IP address or a host name. Nothing was sent; check ansible_host."
     port = variables.get("ansible_port")
     if port not in (None, "") and not (re.fullmatch(r"\d{1,5}", str(port)) and 1 <= int(str(port)) <= 65535):
-        return "The port of %s is '%s', which is not a number from 1 to 65535. Nothing was sent; check ansible_port." % (
-            host,
-            _terminal.plain(str(port))[:80],
+        return (
+            f"The port of {host} is '{_terminal.plain(str(port))[:80]}', which is not a number from 1 to 65535. Nothing "
+            "was sent; check ansible_port."
         )
     user = variables.get("ansible_user")
     if user not in (None, "") and (str(user).startswith("-") or UNSAFE.search(str(user)) or (strict and not USER.fullmatch(str(user)))):
-        return "The user of %s is '%s', which is not the name of a user. Nothing was sent; check ansible_user." % (
-            host,
-            _terminal.plain(str(user))[:80],
+        return (
+            f"The user of {host} is '{_terminal.plain(str(user))[:80]}', which is not the name of a user. Nothing was "
+            "sent; check ansible_user."
         )
     return None
 
@@ -86,9 +86,9 @@ def unpinned(common_args: str) -> str | None:
     except OSError as error:
         reason = error.strerror
     return (
-        "The host key of %s was not kept in %s (%s), so the next login would accept any key. Nothing more was sent. Check that the disk is "
-        "not full and that you may write that file and its directory, or set %s to a directory that you own."
-        % (alias, path, reason, _state.ENV)
+        f"The host key of {alias} was not kept in {path} ({reason}), so the next login would accept any key. Nothing "
+        "more was sent. Check that the disk is not full and that you may write that file and its directory, or set "
+        f"{_state.ENV} to a directory that you own."
     )
 
 

@@ -28,7 +28,7 @@ def same_place(source: str, dest: str) -> bool:
 
 
 def inside(path: str, folder: str) -> bool:
-    """Whether a path of this machine lies below a folder."""
+    """Whether a path of this machine is below a folder."""
     return os.path.realpath(path).startswith(os.path.realpath(folder).rstrip("/") + "/")
 
 

@@ -12,7 +12,7 @@ import subprocess
 
 from ansible_collections.rented.gpu.plugins.plugin_utils._show import _terminal
 
-DOWN = "down"  # nobody answers yet
+DOWN = "down"  # no answer yet
 KEY = "key"  # sshd answers and takes none of our keys
 CHANGED = "changed"  # the host key is not the one we know
 UNKNOWN = "unknown"  # no host key is known and none may be learned
@@ -114,7 +114,7 @@ class Probe:
         first, second = (random.randrange(10**8, 10**9) for _number in range(2))
         # The answer does not stand in the command: a shell or a message that repeats the command proves nothing.
         wanted = "rented-%d" % (first + second)
-        words = [*command, "sh -c 'echo rented-$((%d + %d))'" % (first, second)]
+        words = [*command, f"sh -c 'echo rented-$(({first} + {second}))'"]
         self.timed_out = False
         self.code = None
         try:
@@ -139,8 +139,8 @@ class Probe:
             if line.strip() and not re.match(r"debug|OpenSSH_|Warning: Perm|Authenticated|Trans|Bytes", line)
         ]
         words = " ".join((self.printed or " ".join(server)).split())[:300]
-        told = "it printed: '%s'" % words if words else "it printed nothing"
-        return "our command was not run (exit code %s); %s" % (self.code, told)
+        told = f"it printed: '{words}'" if words else "it printed nothing"
+        return f"our command was not run (exit code {self.code}); {told}"
 
 
 def ask(command: list, seconds: float = 30) -> str:
@@ -185,7 +185,7 @@ def offered(said: str) -> tuple:
         found = OFFERED.search(line)
         if found:
             where = ", from the ssh agent" if "agent" in found.group("where") else ""
-            keys.append("%s (%s %s%s)" % (found.group("name"), found.group("type"), found.group("fingerprint"), where))
+            keys.append(f"{found.group('name')} ({found.group('type')} {found.group('fingerprint')}{where})")
         elif UNUSABLE.match(line):
             problems.append(line.rstrip("."))
     return list(dict.fromkeys(keys)), list(dict.fromkeys(problems))
@@ -197,7 +197,7 @@ NAME_IT = "name the right one with ansible_ssh_private_key_file, --private-key o
 def key_refused(host: str, user: str, said: str) -> str:
     """The sentence for a login that was refused, by what ``ssh -v`` said."""
     keys, problems = offered(said)
-    trouble = " ssh also said: %s." % "; ".join(problems) if problems else ""
+    trouble = f" ssh also said: {'; '.join(problems)}." if problems else ""
     accepted = ACCEPTED.search(said)
     methods = METHODS.findall(said)
     if "partial success" in said:
@@ -211,66 +211,50 @@ def key_refused(host: str, user: str, said: str) -> str:
         return _accepted_and_refused(host, user, said, accepted, trouble)
     if "Too many authentication failures" in said:
         count = len(ATTEMPTED.findall(said))
-        more = "; ssh had %d to try, those of the ssh agent first" % count if count > len(keys) else ""
+        more = f"; ssh had {count} to try, those of the ssh agent first" if count > len(keys) else ""
         return (
-            "%s hung up after %d keys%s, so the right one may never have been offered (user '%s'): %s, together with IdentitiesOnly=yes."
-            % (
-                host,
-                len(keys),
-                more,
-                user,
-                NAME_IT,
-            )
+            f"{host} hung up after {len(keys)} keys{more}, so the right one may never have been offered (user "
+            f"'{user}'): {NAME_IT}, together with IdentitiesOnly=yes."
         )
     if not _takes_keys(said):
         return (
-            "%s takes no keys from user '%s', only: %s. Check that this is the right user, or set ansible_password (needs sshpass).%s"
-            % (
-                host,
-                user,
-                methods[0].replace(",", ", "),
-                trouble,
-            )
+            f"{host} takes no keys from user '{user}', only: {methods[0].replace(',', ', ')}. Check that this is the "
+            f"right user, or set ansible_password (needs sshpass).{trouble}"
         )
     if keys:
-        tried = "ssh offered %s, and %s takes none of them" % (" and ".join(keys), host)
+        tried = f"ssh offered {' and '.join(keys)}, and {host} takes none of them"
         if len(keys) == 1:
-            tried = "ssh offered %s, and %s does not take it" % (keys[0], host)
+            tried = f"ssh offered {keys[0]}, and {host} does not take it"
         advice = (
-            "Check that the public half of the right key is in your account at the provider (and was there when this instance was rented), "
-            "that the private half is named by ansible_ssh_private_key_file, --private-key or ~/.ssh/config, or loaded in the agent "
-            "(ssh-add -l), and that '%s' is the right user (an account that is locked or has no shell is refused in the same way)" % user
+            "Check that the public half of the right key is in your account at the provider (and was there when "
+            "this instance was rented), that the private half is named by ansible_ssh_private_key_file, "
+            f"--private-key or ~/.ssh/config, or loaded in the agent (ssh-add -l), and that '{user}' is the right "
+            "user (an account that is locked or has no shell is refused in the same way)"
         )
-        return "%s as user '%s'.%s %s." % (tried, user, trouble, advice)
+        return f"{tried} as user '{user}'.{trouble} {advice}."
     agent = ""
     if "agent contains no identities" in said:
         agent = ": the ssh agent is empty (ssh-add ~/.ssh/id_ed25519)"
     elif "get_agent_identities" in said and "agent returned" not in said:
         agent = ": the ssh agent did not answer"
-    return "ssh had no key to offer to %s as user '%s'%s.%s Load the right key in the agent (ssh-add), or %s." % (
-        host,
-        user,
-        agent,
-        trouble,
-        NAME_IT,
-    )
+    return f"ssh had no key to offer to {host} as user '{user}'{agent}.{trouble} Load the right key in the agent (ssh-add), or {NAME_IT}."
 
 
 def _accepted_and_refused(host: str, user: str, said: str, accepted, trouble: str) -> str:
-    key = "%s (%s %s)" % (accepted.group("name"), accepted.group("type"), accepted.group("fingerprint"))
-    start = "%s takes the key %s of user '%s'" % (host, key, user)
+    key = f"{accepted.group('name')} ({accepted.group('type')} {accepted.group('fingerprint')})"
+    start = f"{host} takes the key {key} of user '{user}'"
     if "agent refused operation" in said:
-        return "%s, but the ssh agent refused to sign with it: unlock the agent, confirm at its window or token, and run again." % start
+        return f"{start}, but the ssh agent refused to sign with it: unlock the agent, confirm at its window or token, and run again."
     if "signing failed" in said:
-        return "%s, but it could not be used to sign.%s" % (start, trouble)
+        return f"{start}, but it could not be used to sign.{trouble}"
     if "Permission denied (" in said:
         return (
-            "%s, but the private half could not be used, most often because a passphrase protects it and the agent does not hold it: "
-            "ssh-add %s.%s" % (start, accepted.group("name"), trouble)
+            f"{start}, but the private half could not be used, most often because a passphrase protects it and the "
+            f"agent does not hold it: ssh-add {accepted.group('name')}.{trouble}"
         )
-    return "%s, and ended the login afterwards; it said: %s. Check that the account is not expired or locked and has a shell." % (
-        start,
-        last_words(said).rstrip("."),
+    return (
+        f"{start}, and ended the login afterwards; it said: {last_words(said).rstrip('.')}. Check that the account is "
+        "not expired or locked and has a shell."
     )
 
 
@@ -287,29 +271,26 @@ def local_cause(why: str, host: str, text: str) -> str | None:
     words = _decisive(why, text).rstrip(".")
     if why == CONFIG:
         return (
-            "ssh on this machine did not run the command on %s, because of its settings; it said: %s. Look at ~/.ssh/config, "
-            "/etc/ssh/ssh_config and the ssh arguments of your inventory and ansible.cfg." % (host, words)
+            f"ssh on this machine did not run the command on {host}, because of its settings; it said: {words}. Look "
+            "at ~/.ssh/config, /etc/ssh/ssh_config and the ssh arguments of your inventory and ansible.cfg."
         )
     if why == LOCAL:
         return (
-            "ssh on this machine cannot work; it said: %s. Free what is short, or set ansible_control_path_dir to a directory of yours."
-            % words
+            f"ssh on this machine cannot work; it said: {words}. Free what is short, or set ansible_control_path_dir "
+            "to a directory of yours."
         )
     if why == CIPHERS:
         return (
-            "ssh here and the sshd of %s have no algorithm in common; ssh said: %s. Take a newer image, or allow the old algorithm for "
-            "this host in ~/.ssh/config." % (host, words[:300])
+            f"ssh here and the sshd of {host} have no algorithm in common; ssh said: {words[:300]}. Take a newer "
+            "image, or allow the old algorithm for this host in ~/.ssh/config."
         )
     if why == PROXY:
         return (
-            "The way to %s through a jump host or ProxyCommand does not work; it said: %s. Check ssh_jump, ProxyJump and ProxyCommand."
-            % (
-                host,
-                words,
-            )
+            f"The way to {host} through a jump host or ProxyCommand does not work; it said: {words}. Check ssh_jump, "
+            "ProxyJump and ProxyCommand."
         )
     if why == ACCOUNT:
-        return "%s took the login and ended it; it said: %s. Use another user, or have the account renewed." % (host, words)
+        return f"{host} took the login and ended it; it said: {words}. Use another user, or have the account renewed."
     return None
 
 
@@ -319,9 +300,10 @@ def host_key_changed(host: str, text: str) -> str:
     place = re.search(r"Offending \S+ key in (.+?):(\d+)\s*$", text, flags=re.M)
     known = re.search(r"The fingerprint for the (\S+) key sent by the remote host is\s+(\S+?)\.?\s*$", text, flags=re.M)
     name = alias.group(1) if alias else host
-    forget = "ssh-keygen -R '%s'" % name + (" -f '%s'" % place.group(1) if place else "")
-    sent = " The host now shows the %s key %s." % (known.group(1), known.group(2)) if known else ""
+    forget = f"ssh-keygen -R '{name}'" + (f" -f '{place.group(1)}'" if place else "")
+    sent = f" The host now shows the {known.group(1)} key {known.group(2)}." if known else ""
     return (
-        "%s shows another host key than at the first login, so nothing was sent to it.%s Either the instance was reinstalled or replaced, "
-        "or somebody stands between you and it. When you know that it was reinstalled, forget the old key with: %s" % (host, sent, forget)
+        f"{host} shows another host key than at the first login, so nothing was sent to it.{sent} Either the "
+        "instance was reinstalled or replaced, or another machine intercepts the connection. When you know that it "
+        f"was reinstalled, forget the old key with: {forget}"
     )

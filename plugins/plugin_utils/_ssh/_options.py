@@ -15,7 +15,7 @@ from ansible_collections.rented.gpu.plugins.plugin_utils._ssh import _ssh_config
 
 # A connection of its own, which ends with the command. Neither an open one is used nor one left behind.
 ALONE = (("ControlMaster", "no"), ("ControlPath", "none"))
-# Nobody is there to answer.
+# There is no person to answer.
 NO_QUESTIONS = (("BatchMode", "yes"),)
 
 # What a person needs to reach a host as the collection does, without sharing its connection.
@@ -25,7 +25,7 @@ _SET_BY_US = {option.key for option in (*_ssh_config.SESSION, *_ssh_config.IDENT
 
 @functools.lru_cache(maxsize=None)
 def version(executable: str = "ssh") -> tuple:
-    """``(major, minor)`` of this machine's ssh; a recent one where it does not say, for it is no OpenSSH or will be missed later."""
+    """``(major, minor)`` of this machine's ssh; a recent one where it does not say, for it is not OpenSSH, or will be missed later."""
     try:
         ran = subprocess.run(
             [executable, "-V"], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=10, check=False
@@ -104,7 +104,7 @@ def runs_no_command(executable: str = "ssh") -> bool:
 
 def words(options) -> list:
     """As arguments of a command."""
-    return [word for name, value in options for word in ("-o", "%s=%s" % (name, value))]
+    return [word for name, value in options for word in ("-o", f"{name}={value}")]
 
 
 def joined(options) -> str:

@@ -99,7 +99,7 @@ def render(command: SshCommand) -> str:
             words += [option, str(value)]
     for kind, spec in command.forwards:
         words += ["-" + LETTERS[kind], spec]
-    words.append(command.host if command.user is None else "%s@%s" % (command.user, command.host))
+    words.append(command.host if command.user is None else f"{command.user}@{command.host}")
     return " ".join(shlex.quote(word) for word in words)
 
 
@@ -108,14 +108,14 @@ def parse(text: str) -> SshCommand:
     words = _words(text)
     first = re.split(r"[/\\]", words[0])[-1].lower()
     named = first in PROGRAMS
-    wrapped = RentedError("%s is neither ssh nor the address of a host. Paste the ssh command alone: %s" % (_said(words[0]), _EXAMPLE))
+    wrapped = RentedError(f"{_said(words[0])} is neither ssh nor the address of a host. Paste the ssh command alone: {_EXAMPLE}")
     # Before anything is read: what wraps ssh may have a password among its words.
     if not named and PROGRAMS.intersection(words[1:]):
         raise wrapped
     reading = _Reading()
     reading.read(words[1:] if named else words)
     if reading.target is None:
-        raise RentedError("The command names no host. It has the form: %s" % _EXAMPLE)
+        raise RentedError(f"The command names no host. It has the form: {_EXAMPLE}")
     if reading.rest and not named:
         raise wrapped
     return reading.result()
@@ -123,14 +123,14 @@ def parse(text: str) -> SshCommand:
 
 def _words(text) -> list:
     if not isinstance(text, str) or not text.strip():
-        raise RentedError("The ssh command is empty. Paste the one that the provider's page shows: %s" % _EXAMPLE)
+        raise RentedError(f"The ssh command is empty. Paste the one that the provider's page shows: {_EXAMPLE}")
     if len(text) > LONGEST:
-        raise RentedError("The ssh command has %d characters, more than any ssh command. Paste the command alone." % len(text))
+        raise RentedError(f"The ssh command has {len(text)} characters, more than any ssh command. Paste the command alone.")
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u00a0", " ").replace("\t", " ")
     text = re.sub(r"\\ *\n", " ", text)
     lines = [line.strip() for line in text.split("\n") if line.strip()]
     if len(lines) > 1:
-        raise RentedError("There are %d lines where one ssh command is expected. Paste the command alone." % len(lines))
+        raise RentedError(f"There are {len(lines)} lines where one ssh command is expected. Paste the command alone.")
     line = lines[0] if lines else ""
     if len(line) > 1 and line[0] + line[-1] in _QUOTED:
         line = line[1:-1].strip()
@@ -146,7 +146,7 @@ def _words(text) -> list:
     # Web pages and word processors make a long dash of the one before an option.
     words = [re.sub("^" + _DASHES, "-", word) for word in words]
     if not words:
-        raise RentedError("The ssh command is empty. Paste the one that the provider's page shows: %s" % _EXAMPLE)
+        raise RentedError(f"The ssh command is empty. Paste the one that the provider's page shows: {_EXAMPLE}")
     return words
 
 
@@ -185,11 +185,11 @@ class _Reading:
                     self._warn("The command forwards your ssh agent (-A); that is not done, because the machine is a stranger's.")
                 continue
             if letter not in WITH_VALUE:
-                raise RentedError("-%s is no option of a login by ssh that can be taken over.%s" % (_said(letter, False), _ALIAS))
+                raise RentedError(f"-{_said(letter, False)} is not an option of a login by ssh that can be taken over.{_ALIAS}")
             value = letters
             if not value:
                 if position >= len(words):
-                    raise RentedError("The option -%s of the ssh command has no value. Copy it again, whole." % letter)
+                    raise RentedError(f"The option -{letter} of the ssh command has no value. Copy it again, whole.")
                 value = words[position]
                 position += 1
             self._option(letter, value)
@@ -210,13 +210,13 @@ class _Reading:
         elif letter in FORWARDS:
             self.forwards.append((FORWARDS[letter], forward(letter, value)))
         elif letter not in VALUES_DROPPED:
-            raise RentedError("-%s of the ssh command cannot be taken over.%s" % (letter, _ALIAS))
+            raise RentedError(f"-{letter} of the ssh command cannot be taken over.{_ALIAS}")
 
     def _keyword(self, text: str) -> None:
         """``-o Name=value`` or ``-o "Name value"``."""
         found = re.match(r"^\s*([A-Za-z0-9]+)(?:\s*=\s*|\s+)(.*?)\s*$", text)
         if not found:
-            raise RentedError("The option -o %s of the ssh command is not of the form Name=value." % _said(text))
+            raise RentedError(f"The option -o {_said(text)} of the ssh command is not of the form Name=value.")
         name, value = found.group(1), found.group(2)
         if len(value) > 1 and value[0] == value[-1] == '"':
             value = value[1:-1]
@@ -224,17 +224,17 @@ class _Reading:
         if key in SAME_AS:
             letter = SAME_AS[key]
             if letter in "LR":
-                value = ":".join(value.split())  # ssh_config(5) puts a blank where -L has a colon
+                value = ":".join(value.split())  # ssh_config(5) puts a space where -L has a colon
             self._option(letter, value)
         elif key == "hostname":
             self._once("address", _host(value), "address")
         elif key in UNSAFE:
             if "*" in UNSAFE[key] or value.lower() in UNSAFE[key]:
-                self._warn("The command says %s=%s; that is not done: %s." % (name, _short(value), _INSTEAD.get(key, _PINNED)))
+                self._warn(f"The command says {name}={_short(value)}; that is not done: {_INSTEAD.get(key, _PINNED)}.")
         elif key not in HARMLESS.split():
             hint = nearest(key, [*SAME_AS, *UNSAFE, *HARMLESS.split(), "hostname"])
             hint = " " + hint if hint.startswith("Did you mean") else ""
-            raise RentedError("The option %s of the ssh command cannot be taken over.%s%s" % (_said(name), hint, _ALIAS))
+            raise RentedError(f"The option {_said(name)} of the ssh command cannot be taken over.{hint}{_ALIAS}")
 
     def _destination(self, word: str) -> None:
         user, host, port = _place(word)
@@ -247,7 +247,7 @@ class _Reading:
     def _once(self, name: str, value, title: str) -> None:
         if name in self.values:
             if self.values[name] != value:
-                self._warn("The command names more than one %s; the first counts, as for ssh." % title)
+                self._warn(f"The command names more than one {title}; the first counts, as for ssh.")
             return
         self.values[name] = value
 
@@ -289,20 +289,20 @@ def hops(text: str) -> list:
     found = [_place(part.strip()) for part in text.split(",")]
     for user, _host_name, _port_number in found:
         if user and "@" in user:
-            raise RentedError("The jump host %s has more than one @." % _said(text))
+            raise RentedError(f"The jump host {_said(text)} has more than one @.")
     return found
 
 
 def _written(user, host, port) -> str:
-    place = host if port is None else "[%s]:%d" % (host, port) if ":" in host else "%s:%d" % (host, port)
-    return place if user is None else "%s@%s" % (user, place)
+    place = host if port is None else f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return place if user is None else f"{user}@{place}"
 
 
 def _place(word: str) -> tuple:
     """``(user, host, port)`` of ``[user@]host[:port]`` or ``ssh://[user@]host[:port]``."""
     uri = re.match(r"^ssh://([^/?#]*)/?$", word, re.IGNORECASE)
     if word.lower().startswith("ssh:") and not uri:
-        raise RentedError("The address %s is not of the form ssh://user@host:port." % _said(word.rsplit("@", 1)[-1]))
+        raise RentedError(f"The address {_said(word.rsplit('@', 1)[-1])} is not of the form ssh://user@host:port.")
     if uri:
         word = uri.group(1)
     user, at, rest = word.rpartition("@")
@@ -323,12 +323,12 @@ def _host(text: str) -> str:
         try:
             ipaddress.IPv6Address(address)
         except ValueError:
-            raise RentedError("%s is no address: neither a name, nor IPv4, nor IPv6." % _said(text)) from None
+            raise RentedError(f"{_said(text)} is not an address: neither a name, nor IPv4, nor IPv6.") from None
         if _percent and not re.match(r"^[A-Za-z0-9_.-]+$", zone):
-            raise RentedError("%s has an interface after the %% that cannot be one." % _said(text))
+            raise RentedError(f"{_said(text)} has an interface after the % that cannot be one.")
         return text
     if not _NAME.match(text) or len(text) > 253:
-        raise RentedError("%s is no address of a host." % _said(text))
+        raise RentedError(f"{_said(text)} is not an address of a host.")
     return text
 
 
@@ -337,14 +337,14 @@ def _user(text: str) -> str:
     if ":" in text:
         raise RentedError("There is a colon in the user name. A password has no place in an ssh command: log in with a key.")
     if not _USER.match(text) or len(text) > 128:
-        raise RentedError("What stands before the @ (or after -l) is no user name.")
+        raise RentedError("What stands before the @ (or after -l) is not a user name.")
     return text
 
 
 def _port(text: str) -> int:
     number = _values.port(text) if re.match(r"^[0-9]{1,5}$", text) else None
     if number is None:
-        raise RentedError("%s is no port: a port is a number from 1 to 65535." % _said(text))
+        raise RentedError(f"{_said(text)} is not a port: a port is a number from 1 to 65535.")
     return number
 
 
@@ -356,7 +356,7 @@ def _key(text: str) -> str:
 
 def forward(letter: str, text: str) -> str:
     """What -L, -R or -D takes, checked: ``[bind:]port:host:port``, ``[bind:]port`` (-D, -R), or paths of sockets in their place."""
-    wrong = RentedError("-%s %s is no forwarding: it has the form %s." % (letter, _said(text), _FORMS[letter]))
+    wrong = RentedError(f"-{letter} {_said(text)} is not a forwarding: it has the form {_FORMS[letter]}.")
     parts = _colons(text)
     if parts is None or not all(parts[1:]):
         raise wrong
@@ -414,4 +414,4 @@ def _short(text: str) -> str:
 
 
 def _said(text: str, quotes: bool = True) -> str:
-    return "'%s'" % _short(text) if quotes else _short(text)
+    return f"'{_short(text)}'" if quotes else _short(text)

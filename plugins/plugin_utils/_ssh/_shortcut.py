@@ -34,8 +34,8 @@ def ssh_words(connection, task_vars: dict) -> tuple:
     name = str(task_vars.get("inventory_hostname") or "")
     if lines is None or not NAME.match(name):
         return words, ssh.address
-    text = "".join("    %s\n" % line for line in ["HostName " + ssh.address.replace("%", "%%"), *lines, "RemoteCommand none"])
-    path = _write(name, HEAD % name + "Host %s\n" % name + text + TAIL)
+    text = "".join(f"    {line}\n" for line in ["HostName " + ssh.address.replace("%", "%%"), *lines, "RemoteCommand none"])
+    path = _write(name, HEAD % name + f"Host {name}\n" + text + TAIL)
     return ([words[0], "-F", path], name) if path else (words, ssh.address)
 
 
@@ -50,8 +50,8 @@ def settings(words: list) -> list | None:
         if not value or "\n" in value:
             return None
         # ProxyJump takes quotes for a part of the name.
-        quoted = '"%s"' % value if option == "-i" else value
-        lines.append(value if option == "-o" else "%s %s" % (KEYWORDS[option], quoted))
+        quoted = f'"{value}"' if option == "-i" else value
+        lines.append(value if option == "-o" else f"{KEYWORDS[option]} {quoted}")
     return lines
 
 

@@ -153,6 +153,6 @@ def markdown() -> str:
     """The table as docs/surroundings.md shows it."""
     lines = ["| option | verdict | why |", "|---|---|---|"]
     for option in TABLE:
-        verdict = option.verdict + (" (`%s`)" % option.value if option.value else "")
-        lines.append("| `%s` | %s | %s |" % (option.name, verdict, option.why))
+        verdict = option.verdict + (f" (`{option.value}`)" if option.value else "")
+        lines.append(f"| `{option.name}` | {verdict} | {option.why} |")
     return "\n".join(lines) + "\n"

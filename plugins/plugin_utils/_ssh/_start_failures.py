@@ -18,8 +18,8 @@ _CONFIG = "your ssh configuration (~/.ssh/config, /etc/ssh/ssh_config and the fi
 KNOWN = (
     (
         "^" + _channel.SILENT + r"(?P<a>[^;]*); (?P<b>.*)$",
-        "the login works, but the login shell did not run the command within {a}. Look at the start-up files of the host (%s) for a "
-        "program that replaces the shell or waits for an answer (exec, read, a menu){b}" % _FILES,
+        "the login works, but the login shell did not run the command within {a}. Look at the start-up files of "
+        f"the host ({_FILES}) for a program that replaces the shell or waits for an answer (exec, read, a menu){{b}}",
     ),
     (
         "^" + _channel.ENDED + r"(?P<b>.*)$",
@@ -42,18 +42,18 @@ KNOWN = (
     ),
     (
         r"Cannot execute command-line and remote command",
-        "RemoteCommand is set for this host in %s, so ssh runs no other command. Put `RemoteCommand none` in front of it for this host"
-        % _CONFIG,
+        f"RemoteCommand is set for this host in {_CONFIG}, so ssh runs no other command. Put `RemoteCommand none` in "
+        "front of it for this host",
     ),
     (
         r"Could not request (?:local|remote|dynamic) forwarding|cannot listen to port|remote port forwarding failed",
-        "ssh could not forward a port that %s asks for, because it is in use. End the program that has the port, or put "
-        "`ClearAllForwardings yes` in front of it for this host" % _CONFIG,
+        f"ssh could not forward a port that {_CONFIG} asks for, because it is in use. End the program that has the "
+        "port, or put `ClearAllForwardings yes` in front of it for this host",
     ),
     (
         r"bad line length character: (?P<b>.*)$|is your shell clean",
-        "something on the host prints text into the connection. Look at its start-up files (%s), and print only in an interactive shell{b}"
-        % _FILES,
+        f"something on the host prints text into the connection. Look at its start-up files ({_FILES}), and print "
+        "only in an interactive shell{b}",
     ),
 )
 
@@ -64,7 +64,7 @@ def explained(stderr: str) -> str | None:
         found = re.search(pattern, stderr, flags=re.M)
         if found:
             words = {name: (value or "").strip() for name, value in found.groupdict().items()}
-            words["b"] = "; it printed: %s" % words["b"].rstrip(".") if words.get("b") else ""
+            words["b"] = f"; it printed: {words['b'].rstrip('.')}" if words.get("b") else ""
             return sentence.format(**words)
     return None
 
@@ -77,9 +77,9 @@ class Marker:
 
     def say(self, word: str) -> str:
         """The command that says it."""
-        return 'echo "rented-""%s: %s" >&2' % (self.nonce, word)
+        return f'echo "rented-""{self.nonce}: {word}" >&2'
 
     def said(self, stderr: str) -> str | None:
         """The word that was said."""
-        found = re.search("rented-%s: ([a-z-]+)" % self.nonce, stderr)
+        found = re.search(f"rented-{self.nonce}: ([a-z-]+)", stderr)
         return found.group(1) if found else None

@@ -110,14 +110,18 @@ def way_out(output: str, name: str, manager: str) -> str:
 def _needs_module(module: str, name: str, manager: str) -> str:
     if manager == "uv":
         return (
-            "%s needs %s while it is built and does not declare it. In pyproject.toml, set [tool.uv.extra-build-dependencies] %s = "
-            '["%s"]; or install %s in a first run, and set [tool.uv] no-build-isolation-package = ["%s"]. A package of your own declares '
-            "it in its [build-system] requires." % (name, module, name, module, module, name)
+            f"{name} needs {module} while it is built and does not declare it. In pyproject.toml, set "
+            f"[tool.uv.extra-build-dependencies] {name} = "
+            f'["{module}"]; or install {module} in a first run, and set [tool.uv] no-build-isolation-package = '
+            f'["{name}"]. A package of your own declares '
+            "it in its [build-system] requires."
         )
     return (
-        "%s needs %s while it is built and does not declare it, and pip builds it where %s is not: use python_env_manager uv with "
-        '[tool.uv] no-build-isolation-package = ["%s"] in pyproject.toml and a first run without it, or name a wheel of it. A package '
-        "of your own declares it in its [build-system] requires." % (name, module, module, name)
+        f"{name} needs {module} while it is built and does not declare it, and pip builds it where {module} is not: "
+        "use python_env_manager uv with "
+        f'[tool.uv] no-build-isolation-package = ["{name}"] in pyproject.toml and a first run without it, or name a '
+        "wheel of it. A package "
+        "of your own declares it in its [build-system] requires."
     )
 
 
@@ -170,7 +174,7 @@ _CURES = (
     (
         r"Multiple top-level (?:packages|modules) discovered",
         "setuptools does not guess which folder is the package: name it in [tool.setuptools] packages or py-modules of pyproject.toml, or "
-        "take the [build-system] table out if the project is no package.",
+        "take the [build-system] table out if the project is not a package.",
     ),
     (
         r"setuptools-scm was unable to detect version|unable to detect version for|LookupError: .*version",
@@ -194,16 +198,16 @@ def sentence(output: str, manager: str, local: list) -> str | None:
     name = package(output) or (local[0] if len(local) == 1 else None)
     if _KILLED.search(output):
         return (
-            "the build of %s was killed, which the system does when memory runs out. Rent an instance with more memory, or build with "
-            "fewer jobs at a time (MAX_JOBS=2 in the host's ~/.profile)." % (name or "a package")
+            f"the build of {name or 'a package'} was killed, which the system does when memory runs out. Rent an "
+            "instance with more memory, or build with fewer jobs at a time (MAX_JOBS=2 in the host's ~/.profile)."
         )
     inner = innermost(output)
     if not inner:
         return None
     if not name:
-        name = "one of %s" % ", ".join(local[:4]) if local else "a package"
+        name = f"one of {', '.join(local[:4])}" if local else "a package"
     cure = way_out(output, name, manager)
-    return "the build of %s failed: %s.%s" % (name, inner.rstrip("."), " " + cure if cure else "")
+    return f"the build of {name} failed: {inner.rstrip('.')}.{' ' + cure if cure else ''}"
 
 
 def fits_not(output: str) -> str | None:

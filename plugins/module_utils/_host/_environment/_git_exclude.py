@@ -18,7 +18,7 @@ _BLOCK = "python_env"
 
 
 def tracked(project: str, path: str) -> list:
-    """The files below ``path`` that the checkout tracks; empty where there is no checkout or ``path`` lies outside of it."""
+    """The files below ``path`` that the checkout tracks; empty where there is no checkout or ``path`` is outside it."""
     inside = os.path.relpath(path, project)
     if inside.startswith("..") or not os.path.isdir(project):
         return []

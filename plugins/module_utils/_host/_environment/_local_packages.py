@@ -116,7 +116,7 @@ def section_of(text: str, pattern: str) -> str:
     for line in text.splitlines():
         header = _SECTION.match(line)
         if header:
-            inside = bool(re.match(r"^(?:%s)$" % pattern, header.group(1).replace('"', "")))
+            inside = bool(re.match(rf"^(?:{pattern})$", header.group(1).replace('"', "")))
             named = re.match(r"^.*\.([^.]+)$", header.group(1).replace('"', ""))
             lines += ["# section " + (named.group(1) if named else header.group(1))] if inside else []
         elif inside:

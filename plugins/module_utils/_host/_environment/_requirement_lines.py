@@ -28,11 +28,11 @@ def decoded(content: bytes, path: str) -> str:
     """The text of a requirements file. PowerShell's ``>`` writes UTF-16, which pip and uv do not both read. Raises `Wrong`."""
     if content[:2] in (b"\xff\xfe", b"\xfe\xff") or (len(content) > 3 and (content[1:4:2] == b"\0\0" or content[0:3:2] == b"\0\0")):
         raise Wrong(
-            "%s is UTF-16, as PowerShell's > writes it: save it as UTF-8 (in PowerShell: pip freeze | Out-File -Encoding ascii "
-            "requirements.txt)." % path
+            f"{path} is UTF-16, as PowerShell's > writes it: save it as UTF-8 (in PowerShell: pip freeze | Out-File "
+            "-Encoding ascii requirements.txt)."
         )
     if b"\0" in content:
-        raise Wrong("%s is not a text file (it holds NUL bytes): write a requirements file." % path)
+        raise Wrong(f"{path} is not a text file (it holds NUL bytes): write a requirements file.")
     return content.decode("utf-8", "replace").lstrip("\ufeff")
 
 
@@ -51,28 +51,26 @@ def check(path: str, text: str) -> None:
     """Raise `Wrong` for a file that was made with another tool than `pip freeze`, or holds lines of the computer it was made on."""
     made_with = _other_tool(text)
     if made_with:
-        raise Wrong("%s is the output of %s, not a requirements file. Make it with: %s" % (path, made_with, FREEZE))
+        raise Wrong(f"{path} is the output of {made_with}, not a requirements file. Make it with: {FREEZE}")
     numbered = lines(text)
     conda = [(number, line) for number, line in numbered if _ELSEWHERE.search(line)]
     if conda:
         number, line = conda[0]
         name = _NAMED.match(line)
         raise Wrong(
-            "%s, line %d: '%s' points to a folder of the computer on which the file was made, as pip freeze writes it in a conda "
-            "environment%s. Make the file with '%s', or write %s==VERSION."
-            % (path, number, _shown(line), _others(conda), FREEZE, name.group(1) if name else "NAME")
+            f"{path}, line {number}: '{_shown(line)}' points to a folder of the computer on which the file was made, "
+            f"as pip freeze writes it in a conda environment{_others(conda)}. Make the file with '{FREEZE}', or "
+            f"write {name.group(1) if name else 'NAME'}==VERSION."
         )
     phantom = [(number, line) for number, line in numbered if re.match(r"pkg[-_]resources\s*==\s*0\.0\.0", line)]
     if phantom:
         raise Wrong(
-            "%s, line %d: 'pkg-resources==0.0.0' is no package; Debian's and Ubuntu's pip freeze writes this line by mistake. Delete it."
-            % (path, phantom[0][0])
+            f"{path}, line {phantom[0][0]}: 'pkg-resources==0.0.0' is not a package; Debian's and Ubuntu's pip "
+            "freeze writes this line by mistake. Delete it."
         )
     conflict = [number for number, line in numbered if re.match(r"(<{7}|>{7}|={7})(\s|$)", line)]
     if conflict:
-        raise Wrong(
-            "%s, line %d: it holds the marks of a git merge conflict. Resolve the conflict and commit the file." % (path, conflict[0])
-        )
+        raise Wrong(f"{path}, line {conflict[0]}: it holds the marks of a git merge conflict. Resolve the conflict and commit the file.")
 
 
 def _other_tool(text: str) -> str | None:
@@ -93,7 +91,7 @@ def _other_tool(text: str) -> str | None:
 
 def _others(found: list) -> str:
     more = len(found) - 1
-    return " (and %d more line%s)" % (more, "" if more == 1 else "s") if more else ""
+    return f" (and {more} more line{'' if more == 1 else 's'})" if more else ""
 
 
 def _shown(line: str) -> str:

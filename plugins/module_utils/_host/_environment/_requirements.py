@@ -67,7 +67,7 @@ class Inputs:
                 self.own_index = True
                 self.note_links(line, os.path.dirname(path))
             elif not constraints:
-                self.note(line, "%s, line %d" % (path, number))
+                self.note(line, f"{path}, line {number}")
 
     def note_links(self, line: str, folder: str) -> None:
         """Watch the folder of a ``--find-links``. pip and uv look beside the file, and pip in the project too."""
@@ -87,15 +87,15 @@ class Inputs:
                 self.links.add(folder)
 
     def note_local(self, reference: tuple, where: str, optional: bool = False) -> None:
-        """Watch a package that lies on the host. Raises `Wrong` when it has to and does not lie there."""
+        """Watch a package on the host. Raises `Wrong` when it has to be there and is not."""
         written, editable, name = reference
         path = os.path.normpath(os.path.join(self.project or os.path.dirname(where), os.path.expanduser(written)))
         if not os.path.exists(path):
             if optional:
                 return
             raise Wrong(
-                "%s: '%s' is not on the host (looked for %s). Bring it with repos_list or data_sync_items, correct the path, or name the "
-                "package by its name and version." % (where, written, path)
+                f"{where}: '{written}' is not on the host (looked for {path}). Bring it with repos_list or "
+                "data_sync_items, correct the path, or name the package by its name and version."
             )
         if name and not optional:
             self.names.add(canonical(name))
@@ -201,8 +201,8 @@ def _content(path: str, named_by: str | None) -> str:
             content = handle.read()
     except OSError as error:
         if named_by:
-            raise Wrong("%s includes %s, which cannot be read (%s)." % (named_by, path, error.strerror))
-        raise Wrong("%s cannot be read (%s)." % (path, error.strerror))
+            raise Wrong(f"{named_by} includes {path}, which cannot be read ({error.strerror}).")
+        raise Wrong(f"{path} cannot be read ({error.strerror}).")
     return _requirement_lines.decoded(content, path)
 
 
@@ -229,7 +229,7 @@ def python_version(asked: str) -> str:
     """The version, such as "3.11" or "3.12.4", in what people write ("python3.8.5", "3.11", "==3.11"). Raises `Wrong`."""
     found = re.match(r"^(?:c?python)?[-=\s]*(\d+(?:\.\d+){0,2})$", asked.strip().lower())
     if not found or found.group(1).split(".")[0] != "3":
-        raise Wrong("python_env_python is '%s'; it takes a version such as '3.11' or '3.12.4'." % shown(asked))
+        raise Wrong(f"python_env_python is '{shown(asked)}'; it takes a version such as '3.11' or '3.12.4'.")
     return found.group(1)
 
 

@@ -93,11 +93,11 @@ def fetch(home: str, version: str, index: str | None, specifier: str = "", where
                     version = found
                 return _from_index(page, files, version, place(home, version)), "from the package index"
             except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-                tried.append("the package index: %s" % (getattr(error, "reason", None) or error))
+                tried.append(f"the package index: {getattr(error, 'reason', None) or error}")
     try:
         return _with_pip("uv" + (specifier or "==" + version), top), "with pip"
     except (OSError, subprocess.SubprocessError) as error:
-        tried.append("pip: %s" % error)
+        tried.append(f"pip: {error}")
     raise Unobtainable("; ".join(tried))
 
 
@@ -116,7 +116,7 @@ def _unpack(wheel: str, version: str, target: str) -> str:
     os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=os.path.dirname(target))
     try:
-        name = "uv-%s.data/scripts/uv" % version
+        name = f"uv-{version}.data/scripts/uv"
         with os.fdopen(handle, "wb") as stream, zipfile.ZipFile(wheel) as archive, archive.open(name) as binary:
             shutil.copyfileobj(binary, stream)
         os.chmod(temporary, 0o755)
@@ -161,12 +161,10 @@ def choose(names: list, version: str, machine: str, glibc: bool) -> str:
     fitting = [
         name
         for name in names
-        if name.startswith("uv-%s-" % version)
-        and name.endswith(".whl")
-        and re.search(r"linux_[\d_]*%s\b" % machine, name.replace(".", " "))
+        if name.startswith(f"uv-{version}-") and name.endswith(".whl") and re.search(rf"linux_[\d_]*{machine}\b", name.replace(".", " "))
     ]
     if not fitting:
-        raise ValueError("it has no uv %s for %s" % (version, machine))
+        raise ValueError(f"it has no uv {version} for {machine}")
     return sorted(fitting, key=lambda name: ("manylinux" in name) != glibc)[0]
 
 
@@ -174,7 +172,7 @@ def _listed(index: str) -> tuple:
     """``(address, files by name)`` of uv's page in an index."""
     page = urllib.parse.urljoin(index if index.endswith("/") else index + "/", "uv/")
     if not page.startswith(("http://", "https://")):
-        raise ValueError("%s is no web address" % page)
+        raise ValueError(f"{page} is not a web address")
     with open_url(page, headers={"Accept": _ACCEPT}, timeout=_SECONDS) as answer:
         kind, text = answer.headers.get_content_type(), answer.read().decode("utf-8", "replace")
     if kind == _JSON:
@@ -198,7 +196,7 @@ def _from_index(page: str, by_name: dict, version: str, target: str) -> str:
                 wheel.write(block)
         wheel.flush()
         if state.hexdigest() != chosen["hashes"]["sha256"]:
-            raise ValueError("the SHA-256 of %s is not what the index says" % chosen["filename"])
+            raise ValueError(f"the SHA-256 of {chosen['filename']} is not what the index says")
         return _unpack(wheel.name, version, target)
 
 
@@ -228,7 +226,7 @@ def _run(command: list) -> None:
     ran = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=300, check=False)
     if ran.returncode:
         lines = ran.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise OSError(lines[-1] if lines else "it ended with %d" % ran.returncode)
+        raise OSError(lines[-1] if lines else f"it ended with {ran.returncode}")
 
 
 # --- what went wrong -------------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ def clauses(text: str) -> list:
     for part in filter(None, (part.strip() for part in text.split(","))):
         clause = _CLAUSE.match(part)
         if not clause:
-            raise ValueError("'%s' is not a version specifier such as '>=0.9,<0.10'" % text)
+            raise ValueError(f"'{text}' is not a version specifier such as '>=0.9,<0.10'")
         found.append((clause.group(1) or "==", clause.group(2), bool(clause.group(3))))
     if not found:
         raise ValueError("it is empty")
@@ -108,11 +108,11 @@ def wish(asked: str, named: bool, specifier: str | None, where: str | None) -> s
     try:
         fits = allows(specifier, asked)
     except ValueError as error:
-        raise Unusable("required-version in %s cannot be read: %s. Correct it." % (where, error))
+        raise Unusable(f"required-version in {where} cannot be read: {error}. Correct it.")
     if named and not fits:
         raise Unusable(
-            "python_env_uv_version is %s, but %s requires uv %s (required-version). Leave python_env_uv_version out to use a fitting "
-            "release, or change one of the two." % (asked, where, specifier)
+            f"python_env_uv_version is {asked}, but {where} requires uv {specifier} (required-version). Leave "
+            "python_env_uv_version out to use a fitting release, or change one of the two."
         )
     return "==" + asked if named else specifier
 
@@ -120,9 +120,9 @@ def wish(asked: str, named: bool, specifier: str | None, where: str | None) -> s
 def refuse_old(asked: str) -> None:
     """Raise `Unusable` for a version that cannot be used, or is none."""
     if not re.match(r"[0-9]+\.[0-9]+\.[0-9]+\Z", asked):
-        raise Unusable("python_env_uv_version is '%s'; it takes a release such as 0.13.8." % shown(asked))
+        raise Unusable(f"python_env_uv_version is '{shown(asked)}'; it takes a release such as 0.13.8.")
     if _cuda.version(asked) < _cuda.version(LEAST):
-        raise Unusable("python_env_uv_version is %s; the role needs uv %s or later." % (asked, LEAST))
+        raise Unusable(f"python_env_uv_version is {asked}; the role needs uv {LEAST} or later.")
 
 
 def choose(releases: list, specifier: str, preferred: str) -> str | None:
@@ -137,8 +137,8 @@ def choose(releases: list, specifier: str, preferred: str) -> str | None:
 def none_fits(specifier: str, where: str | None) -> str:
     """The sentence when the index has no release that fits and that the role can use."""
     return (
-        "%s requires uv %s (required-version), and the package index has no such release from %s on, which the role needs. "
-        "Change required-version, or use python_env_manager venv." % (where or "The project", specifier, LEAST)
+        f"{where or 'The project'} requires uv {specifier} (required-version), and the package index has no such "
+        f"release from {LEAST} on, which the role needs. Change required-version, or use python_env_manager venv."
     )
 
 

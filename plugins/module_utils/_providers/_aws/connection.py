@@ -192,7 +192,7 @@ class Connection:
         return session.create_client(service, region_name=region, endpoint_url=self.endpoint, config=config)
 
     def secrets(self) -> list:
-        """The secrets of the credentials that were found; asks nobody."""
+        """The secrets of the credentials that were found; makes no request."""
         # Not by their properties: those of temporary credentials renew them.
         found = getattr(getattr(self._session, "_credentials", None), "__dict__", {})
         values = [found.get(name) for name in ("secret_key", "_secret_key", "token", "_token")]
@@ -237,7 +237,7 @@ class Connection:
         if any(session.get_config_variable(name) for name in ("use_fips_endpoint", "use_dualstack_endpoint")):
             return False
         configured = self.endpoint or reader.configured_endpoint(session)
-        return reader.Reader(session, configured, self._sender, "%s %s" % (session.user_agent(), _http.USER_AGENT))
+        return reader.Reader(session, configured, self._sender, f"{session.user_agent()} {_http.USER_AGENT}")
 
     def _read(self, region: str, operation: str, arguments: dict, what: str) -> dict:
         """Ask the reader; what botocore would ask again is asked again."""
@@ -260,32 +260,32 @@ class Connection:
         raise AssertionError("unreachable")
 
     def pages(self, region: str, operation: str, key: str, what: str, service: str = "ec2", **arguments):
-        """The items of all pages. An answer without ``key`` is no list: it must not read as an empty one."""
+        """The items of all pages. An answer without ``key`` is not a list: it must not read as an empty one."""
 
         def fetch(token):
             more = {"NextToken": token} if token else {}
             answer = self.call(region, operation, what, service=service, **arguments, **more)
             if key not in answer:
-                raise _http.no_list("%s in %s" % (TITLE, region), NAME, what)
+                raise _http.no_list(f"{TITLE} in {region}", NAME, what)
             return answer[key], answer.get("NextToken")
 
-        return _http.pages(fetch, "%s in %s" % (TITLE, region))
+        return _http.pages(fetch, f"{TITLE} in {region}")
 
     def _explained(self, function, what: str, region: str | None = None, service: str = "ec2", once: bool = False, refusals=()):
         errors = self.library().exceptions
         try:
             return function()
         except _NotTheApi as error:
-            raise ProviderUnavailable("%s%s, when asked to %s, %s." % (TITLE, _where(region), what, error), NAME) from None
+            raise ProviderUnavailable(f"{TITLE}{_where(region)}, when asked to {what}, {error}.", NAME) from None
         except answers.TooLarge as error:
             unknown = " Whether it was done is not known." if once else ""
-            raise ProviderUnavailable("%s%s, when asked to %s, %s.%s" % (TITLE, _where(region), what, error, unknown), NAME) from None
+            raise ProviderUnavailable(f"{TITLE}{_where(region)}, when asked to {what}, {error}.{unknown}", NAME) from None
         except answers.TooSlow as error:
             _deadline.check(what)
             unknown = " Whether it was done is not known." if once else ""
             raise ProviderUnavailable(
-                "%s%s did not answer when asked to %s (%s; raise 'timeout' if the line is that slow).%s"
-                % (TITLE, _where(region), what, error, unknown),
+                f"{TITLE}{_where(region)} did not answer when asked to {what} ({error}; raise 'timeout' if the line "
+                f"is that slow).{unknown}",
                 NAME,
             ) from None
         except errors.ClientError as error:
@@ -295,9 +295,7 @@ class Connection:
             raise self._trouble(error, what, region, once) from None
         except (RecursionError, KeyError, IndexError, TypeError, AttributeError, OverflowError):
             unknown = " Whether it was done is not known." if once else ""
-            raise ProviderUnavailable(
-                "%s%s answered in an unknown form when asked to %s.%s" % (TITLE, _where(region), what, unknown), NAME
-            ) from None
+            raise ProviderUnavailable(f"{TITLE}{_where(region)} answered in an unknown form when asked to {what}.{unknown}", NAME) from None
 
     def _look(self, response_dict=None, **_more) -> None:
         """Called by botocore for each answer. Where there is no XML or JSON in it, its parser would only say that it is none."""
@@ -317,18 +315,18 @@ class Connection:
         return Refused(code, words, found) if code in refusals else found
 
     def _named(self, code, status, words, what, where, service, operation, once) -> RentedError:
-        said = "%s: %s" % (code, words.rstrip(".")) if words and words != code else code
+        said = f"{code}: {words.rstrip('.')}" if words and words != code else code
         if code in WRONG_KEY:
             return AuthenticationError(
-                "%s refused the key when asked to %s%s (%s). Check the access key and its secret; "
-                "a region that is not enabled for the account answers this too." % (TITLE, what, where, said),
+                f"{TITLE} refused the key when asked to {what}{where} ({said}). Check the access key and its secret; "
+                "a region that is not enabled for the account answers this too.",
                 NAME,
                 status,
             )
         if code in OUT_OF_TIME:
             return AuthenticationError(
-                "%s refused the key when asked to %s%s (%s). A session may have run out (log in again), the secret may be wrong, or "
-                "this computer's clock may be." % (TITLE, what, where, said),
+                f"{TITLE} refused the key when asked to {what}{where} ({said}). A session may have run out (log in "
+                "again), the secret may be wrong, or this computer's clock may be.",
                 NAME,
                 status,
             )
@@ -348,36 +346,34 @@ class Connection:
                 status,
             )
         if code in BLOCKED:
-            return AuthenticationError("%s does not serve this account yet%s (%s). See its web page." % (TITLE, where, said), NAME, status)
+            return AuthenticationError(f"{TITLE} does not serve this account yet{where} ({said}). See its web page.", NAME, status)
         if code in THROTTLED:
             return RateLimited(
-                "%s kept answering 'too many requests' to: %s%s (%s). Try again in a minute." % (TITLE, what, where, said), NAME, status
+                f"{TITLE} kept answering 'too many requests' to: {what}{where} ({said}). Try again in a minute.", NAME, status
             )
         if code in CAPACITY:
             return RentedError(
-                "%s has no free machine of this type now%s (%s). Try later, another region, or another type." % (TITLE, where, said),
+                f"{TITLE} has no free machine of this type now{where} ({said}). Try later, another region, or another type.",
                 NAME,
                 status,
             )
         if code in QUOTA:
             return RentedError(
-                "The account may not run that many at once%s (%s). Ask for a higher quota of the instance family in AWS's console "
-                "(Service Quotas, Amazon EC2); new accounts often have 0 for GPUs." % (where, said),
+                f"The account may not run that many at once{where} ({said}). Ask for a higher quota of the instance "
+                "family in AWS's console (Service Quotas, Amazon EC2); new accounts often have 0 for GPUs.",
                 NAME,
                 status,
             )
         if code == "SpotMaxPriceTooLow":
-            return RentedError("The price offered is below the spot price of now%s (%s). Offer more." % (where, said), NAME, status)
+            return RentedError(f"The price offered is below the spot price of now{where} ({said}). Offer more.", NAME, status)
         if ".NotFound" in code or code in ("InvalidInstanceID.Malformed", "ParameterNotFound"):
-            return NotFound("%s knows nothing of this: %s%s (%s)." % (TITLE, what, where, said), NAME, status)
+            return NotFound(f"{TITLE} knows nothing of this: {what}{where} ({said}).", NAME, status)
         if status == 410:
             return _http.failure(TITLE, NAME, self.endpoint or "its own address", status, said, what)
         if status >= 500 or code in ("InternalError", "Unavailable", "ServiceUnavailable", "InternalFailure"):
             unknown = " Whether it was done is not known." if once else ""
-            return ProviderUnavailable(
-                "%s failed to %s%s (%d, %s). Try later.%s" % (TITLE, what, where, status, said, unknown), NAME, status
-            )
-        return RentedError("%s refused to %s%s (%s)." % (TITLE, what, where, said), NAME, status)
+            return ProviderUnavailable(f"{TITLE} failed to {what}{where} ({status}, {said}). Try later.{unknown}", NAME, status)
+        return RentedError(f"{TITLE} refused to {what}{where} ({said}).", NAME, status)
 
     def _trouble(self, error, what: str, region: str | None, once: bool) -> RentedError:
         """The error for what happened before there was an answer, or for an answer that is none."""
@@ -387,15 +383,15 @@ class Connection:
         if isinstance(error, RentedError):
             return error
         if isinstance(error, errors.NoCredentialsError):
-            return MissingCredentials("No credentials for %s were found. Looked at %s." % (TITLE, ", ".join(credentials.PLACES)), NAME)
+            return MissingCredentials(f"No credentials for {TITLE} were found. Looked at {', '.join(credentials.PLACES)}.", NAME)
         if isinstance(error, (errors.ProfileNotFound, errors.PartialCredentialsError, errors.ConfigParseError, errors.ConfigNotFound)):
-            return MissingCredentials("The configuration of %s is not usable: %s." % (TITLE, words.rstrip(".")), NAME)
+            return MissingCredentials(f"The configuration of {TITLE} is not usable: {words.rstrip('.')}.", NAME)
         if isinstance(error, (errors.SSOError, errors.TokenRetrievalError)) or kind.startswith("Login"):
-            return AuthenticationError("The login at %s has run out (%s). Run: aws sso login" % (TITLE, words.rstrip(".")), NAME)
+            return AuthenticationError(f"The login at {TITLE} has run out ({words.rstrip('.')}). Run: aws sso login", NAME)
         if isinstance(error, (errors.CredentialRetrievalError, errors.MetadataRetrievalError)):
-            return AuthenticationError("The credentials for %s could not be had: %s." % (TITLE, words.rstrip(".")), NAME)
+            return AuthenticationError(f"The credentials for {TITLE} could not be had: {words.rstrip('.')}.", NAME)
         if isinstance(error, (errors.ParamValidationError, errors.UnknownServiceError, errors.InvalidRegionError)):
-            return RentedError("The request to %s%s is not one that %s takes: %s" % (what, where, TITLE, " ".join(words.split())), NAME)
+            return RentedError(f"The request to {what}{where} is not one that {TITLE} takes: {' '.join(words.split())}", NAME)
         if isinstance(error, errors.ProxyConnectionError):
             found = "could not be reached through the proxy that the environment names (HTTP_PROXY, HTTPS_PROXY)"
         elif isinstance(error, errors.SSLError):
@@ -407,9 +403,9 @@ class Connection:
         elif isinstance(error, (errors.ConnectionError, errors.HTTPClientError)):
             found = "did not answer (connection failed)"
         else:
-            found = "could not be asked (%s: %s)" % (kind, words.rstrip("."))
+            found = f"could not be asked ({kind}: {words.rstrip('.')})"
         unknown = " Whether it was done is not known." if once else ""
-        return ProviderUnavailable("%s%s %s when asked to %s.%s" % (TITLE, where, found, what, unknown), NAME)
+        return ProviderUnavailable(f"{TITLE}{where} {found} when asked to {what}.{unknown}", NAME)
 
     def _clean(self, words: str) -> str:
         """AWS's words without secrets, and without the long blob that only an administrator can decode."""
@@ -427,7 +423,7 @@ def _said(error) -> tuple:
 
 
 def _where(region: str | None) -> str:
-    return " in %s" % region if region else ""
+    return f" in {region}" if region else ""
 
 
 def _slim(loader, lean: bool) -> None:

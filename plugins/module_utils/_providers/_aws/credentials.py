@@ -2,10 +2,10 @@
 # GNU General Public License v3.0 or later (see LICENSE)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection; it may change without notice.
-"""Whether, and for whom, credentials of AWS lie in their usual places: environment and files are read, nobody is asked.
+"""Whether, and for whom, credentials of AWS are in their usual places: it reads environment and files, and makes no request.
 
 The places are those of "Configuration and credential precedence" in the user guide of the AWS CLI. The metadata service of an
-EC2 instance is none of them: asking it would be a request, and would find whoever owns the machine.
+EC2 instance is none of them: asking it would be a request, and would find the owner of the machine.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def of_profile(name: str) -> dict | None:
             continue
         except (OSError, UnicodeDecodeError, configparser.Error):
             return {"aws_access_key_id": "unreadable"}
-        for section in (name, "profile " + name, 'profile "%s"' % name):
+        for section in (name, "profile " + name, f'profile "{name}"'):
             if reader.has_section(section):
                 found = {**(found or {}), **dict(reader.items(section))}
     return found

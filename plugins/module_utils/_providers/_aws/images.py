@@ -33,19 +33,19 @@ def image(connection, region: str, asked: str | None, machine: machines.Machine 
     if asked.startswith(("resolve:ssm:", "/")):
         name = asked[len("resolve:ssm:") :] if asked.startswith("resolve:") else asked
         try:
-            answer = connection.call(region, "get_parameter", "read the parameter %s" % name, service="ssm", Name=name)
+            answer = connection.call(region, "get_parameter", f"read the parameter {name}", service="ssm", Name=name)
         except NotFound:
-            raise NotFound("%s has no parameter '%s' in %s; an image is asked for by it." % (TITLE, name, region), NAME) from None
+            raise NotFound(f"{TITLE} has no parameter '{name}' in {region}; an image is asked for by it.", NAME) from None
         found = str((answer.get("Parameter") or {}).get("Value") or "")
         if not found.startswith("ami-"):
-            raise RentedError("The parameter '%s' in %s does not hold the id of an image." % (name, region), NAME)
+            raise RentedError(f"The parameter '{name}' in {region} does not hold the id of an image.", NAME)
         return _image_by_id(connection, region, found, asked)
     # Anybody may publish an image of any name, so only these owners count.
     found = _images(connection, region, [asked], owners or ["self", "amazon"], machine)
     if not found:
         raise NotFound(
-            "%s has no image called '%s' in %s of the owners %s. Give its id, or say whose it is (options: image_owners)."
-            % (TITLE, asked, region, ", ".join(owners or ["self", "amazon"])),
+            f"{TITLE} has no image called '{asked}' in {region} of the owners "
+            f"{', '.join(owners or ['self', 'amazon'])}. Give its id, or say whose it is (options: image_owners).",
             NAME,
         )
     return found[-1]
@@ -59,18 +59,18 @@ def _image_by_id(connection, region: str, image_id: str, asked: str) -> dict:
     except Refused:
         found = []
     if not found:
-        raise NotFound("%s has no image '%s' in %s; images belong to one region." % (TITLE, asked, region), NAME)
+        raise NotFound(f"{TITLE} has no image '{asked}' in {region}; images belong to one region.", NAME)
     return found[0]
 
 
 def _default_image(connection, region: str, machine: machines.Machine | None) -> dict:
     if machine is None or machine.maker not in (None, "NVIDIA"):
-        raise RentedError("There is no default image for %s; give one (image: ami-…)." % (machine.gpu if machine else "this"), NAME)
+        raise RentedError(f"There is no default image for {machine.gpu if machine else 'this'}; give one (image: ami-…).", NAME)
     for patterns in OLD_IMAGES if machine.gpu_name().model in OLD_GPUS else IMAGES:
         found = _images(connection, region, list(patterns), ["amazon"], machine)
         if found:
             return max(found, key=lambda row: (_ubuntu(row), str(row.get("CreationDate") or "")))
-    raise NotFound("%s has no deep learning image for %s in %s. Give one (image: ami-…)." % (TITLE, machine.name, region), NAME)
+    raise NotFound(f"{TITLE} has no deep learning image for {machine.name} in {region}. Give one (image: ami-…).", NAME)
 
 
 def _images(connection, region: str, names: list, owners: list, machine: machines.Machine | None) -> list:
@@ -94,10 +94,10 @@ def root_disk(found: dict, disk_gb: float | None) -> list:
         return []
     name = _values.text(found.get("RootDeviceName"))
     if not name:
-        raise RentedError("The image %s does not say which its root disk is; leave disk_gb out." % found.get("ImageId"), NAME)
+        raise RentedError(f"The image {found.get('ImageId')} does not say which its root disk is; leave disk_gb out.", NAME)
     size = math.ceil(disk_gb)
     for mapping in _values.rows(found.get("BlockDeviceMappings")):
         least = _values.whole(_values.mapping(mapping.get("Ebs")).get("VolumeSize")) if mapping.get("DeviceName") == name else None
         if least and size < least:
-            raise RentedError("The image %s needs a disk of at least %d GB; disk_gb is %g." % (found.get("ImageId"), least, disk_gb), NAME)
+            raise RentedError(f"The image {found.get('ImageId')} needs a disk of at least {least} GB; disk_gb is {disk_gb:g}.", NAME)
     return [{"DeviceName": name, "Ebs": {"VolumeSize": size, "VolumeType": "gp3", "DeleteOnTermination": True}}]

@@ -21,12 +21,12 @@ NAME_LIMIT = 255
 
 
 def check(public_key: str) -> str:
-    """The key, without blanks at its ends. Raises `RentedError` for what EC2 would refuse; never repeats the text."""
-    key = _public_key.required(public_key, "The SSH key for %s" % TITLE, NAME)
+    """The key, without spaces at its ends. Raises `RentedError` for what EC2 would refuse; never repeats the text."""
+    key = _public_key.required(public_key, f"The SSH key for {TITLE}", NAME)
     if key.kind not in KINDS:
-        raise RentedError("%s takes SSH keys of the kinds %s; this one is %s." % (TITLE, " and ".join(KINDS), key.kind), NAME)
+        raise RentedError(f"{TITLE} takes SSH keys of the kinds {' and '.join(KINDS)}; this one is {key.kind}.", NAME)
     if key.kind.encode() not in (key.content or b"")[:40]:
-        raise RentedError("The SSH public key for %s is cut off or changed. Copy it again, whole." % TITLE, NAME)
+        raise RentedError(f"The SSH public key for {TITLE} is cut off or changed. Copy it again, whole.", NAME)
     return key.line
 
 
@@ -45,7 +45,7 @@ def merged(pairs_by_region: dict) -> list:
             found.setdefault(same, []).append((region, row))
     return [
         SshKey(
-            id=",".join("%s:%s" % (region, row.get("KeyPairId")) for region, row in rows),
+            id=",".join(f"{region}:{row.get('KeyPairId')}" for region, row in rows),
             name=name,
             public_key=(rows[0][1].get("PublicKey") or "").strip() or None,
         )
@@ -90,31 +90,31 @@ def add(connection, regions: list, name: str, public_key: str) -> str:
     """Register the key in all of the regions, or in none: what was registered is taken back when a later region refuses."""
     key = check(public_key)
     if not name or len(name) > NAME_LIMIT:
-        raise RentedError("%s takes names of key pairs of 1 to %d characters." % (TITLE, NAME_LIMIT), NAME)
+        raise RentedError(f"{TITLE} takes names of key pairs of 1 to {NAME_LIMIT} characters.", NAME)
     present, done = {}, []
     for region in regions:
         present[region] = next((row for row in pairs(connection, region) if _public_key.same(row.get("PublicKey"), key)), None)
     try:
         for region in regions:
             if present[region] is None:
-                done.append("%s:%s" % (region, import_pair(connection, region, name, key)))
+                done.append(f"{region}:{import_pair(connection, region, name, key)}")
     except (Refused, RentedError) as failed:
         for entry in done:
             _remove(connection, *entry.split(":", 1))
         if not isinstance(failed, Refused):
             raise
         raise RentedError(
-            "%s has another key called '%s' (%s). Give this one another name, or remove the other." % (TITLE, name, failed.message), NAME
+            f"{TITLE} has another key called '{name}' ({failed.message}). Give this one another name, or remove the other.", NAME
         ) from None
-    return ",".join(done + ["%s:%s" % (region, row["KeyPairId"]) for region, row in present.items() if row is not None])
+    return ",".join(done + [f"{region}:{row['KeyPairId']}" for region, row in present.items() if row is not None])
 
 
 def remove(connection, key_id: str) -> None:
-    """Remove all key pairs of an id of ours; those that are gone are no error."""
+    """Remove all key pairs of an id; those that are gone are not an error."""
     for entry in key_id.split(","):
         region, _colon, pair = entry.partition(":")
         if not region or not pair.startswith("key-"):
-            raise NotFound("The ids of %s's keys look like us-east-1:key-0123456789abcdef0; '%s' does not." % (TITLE, key_id), NAME)
+            raise NotFound(f"The ids of {TITLE}'s keys look like us-east-1:key-0123456789abcdef0; '{key_id}' does not.", NAME)
     for entry in key_id.split(","):
         _remove(connection, *entry.split(":", 1))
 

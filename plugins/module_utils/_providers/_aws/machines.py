@@ -62,11 +62,11 @@ class Machine(NamedTuple):
     def gpu_name(self) -> _gpu_names.GpuName:
         """The GPU in the words of all providers. A part of a GPU has its share as variant: "1/8"."""
         found = _gpu_names.normalise(self.gpu, self.vram_mb)
-        return found._replace(variant="1/%d" % round(1 / self.part)) if self.part else found
+        return found._replace(variant=f"1/{round(1 / self.part)}") if self.part else found
 
 
 def machine(row: dict) -> Machine:
-    """An entry of DescribeInstanceTypes. Trainium and Inferentia have no GpuInfo and are no GPUs.
+    """An entry of DescribeInstanceTypes. Trainium and Inferentia have no GpuInfo and are not GPUs.
 
     A type with a part of a GPU has ``Count`` 0, ``LogicalGpuCount`` 1 and ``GpuPartitionSize`` 0.125, and the memory of the part.
     """

@@ -61,11 +61,11 @@ def group(connection, region: str, subnet_id: str | None) -> str:
 
 def _network(connection, region: str, subnet_id: str | None) -> str:
     if subnet_id:
-        answer = connection.call(region, "describe_subnets", "read the subnet %s" % subnet_id, SubnetIds=[subnet_id])
+        answer = connection.call(region, "describe_subnets", f"read the subnet {subnet_id}", SubnetIds=[subnet_id])
         return answer["Subnets"][0]["VpcId"]
     answer = connection.call(region, "describe_vpcs", "look for the network", Filters=[{"Name": "is-default", "Values": ["true"]}])
     if not answer.get("Vpcs"):
-        raise RentedError("The account has no default network in %s. Name a subnet of yours (options: subnet_id)." % region, NAME)
+        raise RentedError(f"The account has no default network in {region}. Name a subnet of yours (options: subnet_id).", NAME)
     return answer["Vpcs"][0]["VpcId"]
 
 

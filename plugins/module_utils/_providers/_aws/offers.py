@@ -20,7 +20,7 @@ def offer(region: str, described: machines.Machine, price: float | None, spot: b
     return Offer(
         provider=NAME,
         account=account,
-        id="%s/%s%s" % (region, described.name, "/spot" if spot else ""),
+        id=f"{region}/{described.name}{'/spot' if spot else ''}",
         kind="vm",
         instance_type=described.name,
         gpu_name_raw=described.gpu,

@@ -5,7 +5,7 @@
 """What AWS asks for a machine: on demand by the Price List API, for spot machines by the history of spot prices. All in USD.
 
 The Price List API answers in us-east-1 for all regions, and only to those whose policy has pricing:GetProducts. Where it does
-not answer there is no price: that is no error. Its products are JSON in strings; the model calls the fields of a product "attributes".
+not answer there is no price: that is not an error. Its products are JSON in strings; the model calls the fields of a product "attributes".
 """
 
 from __future__ import annotations

@@ -95,7 +95,7 @@ class Reader:
         form = {"Action": name, "Version": VERSION}
         for argument, value in arguments.items():
             if argument in lists:
-                form.update({"%s.%d" % (lists[argument], number): item for number, item in enumerate(value, 1)})
+                form.update({f"{lists[argument]}.{number}": item for number, item in enumerate(value, 1)})
             else:
                 form[argument] = str(value).lower() if isinstance(value, bool) else str(value)
         answer = self._send(region, form)
@@ -162,7 +162,7 @@ def _read(pieces, root: str, place: str, key: str, shape) -> dict:
                 elif len(path) == 1 and element.tag == "nextToken" and element.text:
                     answer["NextToken"] = element.text
                 elif not path and element.tag != root:
-                    raise ResponseParserError("it is no %s but %s" % (root, element.tag))
+                    raise ResponseParserError(f"it is no {root} but {element.tag}")
         parser.close()
     except ElementTree.ParseError as error:
         raise ResponseParserError(str(error)) from None

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection; it may change without notice.
-"""What a launch asks of EC2, from the checks that ask nobody to the one request that rents. Facts: API reference of RunInstances."""
+"""What a launch asks of EC2, from the checks that make no request to the one request that rents. Facts: API reference of RunInstances."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ TAG_LIMIT = 256  # characters of a value
 GENERATIONS = 50  # rentals under one name that AWS may still remember; a filter takes 200 values
 
 
-# --- checks that ask nobody ------------------------------------------------------------------------------------------
+# --- checks that make no request -------------------------------------------------------------------------------------
 
 
 def check(request: LaunchRequest) -> dict:
@@ -62,32 +62,32 @@ def check(request: LaunchRequest) -> dict:
         if name in LISTS:
             options[name] = [value] if isinstance(value, str) else value
             if not isinstance(options[name], list) or not all(isinstance(item, str) and item for item in options[name]):
-                raise RentedError("The launch option '%s' of %s is a list of texts." % (name, TITLE), NAME)
+                raise RentedError(f"The launch option '{name}' of {TITLE} is a list of texts.", NAME)
         elif name == "public_ip":
             if not isinstance(value, bool):
-                raise RentedError("The launch option 'public_ip' of %s is true or false." % TITLE, NAME)
+                raise RentedError(f"The launch option 'public_ip' of {TITLE} is true or false.", NAME)
         elif not isinstance(value, str) or not value:
-            raise RentedError("The launch option '%s' of %s is a text." % (name, TITLE), NAME)
+            raise RentedError(f"The launch option '{name}' of {TITLE} is a text.", NAME)
     if not request.name or len(request.name) > TAG_LIMIT:
-        raise RentedError("%s takes names of 1 to %d characters." % (TITLE, TAG_LIMIT), NAME)
+        raise RentedError(f"{TITLE} takes names of 1 to {TAG_LIMIT} characters.", NAME)
     if not request.gpu and not options.get("instance_type"):
-        raise RentedError("Name the GPU to rent at %s (gpu: L4), or a type (options: instance_type: g6.xlarge)." % TITLE, NAME)
+        raise RentedError(f"Name the GPU to rent at {TITLE} (gpu: L4), or a type (options: instance_type: g6.xlarge).", NAME)
     if request.gpu_count is not None and request.gpu_count < 1:
-        raise RentedError("'gpu_count' is at least 1; this is %s." % request.gpu_count, NAME)
+        raise RentedError(f"'gpu_count' is at least 1; this is {request.gpu_count}.", NAME)
     for name in ("bid_per_hour", "max_price_per_hour", "disk_gb"):
         value = getattr(request, name)
         if value is not None and not value > 0:
-            raise RentedError("'%s' is a number above 0; this is %s." % (name, value), NAME)
+            raise RentedError(f"'{name}' is a number above 0; this is {value}.", NAME)
     if request.ssh_public_key:
         keys.check(request.ssh_public_key)
     elif not options.get("key_name") and not request.startup_script:
         raise RentedError(
-            "Nobody could log in: give ssh_public_key, or the name of a key pair of yours (options: key_name), "
+            "You could not log in: give ssh_public_key, or the name of one of your key pairs (options: key_name), "
             "or a startup_script that brings a key.",
             NAME,
         )
     if request.ssh_public_key and options.get("key_name"):
-        raise RentedError("An instance of %s has one key: give ssh_public_key or the launch option key_name, not both." % TITLE, NAME)
+        raise RentedError(f"An instance of {TITLE} has one key: give ssh_public_key or the launch option key_name, not both.", NAME)
     return options
 
 
@@ -104,8 +104,8 @@ def user_data(script: str | None) -> bytes | None:
     packed = gzip.compress(data, 9, mtime=0)
     if len(packed) > USER_DATA_LIMIT:
         raise RentedError(
-            "The startup script has %d bytes, and %d compressed; %s takes %d. Let it download the rest."
-            % (len(data), len(packed), TITLE, USER_DATA_LIMIT),
+            f"The startup script has {len(data)} bytes, and {len(packed)} compressed; {TITLE} takes "
+            f"{USER_DATA_LIMIT}. Let it download the rest.",
             NAME,
         )
     return packed
@@ -191,15 +191,15 @@ def _named(connection, region: str, name: str, request: LaunchRequest) -> machin
         found = []
     if not found:
         known = [machine.name for machine in gpu_types(connection, region)]
-        raise NotFound("%s has no type '%s' in %s. %s" % (TITLE, name, region, nearest(name, known)), NAME)
+        raise NotFound(f"{TITLE} has no type '{name}' in {region}. {nearest(name, known)}", NAME)
     machine = found[0]
     if request.gpu_count and machine.count != request.gpu_count:
-        raise RentedError("The type %s has %s GPUs, not %d." % (name, machine.count, request.gpu_count), NAME)
+        raise RentedError(f"The type {name} has {machine.count} GPUs, not {request.gpu_count}.", NAME)
     asked = request.gpu and _gpu_names.normalise(request.gpu)
     if asked and (asked.model != machine.gpu_name().model or not (same_gpu(machine, request.gpu) or machine.part)):
-        raise RentedError("The type %s has %s, not %s." % (name, machine.gpu or "no GPU", request.gpu), NAME)
+        raise RentedError(f"The type {name} has {machine.gpu or 'no GPU'}, not {request.gpu}.", NAME)
     if request.interruptible and machine.usages and "spot" not in machine.usages:
-        raise RentedError("%s does not rent %s as an interruptible instance in %s." % (TITLE, name, region), NAME)
+        raise RentedError(f"{TITLE} does not rent {name} as an interruptible instance in {region}.", NAME)
     return machine
 
 
@@ -207,7 +207,7 @@ def _nothing(everything: list, request: LaunchRequest, region: str) -> str:
     """The sentence for a wish that no type fulfils: what there is of this GPU, or which GPUs there are."""
     counts = sorted({found.count for found in everything if same_gpu(found, request.gpu)})
     if counts:
-        there = "It comes with %s" % ", ".join(str(count) for count in counts)
+        there = f"It comes with {', '.join(str(count) for count in counts)}"
         return "%s has no type with %d× %s in %s%s. %s." % (
             TITLE,
             request.gpu_count or 1,
@@ -218,7 +218,7 @@ def _nothing(everything: list, request: LaunchRequest, region: str) -> str:
         )
     names = {found.gpu_name().model for found in everything}
     if not names:
-        return "%s has no GPUs in %s. Name another region." % (TITLE, region)
+        return f"{TITLE} has no GPUs in {region}. Name another region."
     return "%s has no %s in %s. %s" % (TITLE, request.gpu, region, nearest(request.gpu or "", [name for name in names if name]))
 
 
@@ -228,8 +228,9 @@ def _listed(connection, types: list, region: str, needed: bool) -> dict:
         return prices.on_demand(connection, types, [region], needed)
     except AuthenticationError as error:
         raise RentedError(
-            "A limit of the price cannot be kept: %s does not let this user read its price list; the IAM policy needs pricing:GetProducts "
-            "(%s). Nothing was rented; add that, or leave 'max_price_per_hour' out." % (TITLE, error.message.rstrip(".")),
+            f"A limit of the price cannot be kept: {TITLE} does not let this user read its price list; the IAM "
+            f"policy needs pricing:GetProducts ({error.message.rstrip('.')}). Nothing was rented; add that, or leave "
+            "'max_price_per_hour' out.",
             NAME,
             error.status,
         ) from None
@@ -238,9 +239,9 @@ def _listed(connection, types: list, region: str, needed: bool) -> dict:
 def _affordable(candidates: list, costs: dict, limit: float, region: str, request: LaunchRequest) -> list:
     if not costs and not request.interruptible:
         raise RentedError(
-            "A limit of the price cannot be kept: %s's price list has no price for %s in %s. "
-            "Nothing was rented; leave 'max_price_per_hour' out, or take another type or region."
-            % (TITLE, ", ".join(found.name for found in candidates), region),
+            f"A limit of the price cannot be kept: {TITLE}'s price list has no price for "
+            f"{', '.join(found.name for found in candidates)} in {region}. Nothing was rented; leave "
+            "'max_price_per_hour' out, or take another type or region.",
             NAME,
         )
     # A spot instance is never paid above its MaxPrice; one whose price is not known may still be asked for.
@@ -248,8 +249,8 @@ def _affordable(candidates: list, costs: dict, limit: float, region: str, reques
     if not within:
         name, price = min(costs.items(), key=lambda item: item[1])
         raise NotFound(
-            "%s asks %.4f USD/h for %s in %s, the cheapest that fits; the limit is %.4f. Ask for less, or pay more."
-            % (TITLE, price, name, region, limit),
+            f"{TITLE} asks {price:.4f} USD/h for {name} in {region}, the cheapest that fits; the limit is "
+            f"{limit:.4f}. Ask for less, or pay more.",
             NAME,
         )
     return within
@@ -283,7 +284,7 @@ def run(connection, region: str, request: LaunchRequest, wanted: dict) -> str:
             answer = connection.call(
                 region,
                 "run_instances",
-                "rent %s" % wanted["InstanceType"],
+                f"rent {wanted['InstanceType']}",
                 once=True,
                 refusals=("IdempotentInstanceTerminated", "IdempotentParameterMismatch"),
                 MinCount=1,
@@ -299,12 +300,10 @@ def run(connection, region: str, request: LaunchRequest, wanted: dict) -> str:
         rows = answer.get("Instances") or []
         if not rows or not rows[0].get("InstanceId"):
             raise ProviderUnavailable(
-                "%s answered the request to rent %s in %s without an instance id." % (TITLE, wanted["InstanceType"], region), NAME
+                f"{TITLE} answered the request to rent {wanted['InstanceType']} in {region} without an instance id.", NAME
             )
         return rows[0]["InstanceId"]
-    raise RentedError(
-        "'%s' was rented %d times of late in %s; take another name, or wait a day." % (request.name, GENERATIONS, region), NAME
-    )
+    raise RentedError(f"'{request.name}' was rented {GENERATIONS} times of late in {region}; take another name, or wait a day.", NAME)
 
 
 def _launched(connection, region: str, names: list) -> list:
@@ -327,8 +326,8 @@ def _not_now(connection, region: str, token: str, request: LaunchRequest) -> Non
     for row in _launched(connection, region, [token]):
         if _alive(row) and machines.tags_of(row).get("Name") == request.name:
             raise RentedError(
-                "'%s' is being rented in %s already, with other settings: it is %s. Nothing more was rented."
-                % (request.name, region, row["InstanceId"]),
+                f"'{request.name}' is being rented in {region} already, with other settings: it is "
+                f"{row['InstanceId']}. Nothing more was rented.",
                 NAME,
             )
 
@@ -366,5 +365,5 @@ def market(request: LaunchRequest) -> dict:
     spot = {"SpotInstanceType": "one-time", "InstanceInterruptionBehavior": "terminate"}
     limits = [value for value in (request.bid_per_hour, request.max_price_per_hour) if value is not None]
     if limits:
-        spot["MaxPrice"] = "%.4f" % min(limits)
+        spot["MaxPrice"] = f"{min(limits):.4f}"
     return {"InstanceMarketOptions": {"MarketType": "spot", "SpotOptions": spot}}

@@ -33,7 +33,7 @@ QUOTA = ("QUOTA_EXCEEDED", "quotaExceeded")
 
 
 class Conflict(RentedError):
-    """What was to be changed has been changed by somebody else meanwhile (412)."""
+    """What was to be changed has been changed by another client meanwhile (412)."""
 
 
 class Failed(RentedError):
@@ -77,44 +77,40 @@ class Compute(_http.JsonApi):
         said = _http.describe(text, content_type)[1]
         said = " (%d%s)" % (status, ": " + _http.redact(said, self._api_key).rstrip(".") if said else "")
         if status == 401:
-            raise AuthenticationError("%s refused the credentials of %s%s. Check them." % (TITLE, self.who, said), NAME, status)
+            raise AuthenticationError(f"{TITLE} refused the credentials of {self.who}{said}. Check them.", NAME, status)
         if status == 403 and why & set(SERVICE_OFF):
-            hint = "Switch it on with 'gcloud services enable compute.googleapis.com --project %s', and wait some minutes" % self.project
-            raise AuthenticationError(
-                "The Compute Engine API is not enabled for project '%s'%s. %s." % (self.project, said, hint), NAME, status
-            )
+            hint = f"Switch it on with 'gcloud services enable compute.googleapis.com --project {self.project}', and wait some minutes"
+            raise AuthenticationError(f"The Compute Engine API is not enabled for project '{self.project}'{said}. {hint}.", NAME, status)
         if status == 403 and why & set(SCOPE_LACKS):
             need = "compute.readonly, or compute for renting and changing"
             raise AuthenticationError(
-                "The login of %s lacks the scope that is needed to %s%s. It needs %s: make it again with "
-                "'gcloud auth application-default login'." % (self.who, what, said, need),
+                f"The login of {self.who} lacks the scope that is needed to {what}{said}. It needs {need}: make it "
+                "again with 'gcloud auth application-default login'.",
                 NAME,
                 status,
             )
         if status == 403 and why & set(NO_BILLING):
-            raise AuthenticationError("Project '%s' has no billing account%s. Link one." % (self.project, said), NAME, status)
+            raise AuthenticationError(f"Project '{self.project}' has no billing account{said}. Link one.", NAME, status)
         if why & set(CAPACITY):
-            raise Failed("%s could not %s%s." % (TITLE, what, said), CAPACITY[0], status)
+            raise Failed(f"{TITLE} could not {what}{said}.", CAPACITY[0], status)
         if why & set(QUOTA):
             raise Failed(quota_sentence(what, said), "QUOTA_EXCEEDED", status)
         if status in (400, 403, 404) and _about_project(text, self.project):
             raise RentedError(
-                "%s knows no project '%s' that %s may see%s. Check 'project': it is the project's id, not its title."
-                % (TITLE, self.project, self.who, said),
+                f"{TITLE} knows no project '{self.project}' that {self.who} may see{said}. Check 'project': it is "
+                "the project's id, not its title.",
                 NAME,
                 status,
             )
         if status == 403:
             raise AuthenticationError(
-                "%s does not allow %s to %s in project '%s'%s. Give it the role that the page of this provider names."
-                % (TITLE, self.who, what, self.project, said),
+                f"{TITLE} does not allow {self.who} to {what} in project '{self.project}'{said}. Give it the role "
+                "that the page of this provider names.",
                 NAME,
                 status,
             )
         if status == 412:
-            raise Conflict(
-                "Somebody else changed the same thing at %s while this tried to %s%s. Try again." % (TITLE, what, said), NAME, status
-            )
+            raise Conflict(f"Another client changed the same thing at {TITLE} while this tried to {what}{said}. Try again.", NAME, status)
         return super()._decode(status, content_type, text, what)
 
     # --- lists -------------------------------------------------------------------------------------------------------
@@ -126,7 +122,7 @@ class Compute(_http.JsonApi):
         """
 
         def fetch(token):
-            answer = self._page("/projects/%s/aggregated/%s" % (self.project, kind), token, what, only, returnPartialSuccess="true")
+            answer = self._page(f"/projects/{self.project}/aggregated/{kind}", token, what, only, returnPartialSuccess="true")
             silent = [last(name) for name in self._list(answer, "unreachables", what) if isinstance(name, str)]
             found = []
             scopes = answer.get("items")
@@ -136,12 +132,12 @@ class Compute(_http.JsonApi):
                 part = _values.mapping(part)
                 warning = _values.mapping(part.get("warning"))
                 if warning and warning.get("code") != "NO_RESULTS_ON_PAGE":
-                    silent.append("%s (%s)" % (last(scope), warning.get("code")))
+                    silent.append(f"{last(scope)} ({warning.get('code')})")
                 found += self._list(part, kind, what)
             if silent and whole:
                 raise ProviderUnavailable(
-                    "%s could not %s in %s, so the list is not whole. Try later, or name the zones to ask with 'zones'."
-                    % (TITLE, what, ", ".join(sorted(set(silent)))),
+                    f"{TITLE} could not {what} in {', '.join(sorted(set(silent)))}, so the list is not whole. Try "
+                    "later, or name the zones to ask with 'zones'.",
                     NAME,
                 )
             return found, answer.get("nextPageToken")
@@ -150,7 +146,7 @@ class Compute(_http.JsonApi):
 
     def in_zone(self, kind: str, zone: str, what: str, only: str | None = None) -> list:
         """``kind`` of one zone."""
-        return self.items("/projects/%s/zones/%s/%s" % (self.project, zone, kind), what, only)
+        return self.items(f"/projects/{self.project}/zones/{zone}/{kind}", what, only)
 
     def items(self, path: str, what: str, only: str | None = None) -> list:
         """A plain list, all pages of it."""
@@ -159,7 +155,7 @@ class Compute(_http.JsonApi):
             answer = self._page(path, token, what, only)
             warning = _values.mapping(answer.get("warning"))
             if warning and warning.get("code") != "NO_RESULTS_ON_PAGE":
-                raise ProviderUnavailable("%s could not %s whole: %s. Try later." % (TITLE, what, warning.get("code")), NAME)
+                raise ProviderUnavailable(f"{TITLE} could not {what} whole: {warning.get('code')}. Try later.", NAME)
             return self._list(answer, "items", what), answer.get("nextPageToken")
 
         return list(_http.pages(fetch, TITLE))
@@ -180,9 +176,9 @@ class Compute(_http.JsonApi):
 
     def begin(self, method: str, path: str, what: str, body=None, **query) -> dict:
         """Ask for a change, once; the operation that the API made of it."""
-        answer = self.call(method, "/projects/%s%s" % (self.project, path), query=query, body=body, what=what)
+        answer = self.call(method, f"/projects/{self.project}{path}", query=query, body=body, what=what)
         if not isinstance(answer, dict) or not answer.get("name"):
-            raise ProviderUnavailable("%s answered no operation when asked to %s. Look before you try again." % (TITLE, what), NAME)
+            raise ProviderUnavailable(f"{TITLE} answered no operation when asked to {what}. Look before you try again.", NAME)
         return answer
 
     def finish(self, operation: dict, what: str) -> dict:
@@ -192,13 +188,13 @@ class Compute(_http.JsonApi):
         """
         zone = last(operation.get("zone"))
         scope = "zones/" + zone if zone else "global"
-        path = "/projects/%s/%s/operations/%s/wait" % (self.project, scope, operation["name"])
+        path = f"/projects/{self.project}/{scope}/operations/{operation['name']}/wait"
         end, failures, early = self._clock() + OPERATION_SECONDS, 0, 0
         usual, self.timeout = self.timeout, max(self.timeout, WAIT_SECONDS)
         try:
             while operation.get("status") != "DONE":
                 if self._clock() >= end:
-                    raise ProviderUnavailable("%s has not finished to %s after %d s." % (TITLE, what, OPERATION_SECONDS), NAME)
+                    raise ProviderUnavailable(f"{TITLE} has not finished to {what} after {OPERATION_SECONDS} s.", NAME)
                 began = self._clock()
                 try:
                     operation = _values.mapping(self.call("POST", path, what="wait for the end of: " + what))
@@ -206,7 +202,7 @@ class Compute(_http.JsonApi):
                 except ProviderUnavailable as error:
                     failures += 1
                     if failures >= WAIT_FAILURES:
-                        raise ProviderUnavailable("%s Whether %s was done is not known." % (error.message, what), NAME) from None
+                        raise ProviderUnavailable(f"{error.message} Whether {what} was done is not known.", NAME) from None
                     self._sleep(_http.retry_wait(None, failures))
                 else:
                     # An overloaded server answers at once that it is not done.
@@ -251,18 +247,16 @@ def reasons(text: str) -> list:
 
 
 def quota_sentence(what: str, said: str) -> str:
-    """A quota is no shortage: it is a number of the project that its owner may have raised."""
-    return "The project's quota at %s does not allow to %s%s. Ask for more under 'IAM & Admin > Quotas', or destroy something." % (
-        TITLE,
-        what,
-        said,
+    """A quota is not a shortage: it is a number of the project that its owner may have raised."""
+    return (
+        f"The project's quota at {TITLE} does not allow to {what}{said}. Ask for more under 'IAM & Admin > Quotas', or destroy something."
     )
 
 
 def _failed_sentence(code: str | None, words: str, what: str) -> str:
     if code in QUOTA:
-        return quota_sentence(what, " (%s)" % words.rstrip("."))
-    return "%s could not %s: %s." % (TITLE, what, words.rstrip("."))
+        return quota_sentence(what, f" ({words.rstrip('.')})")
+    return f"{TITLE} could not {what}: {words.rstrip('.')}."
 
 
 def _about_project(text: str, project: str) -> bool:
@@ -272,8 +266,7 @@ def _about_project(text: str, project: str) -> bool:
     name = re.escape(project)
     return bool(
         re.search(
-            r"Unknown project id|[Rr]esource 'projects/%s' was not found|on resource project %s\b|Project %s is not found"
-            % (name, name, name),
+            rf"Unknown project id|[Rr]esource 'projects/{name}' was not found|on resource project {name}\b|Project {name} is not found",
             text,
         )
     )

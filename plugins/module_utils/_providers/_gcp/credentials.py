@@ -59,7 +59,7 @@ def gcloud_folder() -> str:
 def find_file(option: str | None = None) -> str | None:
     """The path of the credentials file; None where no place has one.
 
-    A place that somebody named counts even when nothing is there: falling through to the next one would be another account.
+    A place that the user named counts even when nothing is there: falling through to the next one would be another account.
     """
     if option:
         return os.path.abspath(os.path.expanduser(os.path.expandvars(option)))
@@ -90,13 +90,13 @@ def read_file(path: str) -> dict:
         with open(path, encoding="utf-8") as handle:
             info = json.load(handle)
     except OSError as error:
-        raise MissingCredentials("The credentials file %s of %s cannot be read: %s." % (path, TITLE, error.strerror), NAME) from None
+        raise MissingCredentials(f"The credentials file {path} of {TITLE} cannot be read: {error.strerror}.", NAME) from None
     except (ValueError, RecursionError):
         info = None
     if not isinstance(info, dict) or not isinstance(info.get("type"), str):
         raise MissingCredentials(
-            "%s is not a credentials file of %s (JSON with a 'type'). Make one with 'gcloud auth application-default login', "
-            "or create a key of a service account." % (path, TITLE),
+            f"{path} is not a credentials file of {TITLE} (JSON with a 'type'). Make one with 'gcloud auth "
+            "application-default login', or create a key of a service account.",
             NAME,
         )
     return info
@@ -189,14 +189,12 @@ class Tokens:
                 warnings.simplefilter("ignore", DeprecationWarning)
                 credentials, _project = google.auth.load_credentials_from_dict(self.info)
         except (google.exceptions.GoogleAuthError, ValueError) as error:
-            raise AuthenticationError(
-                "The credentials file %s of %s is not usable: %s" % (self.path, TITLE, self._said(error)), NAME
-            ) from None
+            raise AuthenticationError(f"The credentials file {self.path} of {TITLE} is not usable: {self._said(error)}", NAME) from None
         # A user's own login keeps the scopes it was made with; the others are given just what is needed.
         return google.credentials.with_scopes_if_required(credentials, [scope])
 
     def _refresh(self, google, credentials) -> None:
-        what = "give a token for %s" % self.path
+        what = f"give a token for {self.path}"
         request = google.requests.Request(_transport.careful(google.session()))
         request.session.hooks["response"].append(self._limit)
         watch = None
@@ -218,20 +216,18 @@ class Tokens:
             _deadline.check(what)
             if watch is not None and watch.over:
                 raise self._too_slow(watch) from None
-            raise ProviderUnavailable("%s's token server did not answer: %s" % (TITLE, self._said(error)), NAME) from None
+            raise ProviderUnavailable(f"{TITLE}'s token server did not answer: {self._said(error)}", NAME) from None
         except (RecursionError, KeyError, TypeError, AttributeError, OverflowError):
-            raise ProviderUnavailable("%s's token server answered in an unknown form. Check the credentials file." % TITLE, NAME) from None
+            raise ProviderUnavailable(f"{TITLE}'s token server answered in an unknown form. Check the credentials file.", NAME) from None
         except google.exceptions.RefreshError as error:
             if getattr(error, "retryable", False):
-                raise ProviderUnavailable("%s's token server is busy: %s Try later." % (TITLE, self._said(error)), NAME) from None
+                raise ProviderUnavailable(f"{TITLE}'s token server is busy: {self._said(error)} Try later.", NAME) from None
             raise AuthenticationError(self._refused(error), NAME) from None
         except (google.exceptions.GoogleAuthError, ValueError) as error:
-            raise AuthenticationError("%s gave no token for %s: %s" % (TITLE, self.path, self._said(error)), NAME) from None
+            raise AuthenticationError(f"{TITLE} gave no token for {self.path}: {self._said(error)}", NAME) from None
 
     def _too_slow(self, watch) -> ProviderUnavailable:
-        return ProviderUnavailable(
-            "%s's token server did not answer (%s). Try later, or raise 'timeout'." % (TITLE, watch.sentence()), NAME
-        )
+        return ProviderUnavailable(f"{TITLE}'s token server did not answer ({watch.sentence()}). Try later, or raise 'timeout'.", NAME)
 
     def _limit(self, answer, **_more) -> None:
         """Called by requests before it reads a body."""
@@ -250,7 +246,7 @@ class Tokens:
                 "Check that the clock of this computer is right, because a token that seems to be of another hour is refused, "
                 "and that the service account and its key are neither disabled nor deleted."
             )
-        return "%s gave no token for %s: %s %s" % (TITLE, self.path, said, hint)
+        return f"{TITLE} gave no token for {self.path}: {said} {hint}"
 
     def _said(self, error) -> str:
         words = error.args[0] if error.args else error
@@ -271,7 +267,7 @@ class _Counted:
             _deadline.come(len(piece))
             if size > self._limit:
                 self.close()
-                raise ProviderUnavailable("%s's token server %s." % (TITLE, _http.too_much(self._limit)), NAME)
+                raise ProviderUnavailable(f"{TITLE}'s token server {_http.too_much(self._limit)}.", NAME)
             yield piece
 
     def close(self) -> None:

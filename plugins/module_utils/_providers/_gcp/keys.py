@@ -22,11 +22,11 @@ def key_lines(metadata: dict) -> list:
 
 
 def key_line(user: str, public_key: str, name: str | None = None) -> str:
-    """A line of ``ssh-keys``. Raises `RentedError`, without the text, for what is no public key."""
+    """A line of ``ssh-keys``. Raises `RentedError`, without the text, for what is not a public key."""
     key = _public_key.required(public_key, "The SSH key", NAME)
-    line = ("%s:%s %s" % (user, key.body, name or key.comment or "")).strip()
+    line = (f"{user}:{key.body} {name or key.comment or ''}").strip()
     if project_key(line) is None:
-        raise RentedError("The SSH key is not whole: its middle part is no base64.", NAME)
+        raise RentedError("The SSH key is not whole: its middle part is not base64.", NAME)
     return line
 
 
@@ -41,11 +41,11 @@ def project_key(line: str) -> SshKey | None:
     key = _public_key.parse(rest)
     if key is None or key.content is None:
         return None
-    return SshKey("%s:%s" % (user, _public_key.fingerprint(key.content)), key.comment, rest.strip())
+    return SshKey(f"{user}:{_public_key.fingerprint(key.content)}", key.comment, rest.strip())
 
 
 def id_of(line: str) -> str | None:
-    """The id of a line; None for one that is no key."""
+    """The id of a line; None for one that is not a key."""
     key = project_key(line)
     return key.id if key else None
 
@@ -58,7 +58,7 @@ def metadata_with(found: dict, new_lines) -> dict | None:
         return None
     value = "\n".join(wanted)
     if len(value.encode()) > METADATA_VALUE:
-        raise RentedError("The keys at %s would be more than 256 KB; remove some first." % TITLE, NAME)
+        raise RentedError(f"The keys at {TITLE} would be more than 256 KB; remove some first.", NAME)
     # All items are sent: what is left out would be deleted.
     items = [item for item in _values.rows(found.get("items")) if item.get("key") != "ssh-keys"]
     items += [{"key": "ssh-keys", "value": value}] if wanted else []

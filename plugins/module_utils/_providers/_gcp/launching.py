@@ -58,10 +58,10 @@ def check(request: LaunchRequest, user: str) -> dict:
     options = _launching.options_of(request, LAUNCH_OPTIONS, TITLE, NAME)
     _launching.refuse_what_cannot_be(request, TITLE, NAME, interruptible=True, no_prices=NO_PRICES)
     check_label(request.name)
-    if request.region and not re.match("^%s$" % RFC1035, request.region):
-        raise _bad("'%s' is no region or zone of %s; they look like us-central1 or us-central1-a." % (request.region, TITLE))
+    if request.region and not re.match(f"^{RFC1035}$", request.region):
+        raise _bad(f"'{request.region}' is not a region or zone of {TITLE}; they look like us-central1 or us-central1-a.")
     if request.disk_gb is not None and not 1 <= request.disk_gb <= MOST_DISK_GB:
-        raise _bad("disk_gb is %g; a boot disk of %s has 10 to %d GB." % (request.disk_gb, TITLE, MOST_DISK_GB))
+        raise _bad(f"disk_gb is {request.disk_gb:g}; a boot disk of {TITLE} has 10 to {MOST_DISK_GB} GB.")
     _check_kinds(options)
     if request.ssh_public_key:
         _public_key.required(request.ssh_public_key, "The SSH key to rent with", NAME)
@@ -76,13 +76,13 @@ def check_label(label: str) -> None:
     near = re.sub(r"[^a-z0-9_-]+", "-", label.lower()).strip("-")[:63]
     raise _bad(
         "%s keeps a name as a label: up to 63 of a-z, 0-9, '-' and '_'. '%s' is none%s."
-        % (TITLE, label, "; '%s' would be" % near if near else "")
+        % (TITLE, label, f"; '{near}' would be" if near else "")
     )
 
 
 def _check_kinds(options: dict) -> None:
     def wrong(name: str, kind: str):
-        return _bad("The launch option '%s' of %s is %s." % (name, TITLE, kind))
+        return _bad(f"The launch option '{name}' of {TITLE} is {kind}.")
 
     for name in ("boot_disk_type", "machine_type", "network", "subnetwork", "service_account", "termination_action"):
         if name in options and not (isinstance(options[name], str) and options[name].strip()):
@@ -93,20 +93,20 @@ def _check_kinds(options: dict) -> None:
     for key, value in labels.items():
         if key in TAKEN_LABELS or not re.match(LABEL_KEY, str(key)) or not re.match(LABEL_VALUE, str(value)):
             raise _bad(
-                "The label '%s: %s' cannot be given: keys and values are up to 63 of a-z, 0-9, '-' and '_'; these keys are taken: %s."
-                % (key, value, ", ".join(TAKEN_LABELS))
+                f"The label '{key}: {value}' cannot be given: keys and values are up to 63 of a-z, 0-9, '-' and '_'; "
+                f"these keys are taken: {', '.join(TAKEN_LABELS)}."
             )
     tags = options.get("network_tags", [])
-    if not isinstance(tags, list) or not all(isinstance(tag, str) and re.match("^%s$" % RFC1035, tag) for tag in tags):
+    if not isinstance(tags, list) or not all(isinstance(tag, str) and re.match(f"^{RFC1035}$", tag) for tag in tags):
         raise wrong("network_tags", "a list of tags (a-z, 0-9 and '-')")
     if not isinstance(options.get("external_ip", True), bool):
         raise wrong("external_ip", "true or false")
     hours = options.get("max_run_hours")
     if hours is not None and (_values.number(hours) is None or not 0 < float(hours) <= LONGEST_RUN_HOURS):
-        raise wrong("max_run_hours", "a number of hours up to %d" % LONGEST_RUN_HOURS)
+        raise wrong("max_run_hours", f"a number of hours up to {LONGEST_RUN_HOURS}")
     for name, words in (("termination_action", ("STOP", "DELETE")), ("boot_disk_type", DISK_TYPES)):
         if name in options and options[name] not in words:
-            raise _bad("The launch option '%s' of %s is not '%s'. %s" % (name, TITLE, options[name], nearest(options[name], words)))
+            raise _bad(f"The launch option '{name}' of {TITLE} is not '{options[name]}'. {nearest(options[name], words)}")
     if options.get("network") and options.get("subnetwork"):
         raise _bad("Give 'network' or 'subnetwork', not both: a subnetwork is in one network.")
 
@@ -116,20 +116,20 @@ def choose(request: LaunchRequest, options: dict) -> machines.Machine:
     count = request.gpu_count
     named = options.get("machine_type")
     if count is not None and count < 1:
-        raise _bad("gpu_count is %s; ask for one or more." % count)
+        raise _bad(f"gpu_count is {count}; ask for one or more.")
     if not request.gpu and not named:
-        raise _bad("Name the GPU to rent at %s (gpu: L4), or a machine (options: machine_type)." % TITLE)
+        raise _bad(f"Name the GPU to rent at {TITLE} (gpu: L4), or a machine (options: machine_type).")
     fitting = machines.candidates(request.gpu) if request.gpu else []
     # A machine that is newer than our table may have GPUs that are newer too: Google knows.
     unknown = bool(named) and machines.has_gpus(named) and named not in machines.BY_NAME
     if request.gpu and not fitting and not unknown:
-        raise Unsupported("%s has no GPU '%s'. %s" % (TITLE, request.gpu, nearest(request.gpu, machines.known_gpus())), NAME)
+        raise Unsupported(f"{TITLE} has no GPU '{request.gpu}'. {nearest(request.gpu, machines.known_gpus())}", NAME)
     if named:
         return _named(named, fitting, request)
     sizes = [machine for machine in fitting if machine.count == (count or 1)]
     if not sizes:
         numbers = ", ".join(str(number) for number in sorted({machine.count for machine in fitting}))
-        raise Unsupported("%s rents %s in these numbers: %s. Set gpu_count." % (TITLE, request.gpu, numbers), NAME)
+        raise Unsupported(f"{TITLE} rents {request.gpu} in these numbers: {numbers}. Set gpu_count.", NAME)
     return sizes[0]
 
 
@@ -137,20 +137,20 @@ def _named(name: str, fitting: list, request: LaunchRequest) -> machines.Machine
     if re.match(r"^(n1-|custom-)", name):
         accelerators = list(dict.fromkeys(machine.accelerator for machine in fitting if machine.attached))
         if not accelerators:
-            raise _bad("A machine of the type %s has no GPU of its own: name one that can be attached (gpu: T4)." % name)
+            raise _bad(f"A machine of the type {name} has no GPU of its own: name one that can be attached (gpu: T4).")
         counts, count = machines.ATTACHED_COUNTS[accelerators[0]], request.gpu_count or 1
         if count not in counts:
-            raise Unsupported("%s attaches %s in these numbers: %s." % (TITLE, request.gpu, ", ".join(map(str, counts))), NAME)
+            raise Unsupported(f"{TITLE} attaches {request.gpu} in these numbers: {', '.join(map(str, counts))}.", NAME)
         cpus, ram = machines.cpus_and_ram(name)
         return machines.Machine(name, accelerators[0], count, cpus, ram, True)
     if not machines.has_gpus(name):
-        raise _bad("The machine type '%s' of %s has no GPU. %s" % (name, TITLE, nearest(name, machines.BY_NAME)))
+        raise _bad(f"The machine type '{name}' of {TITLE} has no GPU. {nearest(name, machines.BY_NAME)}")
     machine = machines.BY_NAME.get(name) or machines.Machine(name, None, None, None, None)
     known = machine.accelerator is not None
     if known and request.gpu and machine.accelerator not in [one.accelerator for one in fitting]:
-        raise _bad("The machine type '%s' has %s, not %s." % (name, machines.gpu_name(machine.accelerator).model, request.gpu))
+        raise _bad(f"The machine type '{name}' has {machines.gpu_name(machine.accelerator).model}, not {request.gpu}.")
     if known and request.gpu_count and request.gpu_count != machine.count:
-        raise _bad("The machine type '%s' has %d GPUs, not %d." % (name, machine.count, request.gpu_count))
+        raise _bad(f"The machine type '{name}' has {machine.count} GPUs, not {request.gpu_count}.")
     return machine
 
 
@@ -180,15 +180,15 @@ def by_preference(zones) -> list:
 def image_path(image: str | None) -> str:
     """The path of an image below the endpoint: a family of Google's Deep Learning VMs, ``project/family``, or a path or URL of the API."""
     text = (image or IMAGE_FAMILY).strip()
-    found = re.match(r"^(?:https://[^/]+/compute/v1/)?(projects/[^/]+/global/images/(?:family/)?%s)$" % RFC1035, text)
+    found = re.match(rf"^(?:https://[^/]+/compute/v1/)?(projects/[^/]+/global/images/(?:family/)?{RFC1035})$", text)
     if found:
         return "/" + found.group(1)
-    found = re.match(r"^(?:([a-z][a-z0-9.:-]*)/)?(%s)$" % RFC1035, text)
+    found = re.match(rf"^(?:([a-z][a-z0-9.:-]*)/)?({RFC1035})$", text)
     if found:
-        return "/projects/%s/global/images/family/%s" % (found.group(1) or IMAGE_PROJECT, found.group(2))
+        return f"/projects/{found.group(1) or IMAGE_PROJECT}/global/images/family/{found.group(2)}"
     raise _bad(
-        "'%s' is no image of %s. Write a family of Deep Learning VMs (%s), 'project/family', or 'projects/P/global/images/NAME'."
-        % (image, TITLE, IMAGE_FAMILY)
+        f"'{image}' is not an image of {TITLE}. Write a family of Deep Learning VMs ({IMAGE_FAMILY}), "
+        "'project/family', or 'projects/P/global/images/NAME'."
     )
 
 
@@ -198,18 +198,18 @@ def disk_size(request: LaunchRequest, image: dict, path: str) -> int:
     if request.disk_gb is None:
         return max(DEFAULT_DISK_GB, least)
     if request.disk_gb < least:
-        raise _bad("disk_gb is %g, but the image %s needs %d GB." % (request.disk_gb, path.rsplit("/", 1)[-1], least))
+        raise _bad(f"disk_gb is {request.disk_gb:g}, but the image {path.rsplit('/', 1)[-1]} needs {least} GB.")
     return math.ceil(request.disk_gb)
 
 
 def resource_name(label: str) -> str:
     """The instance's own name, which knows fewer characters than a label and never changes. The same label gives the same name,
     so that a launch that is done twice by mistake is refused by Google itself."""
-    if re.match("^%s$" % RFC1035, label):
+    if re.match(f"^{RFC1035}$", label):
         return label
     plain = re.sub(r"[^a-z0-9-]", "-", label).strip("-")
     plain = plain if re.match("^[a-z]", plain) else ("gpu-" + plain).strip("-")
-    return "%s-%s" % (plain[:54].rstrip("-"), hashlib.sha256(label.encode()).hexdigest()[:8])
+    return f"{plain[:54].rstrip('-')}-{hashlib.sha256(label.encode()).hexdigest()[:8]}"
 
 
 # --- the body ----------------------------------------------------------------------------------------------------------
@@ -221,7 +221,7 @@ def body(
     """What ``instances.insert`` is sent for one zone. ``driver``: whether the image installs NVIDIA's driver when told so."""
     made = {
         "name": resource_name(request.name),
-        "machineType": "zones/%s/machineTypes/%s" % (zone, machine.name),
+        "machineType": f"zones/{zone}/machineTypes/{machine.name}",
         "labels": {
             **{key: str(value) for key, value in options.get("labels", {}).items()},
             machines.MARK: "true",
@@ -245,7 +245,7 @@ def body(
         "metadata": {"items": metadata(request, user, driver)},
     }
     if machine.attached:
-        accelerator = "zones/%s/acceleratorTypes/%s" % (zone, machine.accelerator)
+        accelerator = f"zones/{zone}/acceleratorTypes/{machine.accelerator}"
         made["guestAccelerators"] = [{"acceleratorType": accelerator, "acceleratorCount": machine.count}]
     if options.get("service_account"):
         made["serviceAccounts"] = [{"email": options["service_account"], "scopes": [CLOUD_SCOPE]}]
@@ -256,9 +256,9 @@ def _interface(options: dict, zone: str) -> dict:
     made = {}
     subnetwork, network = options.get("subnetwork"), options.get("network") or "default"
     if subnetwork:
-        made["subnetwork"] = subnetwork if "/" in subnetwork else "regions/%s/subnetworks/%s" % (region_of(zone), subnetwork)
+        made["subnetwork"] = subnetwork if "/" in subnetwork else f"regions/{region_of(zone)}/subnetworks/{subnetwork}"
     else:
-        made["network"] = network if "/" in network else "global/networks/%s" % network
+        made["network"] = network if "/" in network else f"global/networks/{network}"
     if options.get("external_ip", True):
         made["accessConfigs"] = [{"name": "External NAT", "type": "ONE_TO_ONE_NAT"}]
     return made
@@ -282,7 +282,7 @@ def metadata(request: LaunchRequest, user: str, driver: bool) -> list:
     if driver:
         items["install-nvidia-driver"] = "True"
     if request.ssh_public_key:
-        items["ssh-keys"] = "%s:%s" % (user, request.ssh_public_key.strip())
+        items["ssh-keys"] = f"{user}:{request.ssh_public_key.strip()}"
         # Where a project has OS Login on, keys in the metadata are not looked at.
         items["enable-oslogin"] = "FALSE"
     if request.startup_script:
@@ -293,7 +293,7 @@ def metadata(request: LaunchRequest, user: str, driver: bool) -> list:
                 "The startup script has %d bytes; %s takes up to %d. Fetch the rest from the script."
                 % (len(request.startup_script.encode()), TITLE, keys.METADATA_VALUE - len(once("").encode()))
                 if key == "startup-script"
-                else "The value of %s is too long for %s." % (key, TITLE)
+                else f"The value of {key} is too long for {TITLE}."
             )
     return [{"key": key, "value": value} for key, value in items.items()]
 
@@ -304,11 +304,8 @@ def once(script: str) -> str:
     text += "" if text.endswith("\n") else "\n"
     end = "END_OF_SCRIPT_" + hashlib.sha256(text.encode()).hexdigest()[:16]
     return (
-        "#!/bin/sh\n"
-        "# At the first boot only; the script itself is between the two marks.\n"
-        "folder=/var/lib/rented_gpu\n"
-        "[ -e $folder/startup_done ] && exit 0\n"
-        "(umask 077; mkdir -p $folder && : >$folder/startup_done) || exit 1\n"
-        "cat >$folder/startup_script <<'%s'\n%s%s\n"
-        "chmod 700 $folder/startup_script && exec $folder/startup_script\n" % (end, text, end)
+        "#!/bin/sh\n# At the first boot only; the script itself is between the two "
+        "marks.\nfolder=/var/lib/rented_gpu\n[ -e $folder/startup_done ] && exit 0\n(umask 077; mkdir -p $folder && "
+        f": >$folder/startup_done) || exit 1\ncat >$folder/startup_script <<'{end}'\n{text}{end}\nchmod 700 "
+        "$folder/startup_script && exec $folder/startup_script\n"
     )

@@ -145,7 +145,7 @@ def _same(asked: _gpu_names.GpuName, accelerator: str) -> bool:
 
 def known_gpus() -> list:
     """The GPUs that can be rented, in our words."""
-    return sorted({"%s" % gpu_name(machine.accelerator).model for machine in FIXED + ATTACHED})
+    return sorted({f"{gpu_name(machine.accelerator).model}" for machine in FIXED + ATTACHED})
 
 
 def boot_disk_type(machine_type: str) -> str:

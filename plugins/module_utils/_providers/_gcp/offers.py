@@ -18,7 +18,7 @@ def offer(zone: str, machine: machines.Machine, disk_gb: float | None, spot: boo
     return Offer(
         provider=NAME,
         account=account,
-        id="%s/%s/%dx%s%s" % (zone, machine.name, machine.count, machine.accelerator, "/spot" if spot else ""),
+        id=f"{zone}/{machine.name}/{machine.count}x{machine.accelerator}{'/spot' if spot else ''}",
         kind="vm",
         instance_type=machine.name,
         gpu_name_raw=machine.accelerator,

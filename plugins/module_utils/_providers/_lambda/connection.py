@@ -39,8 +39,8 @@ def explained(error: RentedError, what: str) -> RentedError:
         cls, sentence = MEANINGS[code]
         made = cls(sentence, NAME, error.status)
     elif code.startswith("provider/") and not isinstance(error, ProviderUnavailable):
-        # An error of whoever is behind Lambda, whatever the status is: what was asked may have been done or not.
-        made = ProviderUnavailable("Lambda's own supplier failed to %s (%s, %s). Try later." % (what, error.status, code), error.provider)
+        # An error of a service behind Lambda, whatever the status is: what was asked may have been done or not.
+        made = ProviderUnavailable(f"Lambda's own supplier failed to {what} ({error.status}, {code}). Try later.", error.provider)
         made.status = error.status
     else:
         return error

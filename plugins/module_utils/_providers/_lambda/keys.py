@@ -18,7 +18,7 @@ def check(text: str) -> str:
     """The key on one line. Never repeats the text: it may be private."""
     key = _public_key.required(text, "The SSH key for Lambda", NAME).line
     if len(key) > LONGEST_KEY:
-        raise wrong("Lambda takes SSH keys of up to %d characters; this one has %d." % (LONGEST_KEY, len(key)))
+        raise wrong(f"Lambda takes SSH keys of up to {LONGEST_KEY} characters; this one has {len(key)}.")
     return key
 
 

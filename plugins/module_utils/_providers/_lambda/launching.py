@@ -47,15 +47,15 @@ def check(request: LaunchRequest) -> dict:
         raise wrong("'gpu_count' is 1 or more.")
     for name in ("file_systems", "file_system_mounts", "firewall_rulesets"):
         if not isinstance(options.get(name, []), list):
-            raise wrong("The launch option '%s' of Lambda is a list." % name)
+            raise wrong(f"The launch option '{name}' of Lambda is a list.")
     for mount in options.get("file_system_mounts", []):
         if not isinstance(mount, dict) or set(mount) != {"mount_point", "file_system_id"}:
             raise wrong("Each of the launch option 'file_system_mounts' of Lambda is a mapping of mount_point and file_system_id.")
         point = str(mount["mount_point"])
         if not MOUNT_POINT.match(point) or len(point) > LONGEST_MOUNT_POINT:
-            raise wrong("Lambda mounts file systems below /home, /lambda/nfs or /data (letters, digits, '-'); '%s' is not." % point)
+            raise wrong(f"Lambda mounts file systems below /home, /lambda/nfs or /data (letters, digits, '-'); '{point}' is not.")
     if "hostname" in options and not HOSTNAME.match(str(options["hostname"])):
-        raise wrong("A hostname at Lambda is 1 to 63 of a-z, 0-9 and '-', without '-' in front; '%s' is not." % options["hostname"])
+        raise wrong(f"A hostname at Lambda is 1 to 63 of a-z, 0-9 and '-', without '-' in front; '{options['hostname']}' is not.")
     check_tags(options.get("tags", {}))
     if request.ssh_public_key:
         keys.check(request.ssh_public_key)
@@ -71,7 +71,7 @@ def check(request: LaunchRequest) -> dict:
         raise wrong("The startup script for Lambda must be text; this one holds a NUL character.")
     size = len(user_data(request, options).encode("utf-8"))
     if size > LONGEST_USER_DATA:
-        raise wrong("Lambda takes startup scripts of up to 1 MB; this one has %d bytes. Let it fetch the rest." % size)
+        raise wrong(f"Lambda takes startup scripts of up to 1 MB; this one has {size} bytes. Let it fetch the rest.")
     return options
 
 
@@ -81,15 +81,15 @@ def check_tags(given) -> None:
         raise wrong("The launch option 'tags' of Lambda is a mapping.")
     for key, value in given.items():
         if not TAG_KEY.match(str(key)):
-            raise wrong("A tag at Lambda has a key of 2 to 55 of a-z, 0-9, '-' and ':', a letter in front; '%s' is not." % key)
+            raise wrong(f"A tag at Lambda has a key of 2 to 55 of a-z, 0-9, '-' and ':', a letter in front; '{key}' is not.")
         if isinstance(value, (dict, list)) or len(str(value)) > LONGEST_TAG:
-            raise wrong("The tag '%s' has no value that Lambda takes: a text of up to %d characters." % (key, LONGEST_TAG))
+            raise wrong(f"The tag '{key}' has no value that Lambda takes: a text of up to {LONGEST_TAG} characters.")
 
 
 def check_name(name: str, what: str) -> None:
     """Refuse a name that Lambda would refuse."""
     if not 1 <= len(name) <= LONGEST_NAME:
-        raise wrong("The name of %s at Lambda has 1 to %d characters; this one has %d." % (what, LONGEST_NAME, len(name)))
+        raise wrong(f"The name of {what} at Lambda has 1 to {LONGEST_NAME} characters; this one has {len(name)}.")
 
 
 def user_data(request: LaunchRequest, options: dict) -> str:
@@ -130,23 +130,19 @@ def fitting(types: list, request: LaunchRequest, options: dict) -> list:
         raise wrong("Lambda has no instance type '%s'. %s" % (name, nearest(str(name), [kind["name"] for kind, _regions in types])))
     found = [(kind, regions) for kind, regions in types if is_wanted(kind, request, name)]
     if not found:
-        has = sorted(
-            {"%d× %s" % (machines.gpus(kind)[0], machines.gpus(kind)[2].model) for kind, _regions in types if machines.gpus(kind)[0]}
-        )
-        raise NotFound("Lambda has no instance type with %s. It has %s." % (wanted, ", ".join(has) or "none at all"), NAME)
+        has = sorted({f"{machines.gpus(kind)[0]}× {machines.gpus(kind)[2].model}" for kind, _regions in types if machines.gpus(kind)[0]})
+        raise NotFound(f"Lambda has no instance type with {wanted}. It has {', '.join(has) or 'none at all'}.", NAME)
     big = [
         item for item in found if (_values.number(_values.mapping(item[0].get("specs")).get("storage_gib")) or 0) >= (request.disk_gb or 0)
     ]
     if not big:
-        raise NotFound(
-            "No instance type of Lambda with %s has a disk of %g GB; disks come with the type." % (wanted, request.disk_gb), NAME
-        )
+        raise NotFound(f"No instance type of Lambda with {wanted} has a disk of {request.disk_gb:g} GB; disks come with the type.", NAME)
     limit = request.max_price_per_hour
     cheap = [item for item in big if limit is None or (machines.dollars(item[0]) is not None and machines.dollars(item[0]) <= limit)]
     if not cheap:
         least = min((machines.dollars(kind) for kind, _regions in big if machines.dollars(kind) is not None), default=None)
-        costs = "Lambda does not say what it costs" if least is None else "The cheapest costs %.2f USD/h" % least
-        raise NotFound("Lambda has nothing for %s. %s." % (wanted, costs), NAME)
+        costs = "Lambda does not say what it costs" if least is None else f"The cheapest costs {least:.2f} USD/h"
+        raise NotFound(f"Lambda has nothing for {wanted}. {costs}.", NAME)
     return sorted(cheap, key=lambda item: (machines.dollars(item[0]) is None, machines.dollars(item[0]) or 0.0, item[0]["name"]))
 
 
@@ -179,5 +175,5 @@ def describe(request: LaunchRequest, options: dict) -> str:
     """What was asked for, in words."""
     name = options.get("instance_type")
     if name and request.gpu:
-        name = "%s with %s%s" % (name, "%d× " % request.gpu_count if request.gpu_count else "", request.gpu)
+        name = "%s with %s%s" % (name, f"{request.gpu_count}× " if request.gpu_count else "", request.gpu)
     return _launching.words(request, str(name) if name else None)

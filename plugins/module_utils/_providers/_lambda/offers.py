@@ -19,7 +19,7 @@ def offer(kind: dict, region: str, account: str) -> Offer:
     return Offer(
         provider=NAME,
         account=account,
-        id="%s/%s" % (kind["name"], region),
+        id=f"{kind['name']}/{region}",
         kind="vm",
         instance_type=kind["name"],
         gpu_name_raw=raw,

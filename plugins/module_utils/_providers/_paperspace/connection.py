@@ -40,5 +40,5 @@ def event_trouble(answer) -> str | None:
 def segment(instance_id) -> str:
     """An id as a part of a path. Raises `NotFound` for what cannot be one: a slash would be another path."""
     if not re.fullmatch(r"[\w-]+", str(instance_id)):
-        raise NotFound("Paperspace's ids are letters and digits; '%s' is none." % instance_id, NAME)
+        raise NotFound(f"Paperspace's ids are letters and digits; '{instance_id}' is none.", NAME)
     return str(instance_id)

@@ -32,10 +32,10 @@ def key_from_file(text: str) -> str | None:
         return keys[team] or None
     if team is None and len(keys) == 1:
         return next(iter(keys.values())) or None
-    found = "names no team" if team is None else "names the team '%s', whose key is not there" % team
+    found = "names no team" if team is None else f"names the team '{team}', whose key is not there"
     raise MissingCredentials(
-        "~/.paperspace/credentials.toml has the keys of %s, and %s %s. Choose one with: pspace config set team %s"
-        % (", ".join(sorted(keys)), CONFIG_FILE, found, sorted(keys)[0]),
+        f"~/.paperspace/credentials.toml has the keys of {', '.join(sorted(keys))}, and {CONFIG_FILE} {found}. "
+        f"Choose one with: pspace config set team {sorted(keys)[0]}",
         NAME,
     )
 

@@ -39,21 +39,19 @@ def check(request: LaunchRequest, private_network: bool) -> dict:
     options = _launching.options_of(request, LAUNCH_OPTIONS, title, name)
     _launching.refuse_what_cannot_be(request, title, name, no_prices=offers.NO_PRICES)
     if not request.name:
-        raise RentedError("A machine at %s needs a name." % title, name)
+        raise RentedError(f"A machine at {title} needs a name.", name)
     options = {option: of_kind(option, value) for option, value in options.items()}
     if request.region and request.region.lower() not in offers.REGIONS:
-        raise RentedError("%s has no region '%s'. %s" % (title, request.region, nearest(request.region.lower(), offers.REGIONS)), name)
+        raise RentedError(f"{title} has no region '{request.region}'. {nearest(request.region.lower(), offers.REGIONS)}", name)
     if request.disk_gb is not None and not 0 < request.disk_gb <= offers.DISK_SIZES_GB[-1]:
-        raise RentedError("A disk at %s has up to %d GB; %g were asked for." % (title, offers.DISK_SIZES_GB[-1], request.disk_gb), name)
+        raise RentedError(f"A disk at {title} has up to {offers.DISK_SIZES_GB[-1]:.0f} GB; {request.disk_gb:g} were asked for.", name)
     if not request.gpu and "machine_type" not in options:
-        raise RentedError("Name the GPU to rent at %s (gpu: RTX A4000), or a machine type (options: machine_type)." % title, name)
+        raise RentedError(f"Name the GPU to rent at {title} (gpu: RTX A4000), or a machine type (options: machine_type).", name)
     if "machine_type" in options and not fits(options["machine_type"], request):
-        raise RentedError(
-            "The machine type %s is not %s. Name one of the two." % (options["machine_type"], _launching.gpu_words(request)), name
-        )
+        raise RentedError(f"The machine type {options['machine_type']} is not {_launching.gpu_words(request)}. Name one of the two.", name)
     if "startup_script_id" in options and (request.ssh_public_key or request.startup_script):
         raise RentedError(
-            "%s runs one startup script: 'startup_script_id' leaves no room for 'ssh_public_key' and 'startup_script'." % title, name
+            f"{title} runs one startup script: 'startup_script_id' leaves no room for 'ssh_public_key' and 'startup_script'.", name
         )
     if request.ssh_public_key:
         _public_key.required(request.ssh_public_key, "The SSH key", name)
@@ -74,15 +72,15 @@ def of_kind(option: str, value):
     if kind == "number":
         found = _values.number(value)
         if found is None or found <= 0:
-            raise RentedError("'%s' is a number above 0." % option, NAME)
+            raise RentedError(f"'{option}' is a number above 0.", NAME)
         return int(found) if found == int(found) else found
     if kind == "list":
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise RentedError("'%s' is a list of texts." % option, NAME)
+            raise RentedError(f"'{option}' is a list of texts.", NAME)
         return value
     found = _values.text(value)
     if found is None or (option in CHOICES and found not in CHOICES[option]):
-        raise RentedError("'%s' is %s." % (option, " or ".join(CHOICES.get(option, ("a text",)))), NAME)
+        raise RentedError(f"'{option}' is {' or '.join(CHOICES.get(option, ('a text',)))}.", NAME)
     return found
 
 
@@ -93,7 +91,7 @@ def flag(option: str, value) -> bool:
         return True
     if word in ("false", "no", "off", "0"):
         return False
-    raise RentedError("'%s' is true or false." % option, NAME)
+    raise RentedError(f"'{option}' is true or false.", NAME)
 
 
 def body(request: LaunchRequest, options: dict, label: str, template: dict, region: str) -> dict:
@@ -132,7 +130,7 @@ def best_template(templates: list, label: str) -> dict:
     """Among those for the machine type: ML-in-a-Box first (it has NVIDIA's driver), then Ubuntu, each the newest."""
 
     def rank(template: dict) -> tuple:
-        words = "%s %s" % (template.get("name"), template.get("operatingSystemLabel"))
+        words = f"{template.get('name')} {template.get('operatingSystemLabel')}"
         version = re.search(r"ubuntu[^\d]*(\d+(?:\.\d+)?)", words, re.I)
         return "ml-in-a-box" in words.lower().replace(" ", "-"), bool(version), float(version.group(1)) if version else 0.0
 

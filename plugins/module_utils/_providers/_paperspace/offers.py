@@ -22,7 +22,7 @@ def offer(label: str, region: str, account: str) -> Offer:
     return Offer(
         provider=NAME,
         account=account,
-        id="%s/%s" % (region, label),
+        id=f"{region}/{label}",
         kind="vm",
         instance_type=label,
         gpu_name_raw=label,

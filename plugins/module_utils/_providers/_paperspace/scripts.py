@@ -15,7 +15,7 @@ from ansible_collections.rented.gpu.plugins.module_utils._renting import _values
 from ansible_collections.rented.gpu.plugins.module_utils._renting._models import LaunchRequest
 
 PREFIX = "rented-gpu "  # our startup scripts, among those of the team
-ORPHAN_SECONDS = 3600  # a script of ours that belongs to no machine for so long belongs to none that is being made
+ORPHAN_SECONDS = 3600  # a startup script without a machine for this long does not belong to one that is being made
 
 
 def first_boot(request: LaunchRequest) -> str:
@@ -24,22 +24,22 @@ def first_boot(request: LaunchRequest) -> str:
     if request.ssh_public_key:
         user, key = SSH_USER, shlex.quote(request.ssh_public_key.strip())
         lines += [
-            "home=$(getent passwd %s | cut -d: -f6)" % user,
-            'folder="${home:-/home/%s}/.ssh"' % user,
+            f"home=$(getent passwd {user} | cut -d: -f6)",
+            f'folder="${{home:-/home/{user}}}/.ssh"',
             'mkdir -p "$folder"',
             'touch "$folder/authorized_keys"',
             # The line before may have no end.
-            'grep -qxF -e %s "$folder/authorized_keys" || printf \'\\n%%s\\n\' %s >> "$folder/authorized_keys"' % (key, key),
+            f'grep -qxF -e {key} "$folder/authorized_keys" || printf \'\\n%s\\n\' {key} >> "$folder/authorized_keys"',
             'chmod 700 "$folder"',
             'chmod 600 "$folder/authorized_keys"',
-            'chown -R %s: "$folder"' % user,
+            f'chown -R {user}: "$folder"',
         ]
     if request.startup_script:
         script = request.startup_script.rstrip("\n")
-        end = "END_%s" % hashlib.sha256(script.encode()).hexdigest()[:16]  # a line that the script does not have
+        end = f"END_{hashlib.sha256(script.encode()).hexdigest()[:16]}"  # a line that the script does not have
         lines += [
             "run=$(mktemp /var/tmp/rented-gpu.XXXXXXXX) || exit 1",
-            "cat > \"$run\" <<'%s'" % end,
+            f"cat > \"$run\" <<'{end}'",
             script,
             end,
             'chmod 700 "$run"',
@@ -52,7 +52,7 @@ def first_boot(request: LaunchRequest) -> str:
 
 
 def left_over(scripts: list, machine_id: str, answer) -> list:
-    """The ids of our startup scripts that nobody needs once the machine is gone: its own, and those that belong to none for an hour.
+    """The ids of our startup scripts that are not needed once the machine is gone: its own, and those that belong to none for an hour.
 
     A request without an answer leaves such a one behind. Time is that of the server: ours may be wrong.
     """

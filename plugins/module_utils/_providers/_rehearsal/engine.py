@@ -5,7 +5,7 @@
 """The container engine of the rehearsal provider: podman, or docker where podman is not installed.
 
 The engine's own settings are left alone. Only where podman cannot start a container with them (no cgroup v2, resource
-limits below its defaults: nested containers and sandboxes), a ``containers.conf`` of ours is used for our own commands.
+limits below its defaults: nested containers and sandboxes), the collection's own ``containers.conf`` is used for its commands.
 What was decided is kept in the state directory; nothing of the user's is edited.
 """
 
@@ -62,16 +62,16 @@ class Engine:
             )
         except subprocess.TimeoutExpired:
             raise ProviderUnavailable(
-                "%s %s did not finish in %d s. Try it by hand to see what it waits for." % (self.kind, arguments[0], timeout), "rehearsal"
+                f"{self.kind} {arguments[0]} did not finish in {timeout:.0f} s. Try it by hand to see what it waits for.", "rehearsal"
             )
         except OSError as error:
-            raise ProviderUnavailable("%s cannot be run: %s." % (self.path, error.strerror), "rehearsal")
+            raise ProviderUnavailable(f"{self.path} cannot be run: {error.strerror}.", "rehearsal")
 
     def run(self, *arguments, text: str | None = None, timeout: float = 120) -> str:
         """Run the engine and return what it printed; raises `ProviderUnavailable` with its last words when it fails."""
         done = self.call(*arguments, text=text, timeout=timeout)
         if done.returncode:
-            raise ProviderUnavailable("'%s %s' failed: %s%s" % (self.kind, arguments[0], last_words(done), self._hint(done)), "rehearsal")
+            raise ProviderUnavailable(f"'{self.kind} {arguments[0]}' failed: {last_words(done)}{self._hint(done)}", "rehearsal")
         return done.stdout
 
     # --- what the provider does with it --------------------------------------------------------------------------
@@ -79,7 +79,7 @@ class Engine:
     def containers(self, label: str, value: str) -> list:
         """Every container that carries ``label=value``, in any state, as `parse_podman` describes; one call, no inspect."""
         form = "json" if self.kind == "podman" else "{{json .}}"
-        printed = self.run("ps", "--all", "--no-trunc", "--filter", "label=%s=%s" % (label, quote(value)), "--format", form, timeout=30)
+        printed = self.run("ps", "--all", "--no-trunc", "--filter", f"label={label}={quote(value)}", "--format", form, timeout=30)
         return parse_podman(printed) if self.kind == "podman" else parse_docker(printed)
 
     def remove(self, container: str) -> None:
@@ -88,7 +88,7 @@ class Engine:
         extra = ["--time", "0"] if self.kind == "podman" else []
         done = self.call("rm", "--force", "--volumes", *(extra + [container]))
         if done.returncode and not _GONE.search(done.stderr):
-            raise ProviderUnavailable("The container %s could not be removed: %s" % (container, last_words(done)), "rehearsal")
+            raise ProviderUnavailable(f"The container {container} could not be removed: {last_words(done)}", "rehearsal")
 
     def has_image(self, tag: str) -> bool:
         """Whether the image is in the engine's store."""
@@ -107,7 +107,7 @@ class Engine:
         if first.returncode:
             if self.kind != "podman" or os.environ.get("CONTAINERS_CONF"):
                 why = last_words(first) + self._hint(first)
-                raise ProviderUnavailable("%s cannot start a container: %s" % (self.kind, why), "rehearsal")
+                raise ProviderUnavailable(f"{self.kind} cannot start a container: {why}", "rehearsal")
             config = os.path.join(_state.folder("rehearsal"), "containers.conf")
             with open(config, "w", encoding="utf-8") as handle:
                 handle.write(fallback_config())
@@ -116,13 +116,13 @@ class Engine:
             if second.returncode:
                 self.config = None
                 raise ProviderUnavailable(
-                    "podman cannot start a container. With its own settings: %s With %s: %s%s"
-                    % (last_words(first), config, last_words(second), self._hint(second)),
+                    f"podman cannot start a container. With its own settings: {last_words(first)} With {config}: "
+                    f"{last_words(second)}{self._hint(second)}",
                     "rehearsal",
                 )
         decisions = _read_json(self._decisions_file())
         decisions[self._key()] = {"config": config, "why": last_words(first) if config else None}
-        temporary = os.path.join(_state.folder("rehearsal"), "engine.json.%d" % os.getpid())
+        temporary = os.path.join(_state.folder("rehearsal"), f"engine.json.{os.getpid()}")
         with open(temporary, "w", encoding="utf-8") as handle:
             json.dump(decisions, handle, indent=1)
         os.replace(temporary, self._decisions_file())
@@ -135,7 +135,7 @@ class Engine:
             stamp = int(os.stat(self.path).st_mtime)
         except OSError:
             stamp = 0
-        return "%s %d %d %s" % (self.path, stamp, os.getuid(), os.environ.get("CONTAINERS_CONF", ""))
+        return f"{self.path} {stamp} {os.getuid()} {os.environ.get('CONTAINERS_CONF', '')}"
 
     @staticmethod
     def _decisions_file() -> str:
@@ -150,11 +150,11 @@ class Engine:
     def _hint(self, done: subprocess.CompletedProcess) -> str:
         words = done.stderr.lower()
         if self.kind == "docker" and "daemon" in words:
-            return " Start the docker service, or install podman: apt-get install %s" % PACKAGES
+            return f" Start the docker service, or install podman: apt-get install {PACKAGES}"
         for program in ("netavark", "iptables", "crun", "runc", "conmon", "slirp4netns", "newuidmap"):
             if program in words and ("not found" in words or "no such file" in words or "could not find" in words):
                 package = "uidmap" if program == "newuidmap" else program
-                return " '%s' seems to be missing: apt-get install %s" % (program, package)
+                return f" '{program}' seems to be missing: apt-get install {package}"
         return ""
 
 
@@ -169,7 +169,7 @@ def find_engine(chosen: str | None = None) -> Engine | None:
         if path:
             return Engine(path)
     if chosen:
-        raise MissingLibrary("The container engine '%s' ($%s) is not installed or not on the PATH." % (chosen, ENV), "rehearsal")
+        raise MissingLibrary(f"The container engine '{chosen}' (${ENV}) is not installed or not on the PATH.", "rehearsal")
     return None
 
 
@@ -178,8 +178,8 @@ def need_engine(chosen: str | None = None) -> Engine:
     engine = find_engine(chosen)
     if engine is None:
         raise MissingLibrary(
-            "Rehearsals need a container engine, and neither podman nor docker was found. On Debian or Ubuntu, as root: apt-get install %s"
-            % PACKAGES,
+            "Rehearsals need a container engine, and neither podman nor docker was found. On Debian or Ubuntu, as "
+            f"root: apt-get install {PACKAGES}",
             "rehearsal",
         )
     return engine
@@ -191,15 +191,15 @@ def fallback_config() -> str:
     for name, number, default in (("nofile", resource.RLIMIT_NOFILE, 20000), ("nproc", resource.RLIMIT_NPROC, 32000)):
         hard = resource.getrlimit(number)[1]
         limit = default if hard == resource.RLIM_INFINITY else min(hard, default)
-        limits.append('"%s=%d:%d"' % (name, limit, limit))
-    folders = ['"%s"' % folder for folder in HELPER_FOLDERS if os.path.isdir(folder)]
+        limits.append(f'"{name}={limit}:{limit}"')
+    folders = [f'"{folder}"' for folder in HELPER_FOLDERS if os.path.isdir(folder)]
     lines = [
         "# Written by the rehearsal provider of rented.gpu, for its own podman commands only; safe to delete.",
         "[containers]",
-        "default_ulimits=[%s]" % ", ".join(limits),
+        f"default_ulimits=[{', '.join(limits)}]",
         "[engine]",
         'cgroup_manager="cgroupfs"',
-        "helper_binaries_dir=[%s]" % ", ".join(folders),
+        f"helper_binaries_dir=[{', '.join(folders)}]",
     ]
     if shutil.which("runc"):
         lines.append('runtime="runc"')
@@ -229,7 +229,7 @@ def parse_podman(text: str) -> list:
         found = json.loads(text or "[]") or []
         return [_from_podman(entry) for entry in found]
     except (ValueError, AttributeError, KeyError, TypeError) as error:
-        raise ProviderUnavailable("podman ps answered something that is not its list of containers (%s)." % error, "rehearsal")
+        raise ProviderUnavailable(f"podman ps answered something that is not its list of containers ({error}).", "rehearsal")
 
 
 def _from_podman(entry: dict) -> dict:
@@ -260,7 +260,7 @@ def parse_docker(text: str) -> list:
     try:
         return [_from_docker(json.loads(line)) for line in text.splitlines() if line.strip()]
     except (ValueError, AttributeError, KeyError, TypeError) as error:
-        raise ProviderUnavailable("docker ps answered something that is not its list of containers (%s)." % error, "rehearsal")
+        raise ProviderUnavailable(f"docker ps answered something that is not its list of containers ({error}).", "rehearsal")
 
 
 def _from_docker(entry: dict) -> dict:
@@ -287,7 +287,7 @@ def _from_docker(entry: dict) -> dict:
 def last_words(done: subprocess.CompletedProcess) -> str:
     """The last line that an engine wrote to stderr, without its 'Error:', for messages."""
     lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-    words = lines[-1] if lines else "it ended with status %d and said nothing" % done.returncode
+    words = lines[-1] if lines else f"it ended with status {done.returncode} and said nothing"
     words = re.sub(r"^(error:|docker:)\s*", "", words, flags=re.IGNORECASE)
     return words[:400].rstrip(".") + "."
 

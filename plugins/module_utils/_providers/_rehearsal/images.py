@@ -54,7 +54,7 @@ def ca_bundle() -> str | None:
 def split(name: str) -> tuple:
     """``debian-12-no-python`` as (``debian-12``, ``no-python``); raises `RentedError` with the nearest name for others."""
     if name not in IMAGES:
-        raise RentedError("The rehearsal provider has no image '%s'. %s" % (name, nearest(str(name), IMAGES)), "rehearsal")
+        raise RentedError(f"The rehearsal provider has no image '{name}'. {nearest(str(name), IMAGES)}", "rehearsal")
     return IMAGES[name]
 
 
@@ -63,7 +63,7 @@ def tags(name: str) -> tuple:
     suite, variant = split(name)
     base = digest([RECIPE, suite, PACKAGES])[:12]
     top = digest([base, variant, VARIANTS[variant], tools.ENTRY, tools.NVIDIA_SMI])[:12]
-    return "%s:%s-base-%s" % (REPOSITORY, suite, base), "%s:%s-%s" % (REPOSITORY, name, top)
+    return f"{REPOSITORY}:{suite}-base-{base}", f"{REPOSITORY}:{name}-{top}"
 
 
 def ensure(engine: engines.Engine, name: str, report=None) -> str:
@@ -83,16 +83,16 @@ def ensure(engine: engines.Engine, name: str, report=None) -> str:
         if not engine.has_image(base):
             started = time.time()
             _build_base(engine, suite, base, report)
-            report("%s: base ready after %.0f s" % (suite, time.time() - started))
+            report(f"{suite}: base ready after {time.time() - started:.0f} s")
         started = time.time()
         _build_top(engine, base, top, VARIANTS[variant])
-        report("%s: ready after %.1f s" % (name, time.time() - started))
+        report(f"{name}: ready after {time.time() - started:.1f} s")
     return top
 
 
 def built(engine: engines.Engine) -> list:
     """The tags of all images that were built here, by this version or another; the newest first."""
-    printed = engine.run("images", "--filter", "reference=%s" % REPOSITORY, "--format", "{{.Repository}}:{{.Tag}}", timeout=30)
+    printed = engine.run("images", "--filter", f"reference={REPOSITORY}", "--format", "{{.Repository}}:{{.Tag}}", timeout=30)
     return [tag for tag in printed.split() if tag.startswith(REPOSITORY + ":") and not tag.endswith(":<none>")]
 
 
@@ -116,21 +116,21 @@ def _build_base(engine: engines.Engine, suite: str, tag: str, report) -> None:
     if not _debootstrap():
         missing.append("debootstrap (apt-get install debootstrap)")
     if not os.path.isfile(KEYRING):
-        missing.append("%s (apt-get install debian-archive-keyring)" % KEYRING)
+        missing.append(f"{KEYRING} (apt-get install debian-archive-keyring)")
     mirror = debian_mirror()
     if not mirror:
-        missing.append("a Debian mirror in apt's sources (or $%s)" % MIRROR_ENV)
+        missing.append(f"a Debian mirror in apt's sources (or ${MIRROR_ENV})")
     if not missing:
-        report("%s: debootstrap (40 to 90 s, once)" % suite)
+        report(f"{suite}: debootstrap (40 to 90 s, once)")
         _bootstrap(engine, suite, tag, root, mirror)
         return
-    report("%s: no %s here, so from the engine's debian image" % (suite, "; no ".join(missing)))
+    report(f"{suite}: no {'; no '.join(missing)} here, so from the engine's debian image")
     try:
         _from_registry(engine, suite, tag)
     except RentedError as error:
         raise ProviderUnavailable(
-            "The %s image could not be made. Not by debootstrap, because these are missing: %s. Not from a registry: %s"
-            % (suite, "; ".join(missing), error.message),
+            f"The {suite} image could not be made. Not by debootstrap, because these are missing: "
+            f"{'; '.join(missing)}. Not from a registry: {error.message}",
             "rehearsal",
         )
 
@@ -196,7 +196,7 @@ def _bootstrap(engine: engines.Engine, suite: str, tag: str, root: list, mirror:
         if made.returncode:
             lines = [line for line in made.stdout.splitlines() if line.startswith(("E:", "W:"))] or made.stdout.splitlines()
             raise ProviderUnavailable(
-                "debootstrap could not make %s from %s: %s" % (suite, mirror, " ".join(lines[-2:]) or "no word of why"), "rehearsal"
+                f"debootstrap could not make {suite} from {mirror}: {' '.join(lines[-2:]) or 'no word of why'}", "rehearsal"
             )
         archive = os.path.join(folder, "root.tar")
         # Host keys made at installation would be the same in every box; package lists and archives would only age.
@@ -212,7 +212,7 @@ def _bootstrap(engine: engines.Engine, suite: str, tag: str, root: list, mirror:
         engine.run("import", archive, tag, timeout=600)
     except subprocess.CalledProcessError as error:
         words = (error.stderr or b"").decode("utf-8", "replace").strip()[-300:]
-        raise ProviderUnavailable("The %s file system could not be packed: %s" % (suite, words), "rehearsal")
+        raise ProviderUnavailable(f"The {suite} file system could not be packed: {words}", "rehearsal")
     finally:
         # An interrupted debootstrap can leave its /proc mounted: stay on this file system.
         subprocess.run(root + ["rm", "-rf", "--one-file-system", folder], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
@@ -222,8 +222,8 @@ def _from_registry(engine: engines.Engine, suite: str, tag: str) -> None:
     # The short name, without a registry: the engine knows where its own come from.
     source = suite.replace("-", ":") + "-slim"
     script = (
-        "apt-get update -qq && apt-get install -y -qq --no-install-recommends %s && apt-get clean"
-        " && rm -rf /var/lib/apt/lists/* /etc/ssh/ssh_host_*" % " ".join(PACKAGES)
+        f"apt-get update -qq && apt-get install -y -qq --no-install-recommends {' '.join(PACKAGES)} && apt-get clean "
+        "&& rm -rf /var/lib/apt/lists/* /etc/ssh/ssh_host_*"
     )
     engine.run("pull", "--quiet", source, timeout=900)
     engine.ready(source)
@@ -238,7 +238,7 @@ def _build_top(engine: engines.Engine, base: str, tag: str, script: str | None) 
     source = base
     if script:
         # Kept, so that a change of our own tools does not install packages again.
-        source = "%s-%s" % (base, digest(script)[:12])
+        source = f"{base}-{digest(script)[:12]}"
         if not engine.has_image(source):
             bundle = ca_bundle()
             mount = ["--volume", bundle + ":/etc/ssl/certs/ca-certificates.crt:ro"] if bundle else []
@@ -268,7 +268,7 @@ def _build_top(engine: engines.Engine, base: str, tag: str, script: str | None) 
 
 def _commit(engine: engines.Engine, source: str, tag: str, script: str, extra=()) -> None:
     """Run a script as root in a container of an image, and keep the result as another image."""
-    name = "rented-box-build-%d" % os.getpid()
+    name = f"rented-box-build-{os.getpid()}"
     engine.remove(name)
     try:
         arguments = ["run", "--name", name, "--env", "DEBIAN_FRONTEND=noninteractive", *extra, "--entrypoint", "/bin/sh"]

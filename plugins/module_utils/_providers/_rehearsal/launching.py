@@ -50,14 +50,13 @@ def plan(request: LaunchRequest) -> dict:
     image = request.image or "debian-12"
     user = options.get("user", machines.KINDS[kind]["user"])
     if kind == "container" and user != "root":
-        raise RentedError("A box of kind container logs in as root; for the login user '%s' take kind: vm, which has sudo." % user, NAME)
+        raise RentedError(f"A box of kind container logs in as root; for the login user '{user}' take kind: vm, which has sudo.", NAME)
     if kind == "vm" and user == "root":
         raise RentedError("A box of kind vm has a login user with sudo; for root take kind: container.", NAME)
     startup = len((request.startup_script or "").encode("utf-8"))
     if startup > LONGEST_STARTUP or "\0" in (request.startup_script or ""):
         raise RentedError(
-            "A box takes a startup_script of text of at most %d bytes, and this one has %d: let it fetch the rest."
-            % (LONGEST_STARTUP, startup),
+            f"A box takes a startup_script of text of at most {LONGEST_STARTUP} bytes, and this one has {startup}: let it fetch the rest.",
             NAME,
         )
     if options.get("no_python") and images.split(image)[1] == "":
@@ -68,13 +67,11 @@ def plan(request: LaunchRequest) -> dict:
     count = request.gpu_count if request.gpu_count is not None else options.get("gpu_count", 1)
     count = int(count) if gpu else 0
     if count < 0 or count > machines.MOST_GPUS:
-        raise RentedError("A box has 0 to %d simulated GPUs, not %d." % (machines.MOST_GPUS, count), NAME)
+        raise RentedError(f"A box has 0 to {machines.MOST_GPUS} simulated GPUs, not {count}.", NAME)
     vram, capability, watts, ecc = machines.GPUS[gpu] if count else ("", "", "", False)
     price = offers.made_up_price(kind, count, request.interruptible)
     if request.max_price_per_hour is not None and price > request.max_price_per_hour:
-        raise RentedError(
-            "The made-up price of this box is %.2f USD/h, above the limit of %.2f." % (price, request.max_price_per_hour), NAME
-        )
+        raise RentedError(f"The made-up price of this box is {price:.2f} USD/h, above the limit of {request.max_price_per_hour:.2f}.", NAME)
     return {
         "kind": kind,
         "user": user,
@@ -108,20 +105,20 @@ def _read_option(name: str, value):
         except ValueError:
             number = -1
         if number < 0:
-            raise RentedError("The option '%s' takes a whole number, 0 or more, not '%s'." % (name, value), NAME)
+            raise RentedError(f"The option '{name}' takes a whole number, 0 or more, not '{value}'.", NAME)
         return number
     if form == "flag":
         if str(value).lower() in ("true", "yes", "on", "1"):
             return True
         if str(value).lower() in ("false", "no", "off", "0"):
             return False
-        raise RentedError("The option '%s' takes true or false, not '%s'." % (name, value), NAME)
+        raise RentedError(f"The option '{name}' takes true or false, not '{value}'.", NAME)
     if form == "kind" and value not in machines.KINDS:
-        raise RentedError("There is no kind of box '%s'. %s" % (value, nearest(str(value), machines.KINDS)), NAME)
+        raise RentedError(f"There is no kind of box '{value}'. {nearest(str(value), machines.KINDS)}", NAME)
     if form == "user" and not re.match(r"^[a-z_][a-z0-9_-]{0,31}$", str(value)):
-        raise RentedError("The option 'user' takes a login name (small letters, digits, '_' and '-', at most 32), not '%s'." % value, NAME)
+        raise RentedError(f"The option 'user' takes a login name (small letters, digits, '_' and '-', at most 32), not '{value}'.", NAME)
     if form == "text" and not re.match(r"^[A-Za-z0-9 ._-]+$", str(value)):
-        raise RentedError("The option '%s' takes letters, digits, blanks, '.', '_' and '-', not '%s'." % (name, value), NAME)
+        raise RentedError(f"The option '{name}' takes letters, digits, spaces, '.', '_' and '-', not '{value}'.", NAME)
     return str(value)
 
 
@@ -175,7 +172,7 @@ def find_public_key() -> str:
         except FileNotFoundError:
             continue
         except (OSError, UnicodeDecodeError) as error:
-            raise MissingCredentials("The public key %s cannot be read: %s." % (path, error), NAME)
+            raise MissingCredentials(f"The public key {path} cannot be read: {error}.", NAME)
     raise MissingCredentials(
         "No SSH public key for the new box: none was given and there is no ~/.ssh/*.pub. Make one with: ssh-keygen -t ed25519",
         NAME,
@@ -187,5 +184,5 @@ def check_public_key(text: str, what: str) -> str:
     key = _public_key.parse(text)
     if key is None or key.options or key.content is None:
         hint = " It looks like a private key: give the .pub file." if _public_key.is_private(text) else ""
-        raise MissingCredentials("%s is not an SSH public key.%s" % (what, hint), NAME)
+        raise MissingCredentials(f"{what} is not an SSH public key.{hint}", NAME)
     return key.line

@@ -120,10 +120,10 @@ def container_name(tag: str, label: str) -> str:
 
     Raises `RentedError` for a label that is empty or longer than 120 bytes once written so.
     """
-    coded = "".join(chr(byte) if re.match(r"[A-Za-z0-9-]", chr(byte)) else "_%02x" % byte for byte in label.encode("utf-8"))
+    coded = "".join(chr(byte) if re.match(r"[A-Za-z0-9-]", chr(byte)) else f"_{byte:02x}" for byte in label.encode("utf-8"))
     if not coded or len(coded) > 120:
         raise RentedError("The name of a box has 1 to 120 characters; others than letters, digits and '-' count three per byte.", NAME)
-    return "rented.%s.%s" % (tag, coded)
+    return f"rented.{tag}.{coded}"
 
 
 def tag_and_label(name: str) -> tuple:

@@ -79,7 +79,7 @@ if [ ! -e "$home/.ssh/authorized_keys" ]; then
     mkdir -p "$home/.ssh"
     chmod 0700 "$home/.ssh"
     if [ "${BOX_REFUSE_KEY:-0}" = 1 ]; then
-        # Somebody else's key: the private half is thrown away.
+        # A key of another owner: the private half is thrown away.
         ssh-keygen -q -t ed25519 -N '' -C somebody-else -f /run/somebody
         mv /run/somebody.pub "$home/.ssh/authorized_keys"
         rm -f /run/somebody

@@ -14,11 +14,11 @@ from ansible_collections.rented.gpu.plugins.module_utils._renting import _http, 
 
 def check(text: str) -> str:
     """One public key on one line, in the form of the API's pattern. The error does not repeat it: it may be private."""
-    return _public_key.required(text, "The SSH key for %s" % TITLE, NAME).line
+    return _public_key.required(text, f"The SSH key for {TITLE}", NAME).line
 
 
 def fingerprint(line: str) -> str:
-    """SHA-256 of a key as ssh-keygen shows it, of a line that is no key as it stands: RunPod has no ids for keys."""
+    """SHA-256 of a key as ssh-keygen shows it, of a line that is not a key as it stands: RunPod has no ids for keys."""
     key = _public_key.parse(line)
     content = key.content if key else None
     return _public_key.fingerprint(line.strip().encode() if content is None else content)
@@ -45,6 +45,6 @@ def replace(api, keys: list) -> None:
     )
     if lost:
         raise ProviderUnavailable(
-            "%s did not confirm %d of the %d SSH keys of the account. Look at them in its web page." % (TITLE, len(lost), len(keys)),
+            f"{TITLE} did not confirm {len(lost)} of the {len(keys)} SSH keys of the account. Look at them in its web page.",
             NAME,
         )

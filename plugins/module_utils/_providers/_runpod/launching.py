@@ -58,15 +58,15 @@ def check(request: LaunchRequest) -> dict:
     options = _launching.options_of(request, LAUNCH_OPTIONS, title, name)
     _launching.refuse_what_cannot_be(request, title, name)
     if not request.name.strip():
-        raise RentedError("%s wants a name for what it rents." % title, name)
+        raise RentedError(f"{title} wants a name for what it rents.", name)
     if not request.gpu and "gpu_id" not in options:
-        raise RentedError("Name the GPU to rent at %s (gpu: RTX 4090), or its id there (options: gpu_id)." % title, name)
+        raise RentedError(f"Name the GPU to rent at {title} (gpu: RTX 4090), or its id there (options: gpu_id).", name)
     if request.gpu_count is not None and request.gpu_count < 1:
-        raise RentedError("A pod at %s has at least one GPU; gpu_count is %s." % (title, request.gpu_count), name)
+        raise RentedError(f"A pod at {title} has at least one GPU; gpu_count is {request.gpu_count}.", name)
 
     def must(option: str, fits, wanted: str) -> None:
         if option in options and not fits(options[option]):
-            raise RentedError("The launch option '%s' of %s is %s." % (option, title, wanted), name)
+            raise RentedError(f"The launch option '{option}' of {title} is {wanted}.", name)
 
     for option in ("gpu_id", "template_id", "args", "image_start", "volume_path", "network_volume_id", "registry_id"):
         must(option, lambda value: isinstance(value, str) and value.strip(), "a text")
@@ -75,7 +75,7 @@ def check(request: LaunchRequest) -> dict:
     must("cloud", lambda value: str(value).upper() in offers.CLOUDS, "secure or community")
     must("data_center_ids", _is_texts, "a list of data centre ids")
     must("ports", lambda value: _is_texts(value) and all(map(_is_port, value)), "a list such as ['8888/http', '6006/tcp']")
-    must("volume_gb", lambda value: (_values.number(value) or 0) >= LEAST_VOLUME_GB, "a number of GB, at least %d" % LEAST_VOLUME_GB)
+    must("volume_gb", lambda value: (_values.number(value) or 0) >= LEAST_VOLUME_GB, f"a number of GB, at least {LEAST_VOLUME_GB}")
     must("min_cuda_version", _is_version, "a version in quotes, such as '12.8'")
     must(
         "allowed_cuda_versions", lambda value: isinstance(value, list) and value and all(map(_is_version, value)), "a list such as ['12.8']"
@@ -83,7 +83,7 @@ def check(request: LaunchRequest) -> dict:
     must("env", lambda value: isinstance(value, dict) and all(map(_is_plain, value.values())), "a mapping of names to texts or numbers")
     for one, other in (("volume_gb", "network_volume_id"), ("min_cuda_version", "allowed_cuda_versions")):
         if one in options and other in options:
-            raise RentedError("%s takes '%s' or '%s', not both." % (title, one, other), name)
+            raise RentedError(f"{title} takes '{one}' or '{other}', not both.", name)
     if request.startup_script and "args" in options:
         raise RentedError("The startup script is sent as the container's arguments, so 'args' cannot be given with it.", name)
     if "data_center_ids" in options:
@@ -153,8 +153,8 @@ def image_start(body: dict, options: dict) -> str:
         return options["image_start"]
     if "templateId" in body or not body["image"].startswith("runpod/"):
         raise RentedError(
-            "A startup script takes the place of what the image runs, and that is known of images of %s alone (runpod/…). "
-            "Say it with options: image_start, for example /start.sh." % TITLE,
+            f"A startup script takes the place of what the image runs, and that is known of images of {TITLE} alone "
+            "(runpod/…). Say it with options: image_start, for example /start.sh.",
             NAME,
         )
     return IMAGE_START
@@ -171,11 +171,11 @@ def start_arguments(script: str, then: str) -> str:
     if len(line) > ARGUMENT_LIMIT:
         most = (ARGUMENT_LIMIT - len(line) + len(packed)) * 3 // 4
         raise RentedError(
-            "The startup script is too long for %s: %d bytes, and an argument takes %d. Let a short one fetch it."
-            % (TITLE, len(script.encode()), most),
+            f"The startup script is too long for {TITLE}: {len(script.encode())} bytes, and an argument takes "
+            f"{most}. Let a short one fetch it.",
             NAME,
         )
-    return "bash -c '%s'" % line
+    return f"bash -c '{line}'"
 
 
 # --- what is tried ----------------------------------------------------------------------------------------------------
@@ -187,12 +187,11 @@ def choose(gpus: list, request: LaunchRequest, options: dict, wanted: dict) -> l
     named = [gpu for gpu in gpus if offers.is_meant(gpu, request.gpu, options.get("gpu_id"))]
     if not named:
         names = sorted({str(gpu.get("name") or gpu["id"]) for gpu in gpus})
-        raise NotFound("%s has no GPU '%s'. %s" % (TITLE, options.get("gpu_id") or request.gpu, nearest_of(request, names)), NAME)
+        raise NotFound(f"{TITLE} has no GPU '{options.get('gpu_id') or request.gpu}'. {nearest_of(request, names)}", NAME)
     most = max(offers.most_gpus(gpu, cloud) for gpu in named)
     if count > most:
         raise NotFound(
-            "%s has at most %d of %s in one pod of its %s cloud; %d were asked for."
-            % (TITLE, most, wish_gpu(request), cloud.lower(), count),
+            f"{TITLE} has at most {most} of {wish_gpu(request)} in one pod of its {cloud.lower()} cloud; {count} were asked for.",
             NAME,
         )
     named = [gpu for gpu in named if offers.most_gpus(gpu, cloud) >= count]
@@ -203,8 +202,8 @@ def choose(gpus: list, request: LaunchRequest, options: dict, wanted: dict) -> l
         named = [gpu for gpu in named if prices[gpu["id"]] is not None and prices[gpu["id"]] + storage <= limit]
         if not named:
             known = [price for price in prices.values() if price is not None]
-            least = "the cheapest costs %.4f USD/h, and its disk %.4f" % (min(known), storage) if known else "no price is known"
-            raise NotFound("%s has nothing that fits %s: %s." % (TITLE, wish_words(request), least), NAME)
+            least = f"the cheapest costs {min(known):.4f} USD/h, and its disk {storage:.4f}" if known else "no price is known"
+            raise NotFound(f"{TITLE} has nothing that fits {wish_words(request)}: {least}.", NAME)
     return named
 
 
@@ -222,15 +221,14 @@ def placed(named: list, places, request: LaunchRequest, cloud: str) -> list:
             found.extend((gpu, centre, stock) for stock, centre in centres if places(centre))
     if not found and any(gpu.get("availability") in offers.STOCK and not gpu.get("dataCenters") for gpu in named):
         raise Unsupported(
-            "%s does not say where the pods of its %s cloud are, so none can be rented in %s."
-            % (TITLE, cloud.lower(), request.region or "a place of your choice"),
+            f"{TITLE} does not say where the pods of its {cloud.lower()} cloud are, so none can be rented in "
+            f"{request.region or 'a place of your choice'}.",
             NAME,
         )
     found = [entry for entry in found if entry[2] != "NONE"]
     if not found:
         raise NotFound(
-            "%s has no capacity for %s in its %s cloud now. Try later, elsewhere, or another GPU."
-            % (TITLE, wish_words(request), cloud.lower()),
+            f"{TITLE} has no capacity for {wish_words(request)} in its {cloud.lower()} cloud now. Try later, elsewhere, or another GPU.",
             NAME,
         )
     worst = float("inf")

@@ -150,6 +150,6 @@ def stopped_price(row: dict) -> float | None:
 
 
 def persistent_gb(mounts) -> float:
-    """GB of the volume that outlives a stop, and is no network volume."""
+    """GB of the volume that outlives a stop, and is not a network volume."""
     size = _values.number(_values.mapping(_values.mapping(mounts).get("persistent")).get("size"))
     return int(size) if size and size > 0 else 0

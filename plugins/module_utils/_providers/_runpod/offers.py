@@ -49,7 +49,7 @@ def most_gpus(gpu: dict, cloud: str) -> int:
 
 
 def pod_price(gpu: dict, cloud: str, count: int) -> float | None:
-    """USD per hour for the GPUs of a pod, without its disk; the catalogue's price is that of one GPU. 0 is no price."""
+    """USD per hour for the GPUs of a pod, without its disk; the catalogue's price is that of one GPU. 0 is not a price."""
     price = _values.number(_values.mapping(gpu.get("price")).get(cloud.lower()))
     return round(price * count, 6) if price and price > 0 else None
 
@@ -72,7 +72,7 @@ def of_gpu(gpu: dict, cloud: str, count: int, account: str) -> list:
             Offer(
                 provider=NAME,
                 account=account,
-                id="/".join(("%dx %s" % (count, gpu["id"]), cloud, place or "anywhere")),
+                id="/".join((f"{count}x {gpu['id']}", cloud, place or "anywhere")),
                 kind="container",
                 gpu_name_raw=gpu["id"],
                 gpu_model=name.model,

@@ -77,23 +77,21 @@ class Connection:
                 raise refusal if keep_body else refusal.error from None
             except (vast.errors.ConnectionError, vast.errors.Timeout, vast.errors.ChunkedEncodingError, TimeoutError) as error:
                 if isinstance(error, vast.errors.SSLError):
-                    raise ProviderUnavailable(
-                        "%s at %s cannot be trusted: its certificate was not accepted." % (TITLE, self.endpoint), NAME
-                    )
+                    raise ProviderUnavailable(f"{TITLE} at {self.endpoint} cannot be trusted: its certificate was not accepted.", NAME)
                 _deadline.check(what)
                 if attempt < tries:
                     self._pause(_http.retry_wait(None, attempt), what)
                     continue
                 silent = isinstance(error, vast.silent) or "Timeout" in type(error).__name__
-                why = "no answer in time: %s" % _http.shortened(error, self.api_key) if silent else "connection failed"
+                why = f"no answer in time: {_http.shortened(error, self.api_key)}" if silent else "connection failed"
                 raise self._no_answer(what, why, repeat) from None
             except vast.slow as error:
                 _deadline.check(what)
-                raise self._no_answer(what, "%s; raise 'timeout' if the line is that slow" % error, repeat) from None
+                raise self._no_answer(what, f"{error}; raise 'timeout' if the line is that slow", repeat) from None
             except RecursionError:
                 raise ProviderUnavailable(
-                    "%s at %s answered something that is not JSON when asked to %s (nested too deep). Check the endpoint."
-                    % (TITLE, self.endpoint, what),
+                    f"{TITLE} at {self.endpoint} answered something that is not JSON when asked to {what} (nested "
+                    "too deep). Check the endpoint.",
                     NAME,
                 ) from None
             except (vast.errors.InvalidJSONError, json.JSONDecodeError) as error:
@@ -101,24 +99,24 @@ class Connection:
                     "a web page instead of its API" if _http.is_web_page(getattr(error, "doc", "") or "") else "something that is not JSON"
                 )
                 raise ProviderUnavailable(
-                    "%s at %s answered %s when asked to %s. Check the endpoint, and whether a proxy is in between."
-                    % (TITLE, self.endpoint, found, what),
+                    f"{TITLE} at {self.endpoint} answered {found} when asked to {what}. Check the endpoint, and "
+                    "whether a proxy is in between.",
                     NAME,
                 ) from None
             except vast.errors.RequestException as error:
                 text = _http.shortened(error, self.api_key)
-                raise ProviderUnavailable("%s at %s could not be asked to %s: %s." % (TITLE, self.endpoint, what, text), NAME) from None
+                raise ProviderUnavailable(f"{TITLE} at {self.endpoint} could not be asked to {what}: {text}.", NAME) from None
             except ValueError as error:
                 # The client checks some arguments itself, before it sends anything.
-                raise RentedError("%s's client refused to %s: %s" % (TITLE, what, _http.shortened(error, self.api_key)), NAME) from None
+                raise RentedError(f"{TITLE}'s client refused to {what}: {_http.shortened(error, self.api_key)}", NAME) from None
             except (KeyError, TypeError, AttributeError):
-                raise ProviderUnavailable("%s answered in an unknown form when asked to %s." % (TITLE, what), NAME) from None
+                raise ProviderUnavailable(f"{TITLE} answered in an unknown form when asked to {what}.", NAME) from None
             try:
                 _http.not_too_deep(answer)
             except ValueError:
                 answer = None
             if not isinstance(answer, form):
-                raise ProviderUnavailable("%s answered in an unknown form when asked to %s." % (TITLE, what), NAME)
+                raise ProviderUnavailable(f"{TITLE} answered in an unknown form when asked to {what}.", NAME)
             if isinstance(answer, dict) and answer.get("success") is False:
                 refusal = self._unsuccessful(answer, what)
                 raise refusal if keep_body else refusal.error
@@ -131,7 +129,7 @@ class Connection:
 
     def _no_answer(self, what: str, why: str, repeat: bool) -> ProviderUnavailable:
         unknown = "" if repeat else " Whether it was done is not known."
-        return ProviderUnavailable("%s at %s did not answer when asked to %s (%s).%s" % (TITLE, self.endpoint, what, why, unknown), NAME)
+        return ProviderUnavailable(f"{TITLE} at {self.endpoint} did not answer when asked to {what} ({why}).{unknown}", NAME)
 
     def _refusal(self, response, what: str) -> Refused:
         """The error of an answer with a bad status."""
@@ -142,17 +140,17 @@ class Connection:
         status = response.status_code
         # A wrong key is answered with 404 by some of the endpoints.
         if status in (401, 403, 404) and (code == "auth_error" or re.search(r"user key|api key", sentence or "", re.I)):
-            error = AuthenticationError("%s refused the API key (%d: %s). Check the key." % (TITLE, status, sentence or code), NAME, status)
+            error = AuthenticationError(f"{TITLE} refused the API key ({status}: {sentence or code}). Check the key.", NAME, status)
         elif _http.is_web_page(text, content_type):
             error = ProviderUnavailable(
-                "%s at %s answered a web page instead of its API (%d) when asked to %s. "
-                "Check the endpoint, and whether a proxy is in between." % (TITLE, self.endpoint, status, what),
+                f"{TITLE} at {self.endpoint} answered a web page instead of its API ({status}) when asked to {what}. "
+                "Check the endpoint, and whether a proxy is in between.",
                 NAME,
                 status,
             )
         elif code == "search_quota_exceeded":
             error = ProviderUnavailable(
-                "%s: the account's searches of today are used up; they come back at midnight UTC." % TITLE, NAME, status
+                f"{TITLE}: the account's searches of today are used up; they come back at midnight UTC.", NAME, status
             )
         else:
             error = _http.failure(TITLE, NAME, self.endpoint, status, sentence, what)
@@ -163,15 +161,15 @@ class Connection:
         return Refused(error, text, data if isinstance(data, dict) else {})
 
     def _unsuccessful(self, answer: dict, what: str) -> Refused:
-        """The error of a 200 whose body says that it was no success."""
+        """The error of a 200 whose body says that it was not a success."""
         code, words = _http.error_words(answer)
         sentence = _http.shortened(words or code or "no reason given", self.api_key)
         if code in ("no_such_instance", "not_found"):
-            error: RentedError = NotFound("%s knows nothing of this: %s (%s)." % (TITLE, what, sentence), NAME)
+            error: RentedError = NotFound(f"{TITLE} knows nothing of this: {what} ({sentence}).", NAME)
         elif code == "auth_error":
-            error = AuthenticationError("%s refused the API key (%s). Check the key." % (TITLE, sentence), NAME)
+            error = AuthenticationError(f"{TITLE} refused the API key ({sentence}). Check the key.", NAME)
         else:
-            error = RentedError("%s refused to %s: %s." % (TITLE, what, sentence.rstrip(".")), NAME)
+            error = RentedError(f"{TITLE} refused to {what}: {sentence.rstrip('.')}.", NAME)
         return Refused(error, json.dumps(answer), answer)
 
     def _loaded(self) -> _Library:
@@ -223,7 +221,7 @@ def _careful(library, errors):
             target = urllib.parse.urlsplit(prepared_request.url)
             if not self.same_service(target):
                 raise errors.RequestException(
-                    "it redirects to another server (%s); nothing was sent there. Check the endpoint" % target.hostname
+                    f"it redirects to another server ({target.hostname}); nothing was sent there. Check the endpoint"
                 )
 
     class Client(library.VastClient):
@@ -270,4 +268,4 @@ def number(instance_id) -> int:
     try:
         return int(str(instance_id))
     except ValueError:
-        raise NotFound("Vast.ai's ids are numbers; '%s' is none." % instance_id, NAME)
+        raise NotFound(f"Vast.ai's ids are numbers; '{instance_id}' is none.", NAME)

@@ -42,20 +42,20 @@ def check(request: LaunchRequest) -> dict:
     _launching.refuse_what_cannot_be(request, TITLE, NAME, interruptible=True, bids=True)
     for name in ("env", "query"):
         if name in options and not isinstance(options[name], dict):
-            raise RentedError("The launch option '%s' of %s is a mapping." % (name, TITLE), NAME)
+            raise RentedError(f"The launch option '{name}' of {TITLE} is a mapping.", NAME)
     if "offer_id" in options:
         number(options["offer_id"])
     if request.gpu_count is not None and request.gpu_count < 1:
-        raise RentedError("An instance at %s has at least one GPU; gpu_count is %s." % (TITLE, request.gpu_count), NAME)
+        raise RentedError(f"An instance at {TITLE} has at least one GPU; gpu_count is {request.gpu_count}.", NAME)
     if len(request.name) > 256:
-        raise RentedError("%s takes names of up to 256 characters; this one has %d." % (TITLE, len(request.name)), NAME)
+        raise RentedError(f"{TITLE} takes names of up to 256 characters; this one has {len(request.name)}.", NAME)
     if request.bid_per_hour is not None:
         check_bid(request.bid_per_hour, MOST_FIRST_BID)
     if request.interruptible and options.get("offer_id") and request.bid_per_hour is None and not request.max_price_per_hour:
-        raise RentedError("To rent offer %s interruptibly, give bid_per_hour or max_price_per_hour." % options["offer_id"], NAME)
+        raise RentedError(f"To rent offer {options['offer_id']} interruptibly, give bid_per_hour or max_price_per_hour.", NAME)
     onstart(request.startup_script)
     if not options.get("offer_id") and not request.gpu and "query" not in options:
-        raise RentedError("Name the GPU to rent at %s (gpu: RTX 4090), or an offer (options: offer_id)." % TITLE, NAME)
+        raise RentedError(f"Name the GPU to rent at {TITLE} (gpu: RTX 4090), or an offer (options: offer_id).", NAME)
     return options
 
 
@@ -91,7 +91,7 @@ def check_bid(price_per_hour: float, most: float = MOST_BID) -> None:
     """Raises `RentedError` for a bid that Vast does not take."""
     if not LEAST_BID <= price_per_hour <= most:
         raise RentedError(
-            "A bid at %s is between %s and %.0f USD per hour, not %s." % (TITLE, LEAST_BID, most, price_per_hour),
+            f"A bid at {TITLE} is between {LEAST_BID} and {most:.0f} USD per hour, not {price_per_hour}.",
             NAME,
         )
 
@@ -104,11 +104,11 @@ def onstart(script: str | None) -> str | None:
     interpreter = first[2:].strip() if first.startswith("#!") else "bash"
     packed = base64.b64encode(gzip.compress(script.encode("utf-8"), 9, mtime=0)).decode("ascii")
     # Not run by its own name: /tmp may be mounted without the right to.
-    text = '#!/bin/sh\nf=$(mktemp) && base64 -d <<\'.\' | gzip -d > "$f" && %s "$f"\n%s\n.\n' % (interpreter, packed)
+    text = f'#!/bin/sh\nf=$(mktemp) && base64 -d <<\'.\' | gzip -d > "$f" && {interpreter} "$f"\n{packed}\n.\n'
     if len(text) > ONSTART_LIMIT:
         raise RentedError(
-            "The startup script has %d characters, and packed still %d; %s takes %d. playbooks/provision_script.yml makes one that is "
-            "fetched from a URL instead." % (len(script), len(text), TITLE, ONSTART_LIMIT),
+            f"The startup script has {len(script)} characters, and packed still {len(text)}; {TITLE} takes "
+            f"{ONSTART_LIMIT}. playbooks/provision_script.yml makes one that is fetched from a URL instead.",
             NAME,
         )
     return text

@@ -144,7 +144,7 @@ def wish_query(wish: Wish) -> dict:
 
 
 def id_query(number: int, options: dict) -> dict:
-    """The filters of a search for one offer that somebody else has not taken yet."""
+    """The filters of a search for one offer that is not taken yet."""
     return {"rentable": {"eq": True}, "rented": {"eq": False}, **(options.get("query") or {}), "id": {"eq": number}}
 
 
@@ -157,7 +157,7 @@ def misfit(offer: dict, request: LaunchRequest, options: dict, chosen: bool = Fa
     """What speaks against an offer, as a clause; None when nothing does. Filters of a search are not always honoured.
 
     What an offer does not say speaks against nothing, but for the GPU, the price under a limit, and a place that no filter knows. A filter
-    of the user's own takes the place of ours. Of one that is ``chosen`` by its id only that counts which was asked for.
+    that the user gives replaces the default. Of one that is ``chosen`` by its id only that counts which was asked for.
     """
     own = options.get("query") or {}
     return next((reason for field, reason in _reasons(offer, request, options, chosen) if field not in own), None)
@@ -170,7 +170,7 @@ def _reasons(offer: dict, request: LaunchRequest, options: dict, chosen: bool):
         got = _gpu_names.normalise(_values.text(offer.get("gpu_name")), _values.number(offer.get("gpu_ram")))
         # The size has a filter of its own, which the user may replace.
         if not _gpu_names.is_meant(asked._replace(vram_mb=None), got._replace(vram_mb=None)):
-            yield None, "its GPU is %s and not %s" % (offer.get("gpu_name") or "not known", request.gpu)
+            yield None, f"its GPU is {offer.get('gpu_name') or 'not known'} and not {request.gpu}"
         elif asked.vram_mb and got.vram_mb and not _gpu_names.same_size(asked.vram_mb, got.vram_mb):
             sizes = tuple(_gpu_names.sold_gb(size) or round(size / 1024) for size in (got.vram_mb, asked.vram_mb))
             yield "gpu_ram", "its GPUs have %d GB each and not %d" % sizes
@@ -182,19 +182,19 @@ def _reasons(offer: dict, request: LaunchRequest, options: dict, chosen: bool):
         yield None, ("its least bid is %.3f USD/h" if request.interruptible else "it costs %.3f USD/h with its disk") % price
     count, wanted = _values.whole(offer.get("num_gpus")), request.gpu_count or (None if chosen else 1)
     if count is not None and wanted is not None and count != wanted:
-        yield "num_gpus", "it has %d GPUs and not %d" % (count, wanted)
+        yield "num_gpus", f"it has {count:.0f} GPUs and not {wanted}"
     place = str(offer.get("geolocation") or "").strip()
     if request.region and not (_offers.is_in(place, request.region) or (not place and _code(request.region))):
-        yield "geolocation", "it is in %s" % (place or "an unknown place")
+        yield "geolocation", f"it is in {place or 'an unknown place'}"
     trust = offer.get("verification")
     if options.get("verified", not chosen) and isinstance(trust, str) and trust != "verified":
-        yield "verified", "its machine is '%s'" % trust
+        yield "verified", f"its machine is '{trust}'"
     if options.get("datacenter") and offer.get("hosting_type") not in (None, 1):
         yield "datacenter", "it is in no data centre"
     room = _values.number(offer.get("disk_space"))
     if room is not None and room < disk_gb(request):
-        yield "disk_space", "it has room for %.0f GB of disk" % room
+        yield "disk_space", f"it has room for {room:.0f} GB of disk"
     if not chosen and _values.number(offer.get("direct_port_count")) == 0:
         yield "direct_port_count", "it has no port for direct SSH"
     if offer.get("rentable") is False or offer.get("rented") is True:
-        yield "rented", "somebody else has it"
+        yield "rented", "it is rented"

@@ -125,7 +125,7 @@ def test_what_is_forgotten_during_a_login_stays_forgotten(user, silent):
     user.adopt(state="absent", name="homework")
     hang_up()
     status, said = ended(slow)
-    assert status == 2 and "was forgotten by somebody else during the login, and nothing was changed" in said
+    assert status == 2 and "was forgotten by another run during the login, and nothing was changed" in said
     assert user.leases() == {}
 
 

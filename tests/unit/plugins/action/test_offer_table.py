@@ -197,7 +197,7 @@ def test_when_all_fail_the_play_fails(play, fake):
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"offers_gpus": "RTX 4090"}, "Nobody was asked. 'offers_gpus' is not a setting. Did you mean 'offers_gpu'?"),
+        ({"offers_gpus": "RTX 4090"}, "No provider was asked. 'offers_gpus' is not a setting. Did you mean 'offers_gpu'?"),
         ({"offers_regions": ["NO"], "offers_hour": 1}, "'offers_regions' is not a setting. Did you mean 'offers_region'?"),
         ({"offers_format": "xml"}, "'format' cannot be 'xml'. Known: csv, json, table."),
         ({"offers_hours": "six"}, "'hours'"),

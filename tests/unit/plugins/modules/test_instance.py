@@ -149,7 +149,7 @@ MISTAKES = [
     ({"bid_per_hour": 0.2}, "'bid_per_hour' is for what is rented interruptibly: say 'interruptible: true' too, or leave it out."),
     ({"name": "other", "bid_per_hour": 0.2}, "The instance 'other' (1) at Vast.ai was not rented by a bid"),
     ({"options": {"onstart": "x"}}, "Vast.ai takes no launch option 'onstart'."),
-    ({"name": "hw "}, "A name has at least one character and no blanks at its ends."),
+    ({"name": "hw "}, "A name has at least one character and no spaces at its ends."),
     ({"state": "started"}, "Vast.ai has no instance 'hw'. 'state: present' rents one."),
     ({"gpu": "RTX 9090"}, "Vast.ai has no offer for 1× RTX 9090. Ask for less, or pay more."),
     ({"ssh_public_key": "/nowhere/id.pub"}, "The SSH public key /nowhere/id.pub cannot be read: No such file or directory."),

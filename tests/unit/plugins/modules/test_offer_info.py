@@ -163,9 +163,9 @@ def test_one_sentence_for_each_mistake(fake):
 def test_what_is_probably_not_meant_is_said_and_asked_for(fake):
     answer = call(fake, gpu=["RTX 4909", "RTX 4090"], disk_gb=10, data_gb=40, providers=["vast"])
     said = json.dumps(answer["warnings"])
-    assert "'RTX 4909' is no GPU that this collection knows; it is looked for as it is. Did you mean 'RTX 4090'?" in said
+    assert "'RTX 4909' is not a GPU that this collection knows; it is looked for as it is. Did you mean 'RTX 4090'?" in said
     assert "disk of 10 GB is smaller than the data and results together (40 GB)" in said
-    assert len(answer["offers"]) == 2 and "'RTX 4090' is no GPU" not in said
+    assert len(answer["offers"]) == 2 and "'RTX 4090' is not a GPU" not in said
 
 
 # --- what is said of providers, computed from what they are ------------------------------------------------------------

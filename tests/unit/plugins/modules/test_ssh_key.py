@@ -76,7 +76,7 @@ MISTAKES = [
     ({"public_key": "-----BEGIN OPENSSH PRIVATE KEY-----"}, "public_key is a private key; give the public one"),
     ({"public_key": "hello"}, "public_key is not one SSH public key on one line."),
     ({"public_key": " "}, "'public_key' is empty; give the key or the path of its file."),
-    ({"public_key": KEY, "name": " x"}, "A name has at least one character and no blanks at its ends."),
+    ({"public_key": KEY, "name": " x"}, "A name has at least one character and no spaces at its ends."),
     ({"public_key": KEY, "api_key": "another-key-that-is-wrong"}, "Vast.ai refused the API key"),
     (
         {"public_key": KEY, "provider": "rehearsal", "endpoint": None, "api_key": None},

@@ -53,7 +53,7 @@ def runtime(root: str) -> str | None:
         ({"/var/run/secrets/kubernetes.io": None}, "kubernetes"),
         ({"/proc/vz": None}, "openvz"),
         ({"/proc/vz": None, "/proc/bc": None}, None),
-        # A machine that runs docker is no container: its own process 1 is in the root group.
+        # A machine that runs docker is not a container: its own process 1 is in the root group.
         ({"/proc/1/cgroup": "0::/init.scope\n", "/proc/self/mountinfo": "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n"}, None),
     ],
 )

@@ -198,7 +198,7 @@ def test_old_gpus_get_the_closed_driver(fake, provider):
         (wanted(bid_per_hour=0.5), "'bid_per_hour' is for what is rented interruptibly"),
         (wanted(max_price_per_hour=0), "'max_price_per_hour' is a number above 0"),
         (wanted(disk_gb=-1), "'disk_gb' is a number above 0"),
-        (wanted(ssh_public_key=None), "Nobody could log in"),
+        (wanted(ssh_public_key=None), "You could not log in"),
         (wanted(options={"key_name": "x"}), "has one key: give ssh_public_key or the launch option key_name"),
         (wanted(ssh_public_key="ecdsa-sha2-nistp256 AAAA x"), "takes SSH keys of the kinds ssh-ed25519 and ssh-rsa; this one is ecdsa"),
         (wanted(ssh_public_key="ssh-ed25519 AAAA x"), "is cut off or changed"),

@@ -699,12 +699,12 @@ def test_the_endpoint_as_gcloud_knows_it(nowhere, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"project": "Ada's GPUs"}, "no id of a project"),
+        ({"project": "Ada's GPUs"}, "not an id of a project"),
         ({"project": " "}, "'project' of an account .* is a text"),
         ({"zones": "us-central1-a"}, "'zones' .* is a list"),
         ({"zones": ["us-central1"]}, "'zones' .* is a list of zones, such as"),
         ({"all_instances": "yes"}, "'all_instances' .* is true or false"),
-        ({"ssh_user": "Ada L."}, "no name of a user"),
+        ({"ssh_user": "Ada L."}, "not a name of a user"),
         ({"service_account_file": 5}, "'service_account_file' .* is a text"),
     ],
 )
@@ -951,7 +951,7 @@ def test_names_of_their_own(label, name):
         ({"bid_per_hour": 1.0, "interruptible": True}, Unsupported, "takes no bids, but says itself.* Leave 'bid_per_hour' out"),
         ({"name": "My Homework"}, RentedError, "keeps a name as a label.*'my-homework' would be"),
         ({"name": "x" * 64}, RentedError, "keeps a name as a label"),
-        ({"region": "US Central"}, RentedError, "no region or zone"),
+        ({"region": "US Central"}, RentedError, "not a region or zone"),
         ({"disk_gb": 70000}, RentedError, "disk_gb is 70000; a boot disk"),
         ({"gpu": "RTX 4090"}, Unsupported, "has no GPU 'RTX 4090'"),
         ({"gpu": "H100 PCIe"}, Unsupported, "has no GPU 'H100 PCIe'"),
@@ -973,7 +973,7 @@ def test_names_of_their_own(label, name):
         ({"options": {"termination_action": "STOPP"}}, RentedError, "Did you mean 'STOP'"),
         ({"options": {"boot_disk_type": "pd-balnced"}}, RentedError, "Did you mean 'pd-balanced'"),
         ({"options": {"network": "a", "subnetwork": "b"}}, RentedError, "not both"),
-        ({"image": "no such thing!"}, RentedError, "is no image of Google Cloud"),
+        ({"image": "no such thing!"}, RentedError, "is not an image of Google Cloud"),
         ({"startup_script": "x" * 262144}, RentedError, "startup script has 262144 bytes; Google Cloud takes up to 26"),
         ({"ssh_public_key": "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA"}, RentedError, "must be one public key"),
     ],
@@ -1121,7 +1121,7 @@ def test_a_label_that_somebody_else_changed_meanwhile_is_read_again_once(fake, p
     provider.set_label(number(1), "second")
     assert fake.rows[number(1)]["labels"]["name"] == "second" and len(fake.calls("get")) == 2
     fake.fault("set_labels", "answer", times=-1, status=412, body={"error": {"code": 412, "message": "fingerprint"}})
-    with pytest.raises(compute.Conflict, match="Somebody else changed the same thing"):
+    with pytest.raises(compute.Conflict, match="Another client changed the same thing"):
         provider.set_label(number(1), "third")
     assert len(fake.calls("set_labels")) == 4
 

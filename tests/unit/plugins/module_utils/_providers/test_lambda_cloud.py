@@ -141,7 +141,7 @@ def test_a_wrong_key_is_named_as_such(fake):
 
 @pytest.mark.parametrize("key", ["two words", "line\nend", "ümlaut"])
 def test_a_key_that_cannot_be_one_is_refused_without_showing_it(key):
-    with pytest.raises(AuthenticationError, match="holds blanks, line ends or characters") as caught:
+    with pytest.raises(AuthenticationError, match="holds spaces, line ends or characters") as caught:
         LambdaProvider(api_key=key)
     assert key not in str(caught.value)
 

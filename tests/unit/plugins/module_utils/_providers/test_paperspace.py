@@ -161,7 +161,7 @@ def test_a_key_that_the_server_repeats_is_not_shown(fake, provider):
 
 @pytest.mark.parametrize("key", ["two words", "line\nend", "ümlaut"])
 def test_a_key_that_cannot_be_one_is_refused_without_showing_it(key):
-    with pytest.raises(AuthenticationError, match="holds blanks, line ends or characters") as caught:
+    with pytest.raises(AuthenticationError, match="holds spaces, line ends or characters") as caught:
         PaperspaceProvider(api_key=key)
     assert key not in str(caught.value)
 

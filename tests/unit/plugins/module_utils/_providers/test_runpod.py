@@ -188,7 +188,7 @@ def test_a_wrong_key_is_named_as_such(fake):
 
 @pytest.mark.parametrize("key", ["two words", "line\nend", "ümlaut"])
 def test_a_key_that_cannot_be_one_is_refused_without_showing_it(key):
-    with pytest.raises(AuthenticationError, match="holds blanks, line ends or characters") as caught:
+    with pytest.raises(AuthenticationError, match="holds spaces, line ends or characters") as caught:
         RunpodProvider(api_key=key)
     assert key not in str(caught.value)
 
@@ -519,7 +519,7 @@ def test_without_a_key_of_ours_those_of_the_account_come_in_by_themselves(fake, 
 
 def test_without_any_key_nothing_is_rented(fake, provider):
     fake.keys = []
-    with pytest.raises(RentedError, match=r"Nobody could log in: no SSH key is registered with RunPod. Give ssh_public_key"):
+    with pytest.raises(RentedError, match=r"You could not log in: no SSH key is registered with RunPod. Give ssh_public_key"):
         provider.launch(LaunchRequest(name="hw", gpu="RTX 4090"))
     assert fake.calls("create") == []
     provider.launch(LaunchRequest(name="hw", gpu="RTX 4090", options={"env": {"PUBLIC_KEY": ADA}}))
@@ -943,7 +943,7 @@ def test_members_of_clusters_are_left_alone(fake, provider):
         ("destroy", provider.destroy),
         ("rename", lambda pod_id: provider.set_label(pod_id, "x")),
     ):
-        with pytest.raises(Unsupported, match="pod00001 belongs to the cluster cl1; RunPod lets nobody %s it alone" % verb):
+        with pytest.raises(Unsupported, match="pod00001 belongs to the cluster cl1; RunPod does not let you %s it alone" % verb):
             act("pod00001")
     fake.fault("get", "500", times=-1)
     with pytest.raises(RentedError, match="409: pod belongs to a cluster"):

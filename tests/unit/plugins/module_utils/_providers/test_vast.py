@@ -141,7 +141,7 @@ def test_a_wrong_key_is_named_as_such(fake):
 
 @pytest.mark.parametrize("key", ["two words", "line\nend", "ümlaut"])
 def test_a_key_that_cannot_be_one_is_refused_without_showing_it(key):
-    with pytest.raises(AuthenticationError, match="holds blanks, line ends or characters") as caught:
+    with pytest.raises(AuthenticationError, match="holds spaces, line ends or characters") as caught:
         VastProvider(api_key=key)
     assert key not in str(caught.value)
 
@@ -464,7 +464,7 @@ def test_an_offer_that_is_gone_is_said_to_be(fake, provider, answer):
     if answer is not None:  # a server that does not honour the filter
         fake.fault("search", "answer", status=200, body={"offers": answer})
     with pytest.raises(
-        NotFound, match=r"Vast.ai has no offer 77 any more: somebody else has it, or it was taken back. Ask for offers again"
+        NotFound, match=r"Vast.ai has no offer 77 any more: another customer has it, or it was taken back. Ask for offers again"
     ):
         provider.launch(LaunchRequest(name="hw", options={"offer_id": 77}))
     assert fake.calls("create") == []

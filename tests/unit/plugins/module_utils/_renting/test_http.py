@@ -304,7 +304,7 @@ def test_a_key_that_the_server_repeats_is_not_shown(server, api):
 
 @pytest.mark.parametrize("key", ["a b", "a\nX-Evil: 1", "é", ""])
 def test_a_key_that_cannot_go_into_a_header(key):
-    with pytest.raises(AuthenticationError, match="holds blanks"):
+    with pytest.raises(AuthenticationError, match="holds spaces"):
         _http.JsonApi("Acme", "acme", "http://127.0.0.1:9", key)
 
 

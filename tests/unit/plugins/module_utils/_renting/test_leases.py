@@ -84,14 +84,14 @@ DAMAGE = [
     ({"hostname": "x"}, "it has a field 'hostname'"),
     ({"id": ""}, "its field 'id' is missing"),
     ({"provider": None}, "its field 'provider' is missing"),
-    ({"label": 5}, "its field 'label' is no text"),
-    ({"ssh_host": "-oProxyCommand=x"}, "its field 'ssh_host' is no address"),
-    ({"ssh_host": "a b"}, "its field 'ssh_host' is no address"),
-    ({"ssh_port": "22"}, "its field 'ssh_port' is no port"),
-    ({"ssh_port": 0}, "its field 'ssh_port' is no port"),
-    ({"price_per_hour": -1}, "its field 'price_per_hour' is no price"),
-    ({"price_per_hour": "1"}, "its field 'price_per_hour' is no price"),
-    ({"ssh_forwards": ["8080"]}, "its field 'ssh_forwards' is no list of pairs"),
+    ({"label": 5}, "its field 'label' is not text"),
+    ({"ssh_host": "-oProxyCommand=x"}, "its field 'ssh_host' is not an address"),
+    ({"ssh_host": "a b"}, "its field 'ssh_host' is not an address"),
+    ({"ssh_port": "22"}, "its field 'ssh_port' is not a port"),
+    ({"ssh_port": 0}, "its field 'ssh_port' is not a port"),
+    ({"price_per_hour": -1}, "its field 'price_per_hour' is not a price"),
+    ({"price_per_hour": "1"}, "its field 'price_per_hour' is not a price"),
+    ({"ssh_forwards": ["8080"]}, "its field 'ssh_forwards' is not a list of pairs"),
 ]
 
 
@@ -118,7 +118,7 @@ def test_a_lease_that_cannot_be_opened_says_why(home):
 
 
 def test_nonsense_is_not_written():
-    with pytest.raises(RentedError, match="cannot be written: its field 'ssh_port' is no port"):
+    with pytest.raises(RentedError, match="cannot be written: its field 'ssh_port' is not a port"):
         _leases.save(dataclasses.replace(LEASE, ssh_port=70000))
     assert _leases.files() == []
 

@@ -230,7 +230,7 @@ wishes = st.builds(
     results_gb=st.floats(min_value=0, max_value=1000),
 )
 
-# A busy machine is no defect of a ranking.
+# A busy machine is not a defect of a ranking.
 unhurried = settings(deadline=None)
 
 

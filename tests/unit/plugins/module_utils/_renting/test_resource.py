@@ -406,7 +406,7 @@ def test_an_id_is_not_rented():
 
 @pytest.mark.parametrize("name", [" ", "hw ", "\thw"])
 def test_names(name):
-    with pytest.raises(RentedError, match="no blanks at its ends"):
+    with pytest.raises(RentedError, match="no spaces at its ends"):
         resource(Renting(), name=name)
 
 

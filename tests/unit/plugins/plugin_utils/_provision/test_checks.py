@@ -63,7 +63,7 @@ def wrong(settings, wait_for=(), vaulted=(), no_log=()):
     [
         (
             {"repos_list": ["~/code/homework"]},
-            "repos_list: ~/code/homework is a checkout on your computer, and nobody would send it: give a URL",
+            "repos_list: ~/code/homework is a checkout on your computer, which an instance without a controller cannot receive: give a URL",
         ),
         ({"repos_list": [{"src": "homework", "mode": "push"}]}, "is a checkout on your computer"),
         ({"repos_list": ["https://u:p@git.example.org/x.git"]}, "repos_list holds a URL with a password or a token in it"),

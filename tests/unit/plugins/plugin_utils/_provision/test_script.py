@@ -208,7 +208,7 @@ def test_the_same_wish_gives_the_same_script():
 def test_wrong_places_and_users():
     with pytest.raises(RentedError, match="Did you mean 'vast'"):
         _script.build(wish(), "vats")
-    with pytest.raises(RentedError, match="no login name"):
+    with pytest.raises(RentedError, match="not a login name"):
         _script.build(wish(), "aws", "ada; rm -rf /")
 
 
@@ -308,7 +308,7 @@ def test_a_folder_with_somebodys_files_is_no_place(shell, there, equipped, tmp_p
     before = picture(place)
     done, state = whole(equipped, shell, place=str(place))
     assert (done.returncode, state["state"], state["exit_code"]) == (1, "failed", 1), done.stderr
-    assert state["error"] == ("provision_place {0} is not empty: name a folder of its own, e.g. {0}/.rented-provision".format(place))
+    assert state["error"] == (f"provision_place {place} is not empty: name a folder of its own, e.g. {place}/.rented-provision")
     assert picture(place) == before and not (equipped / "calls").exists()
 
 
@@ -389,9 +389,9 @@ def test_ansible_sees_no_settings_of_the_environment(shell, equipped):
         ),
         ({"a": datetime.datetime(2026, 1, 1, 10)}, "2026-01-01 10:00:00, which YAML reads as a date: quote it"),
         ({datetime.date(2026, 1, 1): "a"}, "2026-01-01, which YAML reads as a date: quote it"),
-        ([float("-inf")], "-inf, which is no number in JSON: quote it"),
-        (float("nan"), "nan, which is no number in JSON: quote it"),
-        (["x\ud800"], r"'x\ud800', which is no Unicode text: write it otherwise"),
+        ([float("-inf")], "-inf, which is not a number in JSON: quote it"),
+        (float("nan"), "nan, which is not a number in JSON: quote it"),
+        (["x\ud800"], r"'x\ud800', which is not Unicode text: write it otherwise"),
         (b"bytes", "(binary data), which is neither text, number nor list: quote it"),
         ({"a"}, "{'a'}, which is neither text, number nor list: quote it"),
     ],
@@ -403,7 +403,7 @@ def test_a_value_that_cannot_be_written_is_named(value, words):
 
 
 def test_the_words_of_the_script_are_text():
-    with pytest.raises(RentedError, match=r"^provision_log holds '/x\\ud800', which is no Unicode text"):
+    with pytest.raises(RentedError, match=r"^provision_log holds '/x\\ud800', which is not Unicode text"):
         _script.build(wish(log="/x\ud800"), "vast")
 
 
@@ -439,7 +439,7 @@ def test_whether_a_killed_run_is_at_work_its_lock_tells(shell, equipped):
             end = time.monotonic() + 10  # its children, orphans now, may need a moment
             while not (said := ask().stdout) and time.monotonic() < end:
                 time.sleep(0.05)
-            assert said == "nobody is at work\n"
+            assert said == "not running\n"
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)

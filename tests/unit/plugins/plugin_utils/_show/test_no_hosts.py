@@ -26,8 +26,8 @@ def test_the_error_of_an_inventory_is_repeated_until_it_is_mended(tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("plugin: x\nstates:\n\t- running\n", "rented.yml: line 3 is no YAML: it has a tab"),
-        ("plugin: x\nstates: [running\nquery: x\n", "rented.yml: line 3 is no YAML: "),
+        ("plugin: x\nstates:\n\t- running\n", "rented.yml: line 3 is not YAML: it has a tab"),
+        ("plugin: x\nstates: [running\nquery: x\n", "rented.yml: line 3 is not YAML: "),
         ("plugin: \0\n", "rented.yml: it cannot be read as YAML."),
         ("plugin: x\n", "There is no instance: rented.yml was read, and lists no host in the group 'rented'."),
         ("plugin: x\nkey: !vault |\n  1\n", "There is no instance: rented.yml was read"),

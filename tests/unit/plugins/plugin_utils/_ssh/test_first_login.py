@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the rented.gpu contributors
 # GNU General Public License v3.0 or later (see LICENSE)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one login before a host is adopted: real ssh against ports of this machine that are no sshd."""
+"""The one login before a host is adopted: real ssh against ports of this machine that are not sshd."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def test_git_pushes_to_any_folder_of_this_machine(tmp_path, name):
     other = tmp_path / "files"
     other.mkdir()
     (other / "mine").write_text("mine")
-    with pytest.raises(Failure, match="holds files but is no git repository"):
+    with pytest.raises(Failure, match="holds files but is not a git repository"):
         _repository.Repository(str(source), "source").push(reached, str(other), ["+%s:%s" % (commit, _repository.INCOMING)])
 
 

@@ -127,20 +127,20 @@ def test_checking_that_is_on_is_not_worth_a_word():
         ("ssh", "names no host"),
         ("ssh -p 22", "names no host"),
         ("ssh root@192.0.2.1 -p", "-p of the ssh command has no value"),
-        ("ssh -p 0 root@192.0.2.1", "'0' is no port"),
-        ("ssh -p 65536 root@192.0.2.1", "'65536' is no port"),
-        ("ssh -p ²² root@192.0.2.1", "is no port"),
-        ("ssh root@192.0.2.1:99999", "is no port"),
+        ("ssh -p 0 root@192.0.2.1", "'0' is not a port"),
+        ("ssh -p 65536 root@192.0.2.1", "'65536' is not a port"),
+        ("ssh -p ²² root@192.0.2.1", "is not a port"),
+        ("ssh root@192.0.2.1:99999", "is not a port"),
         ("ssh 'root@192.0.2.1", "has no partner"),
-        ("ssh 'root@192.0.2.1; reboot'", "no address of a host"),
+        ("ssh 'root@192.0.2.1; reboot'", "not an address of a host"),
         ('"my host"', "'my' is neither ssh nor the address of a host"),
-        ("'\"ssh -p 0 root@192.0.2.1\"'", "'0' is no port"),
+        ("'\"ssh -p 0 root@192.0.2.1\"'", "'0' is not a port"),
         ("'\" \"'", "is empty"),
-        ("ssh root@$(reboot)", "no address of a host"),
-        ("ssh root@-oProxyCommand=x", "no address of a host"),
-        ("ssh -l -oProxyCommand=x 192.0.2.1", "no user name"),
-        ("ssh -J -oProxyCommand=x 192.0.2.1", "no address of a host"),
-        ("ssh 'root@%h'", "no address of a host"),
+        ("ssh root@$(reboot)", "not an address of a host"),
+        ("ssh root@-oProxyCommand=x", "not an address of a host"),
+        ("ssh -l -oProxyCommand=x 192.0.2.1", "not a user name"),
+        ("ssh -J -oProxyCommand=x 192.0.2.1", "not an address of a host"),
+        ("ssh 'root@%h'", "not an address of a host"),
         ("ssh root@2001:db8::zz", "neither a name, nor IPv4, nor IPv6"),
         ("ssh root:secret@192.0.2.1", "A password has no place"),
         ("ssh ssh://root@192.0.2.1/path", "not of the form ssh://"),
@@ -150,10 +150,10 @@ def test_checking_that_is_on_is_not_worth_a_word():
         ("ssh -o Port root@192.0.2.1", "not of the form Name=value"),
         ("ssh -F config root@192.0.2.1", "under a Host in ~/.ssh/config, and adopt the name of that Host"),
         ("ssh -W a:1 root@192.0.2.1", "cannot be taken over"),
-        ("ssh -Z root@192.0.2.1", "-Z is no option"),
-        ("ssh --port 22 root@192.0.2.1", "-- is no option"),
+        ("ssh -Z root@192.0.2.1", "-Z is not an option"),
+        ("ssh --port 22 root@192.0.2.1", "-- is not an option"),
         ("ssh -L 8080 root@192.0.2.1", "has the form 8080:localhost:8080"),
-        ("ssh -L 8080:localhost:99999 root@192.0.2.1", "is no forwarding"),
+        ("ssh -L 8080:localhost:99999 root@192.0.2.1", "is not a forwarding"),
         ("ssh -D x root@192.0.2.1", "has the form 1080"),
         ("sudo ssh root@192.0.2.1", "'sudo' is neither ssh nor the address"),
         ("gcloud compute ssh box", "'gcloud' is neither ssh nor the address"),
@@ -201,7 +201,7 @@ def test_forwards(text):
     ("letter", "text"), [("D", "a:1:2"), ("D", "/tmp/s"), ("L", "1:a"), ("L", "0:a:1"), ("L", "1:[::1:2"), ("R", "a:b:c:d:e"), ("L", "")]
 )
 def test_wrong_forwards(letter, text):
-    with pytest.raises(RentedError, match="is no forwarding"):
+    with pytest.raises(RentedError, match="is not a forwarding"):
         forward(letter, text)
 
 

@@ -25,7 +25,7 @@ CONDA_YAML = "name: base\ndependencies:\n  - python=3.11\n"
         ("six @ file:///C:/ci_311/six_1/work\n", "line 1"),
         ("six @ file:///Users/ada/six\n", "line 1"),
         ("six @ file:///private/var/folders/x/six\n", "line 1"),
-        ("# froze\n\npkg-resources==0.0.0\n", "r.txt, line 3: 'pkg-resources==0.0.0' is no package"),
+        ("# froze\n\npkg-resources==0.0.0\n", "r.txt, line 3: 'pkg-resources==0.0.0' is not a package"),
         ("pkg_resources==0.0.0\n", "Delete it"),
         (PIP_LIST, "the output of 'pip list'"),
         (PIP_LIST.replace("\n", "\r\n"), "the output of 'pip list'"),
