@@ -162,7 +162,7 @@ class Outcome:
         found = []
         for event in self.events:
             name = event["event"]
-            if name.startswith("runner_on_") and name != "runner_on_start" and kind in name:
+            if name.startswith("runner_on_") and name not in ("runner_on_start", "runner_on_file_diff") and kind in name:
                 data = event["event_data"]
                 found.append((data["host"], data["task"], data.get("res") or {}))
         return found

@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 import subprocess
+import threading
 
 import pytest
 
@@ -108,8 +110,16 @@ def test_a_fresh_run_says_what_it_is_about_to_do_and_what_to_type_next(fresh, tw
     (line,) = [line for line in after.splitlines() if line.startswith("Next: ssh -t ")]
     command = line.replace("Next: ssh -t ", "ssh -tt -o BatchMode=yes ", 1)
     # What a person would type, without the key of the agent that they would have: it attaches, and detaches when asked.
-    seen = subprocess.run(["script", "-qec", command, "/dev/null"], input=b"\x02d", capture_output=True, timeout=60, check=False)
-    assert b"detached" in seen.stdout, seen.stdout[-500:]
+    words = ["script", "-qec", command, "/dev/null"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as person:
+        stop = threading.Timer(60, person.kill)
+        stop.start()
+        seen = b""
+        while b"[homework]" not in seen and (more := os.read(person.stdout.fileno(), 65536)):
+            seen += more
+        seen += person.communicate(b"\x02d")[0]
+        stop.cancel()
+    assert b"detached" in seen, seen[-500:]
 
 
 def test_the_summary_names_what_this_run_asked_for(fresh, repeated, play, two):

@@ -44,7 +44,11 @@ def ready(play, box, settings, role):
 
 def test_an_extra_role_runs_after_the_core_roles_and_reads_their_facts(ready, box):
     tasks = ready.tasks("box")
-    assert tasks.index("Feed the data") < tasks.index("Write the settings of the lab into the project") < tasks.index("Write the proof")
+    assert (
+        tasks.index("Feed data to the host")
+        < tasks.index("Write the settings of the lab into the project")
+        < tasks.index("Write the proof")
+    )
     written = box.ssh("cat /workspace/homework/lab.ini")
     assert "name = Ada's lab\n" in written and "python = /workspace/homework/.venv/bin/python\n" in written and "gpus = 1\n" in written
 
