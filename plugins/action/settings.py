@@ -39,9 +39,9 @@ class ActionModule(RoleAction):
     def work(self, arguments):
         free = _origins.free_words(self._loader)
         waiting = _left_out.wanted(self._task_vars) and bool(_left_out.loading(self._task_vars))
-        nobody = self._nobody()
-        if nobody and not waiting:
-            raise Failure(" ".join([*free, nobody]))
+        no_host = self._why_no_host()
+        if no_host and not waiting:
+            raise Failure(" ".join([*free, no_host]))
         # A playbook that runs us begins anew: what an earlier play of the same run did is no longer counted.
         # The task runs once, and Ansible gives the facts of such a task to every host of the play.
         self._new_facts.update({RUN: {}, BEGAN: time.time()})
@@ -65,7 +65,7 @@ class ActionModule(RoleAction):
                 self._display.display(line)
         return {"changed": False, "asked": asked, "wait": waiting}
 
-    def _nobody(self):
+    def _why_no_host(self):
         """Why a playbook took localhost: the inventory has no instance, or `rented_hosts` matches no host. None when it did not."""
         variables = self._task_vars
         if variables.get("inventory_hostname") != HERE:

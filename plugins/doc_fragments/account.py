@@ -27,7 +27,7 @@ options:
     default: {}
   api_key:
     description:
-      - The API key. Left out, the provider's usual environment variables and files are looked at, for V(vast) E(VAST_API_KEY),
+      - The API key. If omitted, the provider's usual environment variables and files are looked at, for V(vast) E(VAST_API_KEY),
         C(~/.config/vastai/vast_api_key) and C(~/.vast_api_key). Each provider's page in C(docs/providers) names its own.
       - V(gcp), V(aws), V(adopted) and V(rehearsal) have no API key; what they take instead is in O(account_options).
     type: str

@@ -19,7 +19,7 @@ description:
     What is not known is V(null).
   - Every host is in the group C(rented) and, as far as known, in C(provider_<name>), C(state_<state>),
     C(gpu_<model>), C(kind_<kind>),
-    C(trust_<trust>), C(label_<label>) and C(interruptible). Group names are in lower case; other signs than
+    C(trust_<trust>), C(label_<label>) and C(interruptible). Group names are in lower case; characters other than
     letters and digits become C(_).
   - The host key of an instance is pinned at the first connection, below the collection's state directory, under
     the instance's own name.
@@ -47,7 +47,7 @@ options:
   accounts:
     description:
       - The accounts to ask, all at the same time.
-      - Left out, an account of every provider whose credentials lie in their usual environment variable or file,
+      - If omitted, an account of every provider whose credentials are in their usual environment variable or file,
         and the hosts that M(rented.gpu.adopt) adopted.
       - An instance that two accounts of a provider list becomes one host, under the first of them, with a warning.
       - Every text in it may be a template.
@@ -66,7 +66,7 @@ options:
         type: str
       api_key:
         description:
-          - The API key. Left out, the provider's usual environment variables and files are looked at.
+          - The API key. If omitted, the provider's usual environment variables and files are looked at.
           - Better a lookup than the key itself.
         type: str
         secret: true
@@ -75,7 +75,7 @@ options:
         type: str
       ssh_private_key_file:
         description:
-          - The private SSH key for the instances of this account. Left out, ssh chooses (its agent and usual
+          - The private SSH key for the instances of this account. If omitted, ssh chooses (its agent and usual
             files).
         type: path
   states:
@@ -111,7 +111,7 @@ options:
         type: raw
   hostname:
     description:
-      - A template of the host's name, over the host's variables. Left out, it is C(<provider>-<id>).
+      - A template of the host's name, over the host's variables. If omitted, it is C(<provider>-<id>).
       - Signs that are unsafe in a host's name become C(-). A template that gives nothing for an instance falls
         back to the default.
       - A name that several instances share, or that a group has, becomes C(<name>-<provider>-<account>-<id>)

@@ -26,7 +26,7 @@ options:
       - A Host of C(~/.ssh/config) stays what it is, and ssh goes on looking it up there.
       - What only matters to a terminal is dropped. Agent forwarding, and options that switch the check of host keys off, are dropped with a
         warning. An option that would change how the host is reached and cannot be honoured is an error.
-      - Left out, the host is found by O(id), else by O(name).
+      - If omitted, the host is found by O(id), else by O(name).
     type: str
   name:
     description:
@@ -48,11 +48,11 @@ options:
     default: present
   private_key_file:
     description:
-      - The private SSH key that logs in, on the controller. Left out, the one in O(ssh) counts, else ssh chooses.
+      - The private SSH key that logs in, on the controller. If omitted, the one in O(ssh) counts, else ssh chooses.
     type: path
   gpu:
     description:
-      - Which GPUs the host has, in any spelling, for example V(RTX 4090) or V(2x A100 80GB). Left out, it is not known.
+      - Which GPUs the host has, in any spelling, for example V(RTX 4090) or V(2x A100 80GB). If omitted, it is unknown.
     type: str
   price_per_hour:
     description:
@@ -85,7 +85,7 @@ options:
   variables:
     description:
       - Names of variables that were set for the playbook. Each must be V(adopt_) and the name of an option; the nearest is named otherwise.
-      - V(_raw_params) among them tells that a value after C(-e) was cut at a blank, for want of quotes.
+      - V(_raw_params) among them tells that a value after C(-e) was cut at a space, because quotes are missing.
     type: list
     elements: str
     default: []

@@ -29,7 +29,7 @@ options:
   path:
     description:
       - The Python environment whose torch is proved. A relative path is below the work folder.
-      - Left out, it is the one that the role C(python_env) made.
+      - If omitted, it is the one that the role C(python_env) made.
     type: path
   required:
     description: The gates whose failure fails the task; the others are advisory.
@@ -61,7 +61,7 @@ options:
   devices:
     description:
       - The torch devices to prove, for example V(cpu).
-      - Left out, all CUDA devices.
+      - If omitted, all CUDA devices.
     type: list
     elements: str
     default: []

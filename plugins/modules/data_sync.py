@@ -224,7 +224,7 @@ def download(item, home, check_mode):
     elif there and place not in before.get("paths", []):
         raise Trouble(
             "another file is there already%s: move it away, or choose another dest"
-            % (", with another checksum" if wanted else ", and without a checksum nobody can tell whether it is the right one")
+            % (", with another checksum" if wanted else ", and without a checksum there is no way to tell whether it is the right one")
         )
     if check_mode:
         result["changed"] = there != "right" or bool(folder)

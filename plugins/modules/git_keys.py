@@ -18,11 +18,11 @@ author:
   - The rented.gpu contributors (@rented-gpu)
 options:
   name:
-    description: The name in commits. Left out or empty, it stays as it is.
+    description: The name in commits. If omitted or empty, it stays as it is.
     type: str
     default: ''
   email:
-    description: The address in commits. Left out or empty, it stays as it is.
+    description: The address in commits. If omitted or empty, it stays as it is.
     type: str
     default: ''
   mode:

@@ -31,7 +31,7 @@ options:
   workdir:
     description:
       - Where the user works. A relative path is below the home.
-      - Left out, it is C(/workspace) where that is writable, else the home.
+      - If omitted, it is C(/workspace) where that is writable, else the home.
     type: str
   packages:
     description:

@@ -43,7 +43,7 @@ options:
       - The role takes it from C(ansible_become_password) or from C(--ask-become-pass).
     type: str
   stamp_wanted:
-    description: Digest of the request, kept in the stamp C(ready); left out, no stamp is written.
+    description: Digest of the request, kept in the stamp C(ready); if omitted, no stamp is written.
     type: str
 attributes:
   check_mode:

@@ -53,7 +53,7 @@ options:
     type: str
   gpu_count:
     description:
-      - How many GPUs the instance has. One when left out.
+      - How many GPUs the instance has. If omitted, one.
     type: int
   disk_gb:
     description:
@@ -82,11 +82,11 @@ options:
       - A script that runs as root when a new instance boots, by whatever way the provider has for it. It runs once, but at Vast.ai and in
         rehearsals at each start of the instance, and at RunPod once for each disk of the container, which a stop wipes. So write it in such a
         way that a second run does no harm.
-      - The provider, and whoever can read its web page, can read it, so it must not hold a secret.
+      - The provider, and anyone who can read its web page, can read it, so it must not hold a secret.
     type: str
   ssh_public_key:
     description:
-      - The SSH public key that may log in, as its text or as the path of its file. Left out, the keys of the account at the provider count.
+      - The SSH public key that may log in, as its text or as the path of its file. If omitted, the keys of the account at the provider count.
     type: str
   options:
     description:

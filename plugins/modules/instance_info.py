@@ -20,7 +20,7 @@ extends_documentation_fragment:
 options:
   provider:
     description:
-      - The provider. Left out, every provider whose credentials are found is asked.
+      - The provider. If omitted, every provider whose credentials are found is asked.
   name:
     description:
       - Only instances with this name (label).

@@ -53,7 +53,7 @@ options:
         type: str
         required: true
   stamp_wanted:
-    description: Digest of the request, kept in the stamp C(known_hosts); left out, no stamp is written.
+    description: Digest of the request, kept in the stamp C(known_hosts); if omitted, no stamp is written.
     type: str
 attributes:
   check_mode:
@@ -179,7 +179,7 @@ def main() -> None:
                 home,
                 STAMP,
                 module.params["stamp_wanted"],
-                # The whole file: a line that was added by hand may contradict one of ours, or trust a withdrawn key again.
+                # The whole file: a line that was added by hand may contradict one of the wanted keys, or trust a withdrawn key again.
                 {"files": {path: _stamps.file_digest(path)}, "modes": {name: oct(_mode(name))[2:] for name in (folder, path)}},
                 {"ours": mine},
             )

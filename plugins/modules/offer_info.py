@@ -21,15 +21,15 @@ extends_documentation_fragment:
 options:
   provider:
     description:
-      - The provider, for example V(vast) or V(rehearsal). Left out, every provider whose credentials are found is asked, or those of O(providers).
+      - The provider, for example V(vast) or V(rehearsal). If omitted, every provider whose credentials are found is asked, or those of O(providers).
   providers:
     description:
-      - Only these providers, each with the credentials that lie in their usual place. Not together with O(provider).
+      - Only these providers, each with the credentials in their usual place. Not together with O(provider).
     type: list
     elements: str
   gpu:
     description:
-      - GPUs, any of which will do, in any spelling, for example V(RTX 4090), V(A100 80GB) or V(H100 SXM). Left out, any GPU.
+      - GPUs, any of which will do, in any spelling, for example V(RTX 4090), V(A100 80GB) or V(H100 SXM). If omitted, any GPU.
     type: list
     elements: str
   vram_gb:
@@ -57,7 +57,7 @@ options:
     elements: str
   interruptible:
     description:
-      - Whether offers that the provider may take back at any time are left out, are shown too, or are the only ones.
+      - Whether offers that the provider may take back at any time are excluded, included, or the only ones.
     type: str
     choices: [never, either, only]
     default: never
@@ -78,7 +78,7 @@ options:
     default: 0
   disk_gb:
     description:
-      - The size of the disk in GB. Left out, 20 GB and room for O(data_gb) and O(results_gb).
+      - The size of the disk in GB. If omitted, 20 GB and room for O(data_gb) and O(results_gb).
     type: float
   image_gb:
     description:
@@ -217,7 +217,7 @@ def notes_of(providers, refused, answers, wish, alone):
         if unpriced and wish.max_price_per_hour is not None:
             notes.append(f"{provider.TITLE}: offers without a price were left out, because 'max_price' is given ({unpriced}).")
     named = {provider.NAME for provider in providers} | {cls.NAME for cls, _error in refused}
-    # What has no endpoint is not a service that somebody could have an account at.
+    # What has no endpoint is not a service with accounts.
     others = [cls.TITLE for name, cls in sorted(PROVIDERS.items()) if name not in named and cls.ENDPOINT and cls.can("list_offers")]
     if others and not alone:
         notes.append(f"Not asked, because no credentials were found: {', '.join(others)}.")

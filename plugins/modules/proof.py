@@ -40,7 +40,7 @@ proof:
   type: dict
   returned: always
 path:
-  description: Where the copy on the controller lies.
+  description: Path of the copy on the controller.
   type: str
   returned: when not in check mode
 """

@@ -14,11 +14,11 @@ description:
     applies the same roles as the playbook C(rented.gpu.bootstrap), with those of their variables that are set here.
   - There is no controller then, so that any number of instances prepare themselves.
   - No secret gets into the script, which the provider keeps and shows. A setting or an option that holds one is refused; the instance can wait
-    for a file that somebody brings, see O(wait_for).
+    for a file that comes later, see O(wait_for).
   - The script needs C(sh), C(flock), and C(python3), or C(curl) or C(wget) together with C(unzip), or root and C(apt) or C(dnf). Where Python is
-    too old for ansible-core, uv fetches one that nobody else uses.
+    too old for ansible-core, uv fetches one for this purpose only.
   - On the instance, C(~/.rented/provision.json) tells how far it is, and why it failed. It may run at every boot; what is there is left alone.
-  - Runs on the controller, and asks nobody.
+  - Runs on the controller, and makes no request.
 author:
   - The rented.gpu contributors (@rented-gpu)
 options:
@@ -28,24 +28,24 @@ options:
     required: true
     choices: [vast, vast_provisioning_script, runpod, lambda, aws, gcp, paperspace, rehearsal]
   file:
-    description: Where to write it. Relative to the folder where C(ansible-playbook) was started. Left out, C(provision-<for>.sh).
+    description: Where to write it. Relative to the folder where C(ansible-playbook) was started. If omitted, C(provision-<for>.sh).
     type: str
     default: ''
   user:
-    description: The login user that is prepared. Left out, the usual one of the place.
+    description: The login user that is prepared. If omitted, the usual one of the place.
     type: str
     default: ''
   collection:
     description:
-      - Where the instance gets this collection. Left out, the released one of this version.
+      - Where the instance gets this collection. If omitted, the released one of this version.
       - A version, the URL of a tarball with C(#sha256=) and its digest, or C(git+https://)…C(@) and a tag or commit.
     type: str
     default: ''
   wait_for:
     description:
-      - Paths on the instance, absolute or below C(~/), that must be there before the roles run, such as keys, tokens and data that somebody or
+      - Paths on the instance, absolute or below C(~/), that must be there before the roles run, such as keys, tokens and data that you or
         the provider's secret store places there. A file counts when it is not empty.
-      - A setting may name a local path when it is one of these, or lies below one.
+      - A setting may name a local path when it is one of these, or is below one.
     type: list
     elements: str
     default: []
@@ -56,7 +56,7 @@ options:
   place:
     description:
       - Folder for ansible-core and the collection on the instance, for example V(/opt/rented).
-      - It has to be one of its own. Where other files lie in it, the instance changes nothing and fails.
+      - It has to be one of its own. If it holds other files, the instance changes nothing and fails.
     type: str
     default: ~/.rented/provision
   log:
@@ -66,7 +66,7 @@ options:
   index:
     description:
       - Package index that uv and ansible-core come from, where the environment of the instance names none (E(UV_DEFAULT_INDEX), E(UV_INDEX_URL),
-        E(PIP_INDEX_URL)). Left out, the one that pip has built in.
+        E(PIP_INDEX_URL)). If omitted, the one that pip has built in.
     type: str
     default: ''
   roles:

@@ -242,7 +242,7 @@ class Environment:
         if not os.path.isabs(self.path):
             raise Trouble("'project' or 'path' has to be an absolute path when python_env runs without its action plugin.")
         self.steps, self.warnings, self.diff = [], [], []
-        self.doubtful = False  # an environment of the user's in which a run of ours was interrupted
+        self.doubtful = False  # an environment of the user's in which a run of this role was interrupted
         self.inputs = _requirements.Inputs(self.project)
         self.uv = None
         self.needs_uv = None
@@ -475,7 +475,7 @@ class Environment:
             )
 
     def look_at_environment(self):
-        """none, ours, foreign (usable, not made by us), unfinished (an interrupted run of ours), or broken (does not run)."""
+        """none, ours, foreign (usable, not made by us), unfinished (an interrupted run of this role), or broken (does not run)."""
         if not os.path.lexists(self.path) or (os.path.isdir(self.path) and not os.listdir(self.path)):
             return "none"
         known = self.known()

@@ -22,7 +22,7 @@ options:
   workdir:
     description:
       - Where the user works on the host; made when it is missing. A relative path is below the home.
-      - Left out or empty, it is C(/workspace) where that is writable, else the home.
+      - If omitted or empty, it is C(/workspace) where that is writable, else the home.
     type: str
     default: ''
   packages:

@@ -608,7 +608,7 @@ class Checkout:
         return result
 
     def trust(self):
-        """On some network volumes every file belongs to nobody, and git then refuses to work for the user."""
+        """On some network volumes every file belongs to another user, and git then refuses to work for the user."""
         known = self.run("config", "--global", "--get-all", "safe.directory", folder=None).stdout.splitlines()
         if self.dest not in known and "*" not in known:
             self.run("config", "--global", "--add", "safe.directory", self.dest, folder=None)

@@ -24,7 +24,7 @@ options:
   name:
     description:
       - The name of the key in the account, where the provider has names for keys.
-      - Left out, a new key is called by its comment.
+      - If omitted, a new key is called by its comment.
     type: str
   public_key:
     description:

@@ -159,7 +159,7 @@ class Session:
             changed = True
             if not dry:
                 self.start()
-            # What is there now, and not what should be: a configuration may end sessions that nobody is attached to.
+            # What is there now, and not what should be: a configuration may end sessions that no client is attached to.
             after = sorted(there + [self.name]) if dry else self.sessions()
             self.diff.append(
                 {"before_header": "tmux sessions", "after_header": "tmux sessions", "before": _listed(there), "after": _listed(after)}

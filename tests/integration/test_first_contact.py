@@ -135,7 +135,7 @@ def test_become_in_the_configuration_changes_nothing(vm, play):
     assert play(plays, limit=vm.name, rented_workdir="work").ok().changes() == []
 
 
-def test_sudo_that_asks_gets_the_password_and_nobody_else_does(vm, play):
+def test_only_sudo_gets_the_password(vm, play):
     secret = "s3cret 'of $mine"
     inside(vm, "rm /etc/sudoers.d/*; echo 'ubuntu ALL=(ALL) ALL' > /etc/sudoers.d/90-asks; chpasswd <<'E'\nubuntu:%s\nE" % secret)
     refused = play(READY, limit=vm.name, rented_workdir="/srv/work")

@@ -347,7 +347,7 @@ def test_two_do_not_run_at_once(container):
     assert state(container)["state"] == "ready"
 
 
-def test_the_compressed_form_waits_for_what_somebody_brings(write, boot, settings):
+def test_the_compressed_form_waits_for_files_that_come_later(write, boot, settings):
     """Vast's onstart; the waited-for path is a checkout that is the src of a repository, too."""
     wanted = dict(settings, repos_list=[{"src": "~/brought/homework", "dest": "homework"}])
     script = write("vast", provision_wait_for=["~/brought", "~/.token"], provision_wait_timeout=600, **wanted)
@@ -393,7 +393,7 @@ def test_what_does_not_come_fails_with_what_to_do(write, boot):
         ({"provision_log": "/proc/provision.log"}, "/proc/provision.log cannot be written"),
     ],
 )
-def test_what_is_somebodys_stays(write, boot, variables, error):
+def test_files_of_other_owners_stay(write, boot, variables, error):
     """The folder is filled before the script runs, by a line that stands before it."""
     script = write("rehearsal", **variables).replace(
         "\n", "\nmkdir -p /opt/ours/env && echo mine | tee /opt/ours/env/x >/opt/ours/ansible.cfg\n", 1

@@ -221,7 +221,7 @@ def test_a_broken_environment_is_made_anew(vm, role):
     vm.ssh("fix/.venv/bin/python -c 'import six'")
 
 
-def test_somebody_elses_broken_environment_is_put_aside_not_deleted(vm, role):
+def test_a_broken_environment_of_the_user_is_put_aside_and_not_deleted(vm, role):
     vm.ssh("rm -rf theirs && mkdir -p theirs/.venv/bin && touch theirs/.venv/pyvenv.cfg theirs/.venv/precious")
     vm.ssh("ln -s /nowhere theirs/.venv/bin/python")
     role(vm, project="theirs", packages=["six"]).ok()

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Second half of run.sh, read by it: waits for what somebody brings, then applies the roles. It may use all that run.sh has.
+# Second half of run.sh, read by it: waits for what comes later, then applies the roles. It may use all that run.sh has.
 # shellcheck disable=SC2154  # set by run.sh
 expand() { case $1 in [~]/*) echo "$HOME/${1#??}" ;; *) echo "$1" ;; esac; }
 missing() {

@@ -92,7 +92,7 @@ get_uv() {
 }
 get_ansible() (
     rm -rf "$place/env"
-    # A Python that is not there is fetched by uv, and nobody else takes it for theirs.
+    # A Python that is not there is fetched by uv, where no other program looks.
     export UV_PYTHON_INSTALL_DIR="$place/python" UV_DEFAULT_INDEX="$index"
     "$uv" --no-cache venv -q --python "$v_python" "$place/env" && "$uv" --no-cache pip install -q -p "$place/env" "ansible-core==$v_core"
 )
@@ -101,7 +101,7 @@ main() {
     mkdir -p "$rented"
     # shellcheck disable=SC2174  # the folders above it are as usual
     mkdir -m 700 -p "$place" 2>/dev/null || { root test ! -e "$place" && root install -d -m 700 -o "$(id -u)" "$place"; }
-    # What lies in a folder without our mark is somebody's.
+    # A folder without our mark belongs to another owner.
     [ -e "$place/.rented-private" ] || [ -z "$(ls -A "$place")" ] ||
         fail "provision_place $place is not empty: name a folder of its own, e.g. $place/.rented-provision"
     # Not `:`, with which dash would end here.

@@ -317,7 +317,7 @@ def put(source, full, mode, when):
     try:
         os.utime(full, (when, when))
     except (OSError, OverflowError, ValueError):
-        pass  # a time that the file system or Python cannot hold is no reason to fail
+        pass  # a time that the file system or Python cannot hold is not a reason to fail
     leave_if_alone()
 
 

@@ -89,7 +89,7 @@ class Reader:
 
         ``look(answer)`` sees status, headers and the first piece of the body, as a handler of botocore's ``before-parse`` does the whole.
 
-        Raises botocore's own errors: ``ClientError`` for a refusal, ``ResponseParserError`` for what is no answer of EC2. And `TooLarge`.
+        Raises botocore's own errors: ``ClientError`` for a refusal, ``ResponseParserError`` for another answer than EC2's. And `TooLarge`.
         """
         name, lists, place, key, shape = OPERATIONS[operation]
         form = {"Action": name, "Version": VERSION}

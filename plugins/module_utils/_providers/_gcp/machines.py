@@ -93,7 +93,7 @@ ATTACHED = [
     for count in counts
 ]
 BY_NAME = {machine.name: machine for machine in FIXED}
-# Not rented on demand; that Google's page names them is no reason to refuse them before Google does.
+# Not rented on demand; that Google's page names them is not a reason to refuse them before Google does.
 SPOT_ONLY = ("a3-highgpu-1g", "a3-highgpu-2g", "a3-highgpu-4g")
 # These boot from Hyperdisk only.
 HYPERDISK = ("a3-ultragpu-", "a4-", "a4x-", "g4-")

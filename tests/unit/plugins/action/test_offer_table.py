@@ -211,7 +211,7 @@ def test_mistakes_are_told_before_anybody_is_asked(play, fake, settings, words):
     assert status == 2 and words in said.replace("\n", " ") and fake.requests == []
 
 
-def test_the_keys_of_the_accounts_go_to_nobody(play, fake, tmp_path):
+def test_the_keys_of_the_accounts_are_not_shown(play, fake, tmp_path):
     """On a host that is not this computer it refuses, before it logs in."""
     path = tmp_path / "play.yml"
     path.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": [{"rented.gpu.offer_table": {}}]}]))

@@ -458,7 +458,7 @@ def test_warn_goes_on_and_is_never_cached(provider, listing, messages, tmp_path)
 CACHE = "cache: true\ncache_plugin: ansible.builtin.jsonfile\ncache_connection: %s\n"
 
 
-def test_a_second_run_asks_nobody_and_other_options_work_on_what_is_cached(provider, listing, tmp_path):
+def test_a_second_run_makes_no_request_and_other_options_work_on_what_is_cached(provider, listing, tmp_path):
     cache = CACHE % (tmp_path / "cache")
     provider.answers["key-of-env"] = [provider.make(1, label="a"), provider.make(2, state="stopped")]
     first = listing(cache)

@@ -128,7 +128,7 @@ def test_a_wrong_key_is_named_without_being_shown(fake):
     assert "refused the API key" in answer["failures"][0]["message"] and "another-key" not in json.dumps(answer)
 
 
-def test_nobody_who_lists_offers_at_all(fake):
+def test_no_provider_that_lists_offers(fake):
     answer = call(fake, env={"VAST_API_KEY": "", "RENTED_GPU_REHEARSAL": "0"})
     assert answer["failed"] and "No account of any provider was found" in answer["msg"]
 

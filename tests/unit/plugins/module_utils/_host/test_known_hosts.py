@@ -77,7 +77,7 @@ def test_a_last_line_without_newline_stays_a_line():
 
 
 @pytest.mark.parametrize("names", ["github.com", HASHED, "github.com,140.82.121.4"])
-def test_another_key_of_somebody_else_is_a_conflict_with_its_line(names):
+def test_another_key_for_a_wanted_host_is_a_conflict_with_its_line(names):
     with pytest.raises(_known_hosts.Conflict) as error:
         complete("# mine\n%s ssh-ed25519 %s\n" % (names, OTHER))
     assert error.value.line.number == 2

@@ -192,7 +192,7 @@ def test_a_clock_that_is_wrong_is_named():
         provider_of(fake).list_instances()
 
 
-def test_nobody_there():
+def test_a_host_that_does_not_answer():
     with FakeAws() as fake:
         pass
     with pytest.raises(ProviderUnavailable, match=r"did not answer \(connection failed\) when asked to list the instances"):
@@ -586,7 +586,7 @@ def test_files_elsewhere(monkeypatch, tmp_path):
     assert AwsProvider.available()
 
 
-def test_looking_for_credentials_imports_no_library_and_asks_nobody():
+def test_looking_for_credentials_imports_no_library_and_makes_no_request():
     code = (
         "import socket, sys; sys.path.insert(0, %r)\n"
         "def no(*a, **k): raise AssertionError('asked the network')\n"

@@ -215,7 +215,7 @@ def test_a_wrong_project_is_a_sentence(fake):
         provider_of(fake, project="ada-gpu").list_instances()
 
 
-def test_nobody_there():
+def test_a_host_that_does_not_answer():
     with FakeGcp() as fake:
         provider = provider_of(fake)
         provider._tokens.token(SCOPES["read"])
@@ -553,7 +553,7 @@ def test_without_the_package_the_message_says_how_to_install_it(fake, provider, 
         provider.list_instances()
 
 
-def test_nobody_needs_google_auth_to_see_whether_there_is_an_account(tmp_path):
+def test_looking_for_an_account_needs_no_google_auth(tmp_path):
     code = (
         "import sys; sys.path.insert(0, %r)\n"
         "from ansible_collections.rented.gpu.plugins.module_utils._providers.gcp import GcpProvider\n"
@@ -619,7 +619,7 @@ def test_other_kinds_of_credentials_are_refused(nowhere, monkeypatch, kind, word
         GcpProvider(project="ada")
 
 
-def test_a_file_that_somebody_named_and_is_not_there_is_no_other_account(nowhere, monkeypatch):
+def test_a_named_file_that_does_not_exist_is_not_replaced_by_another_account(nowhere, monkeypatch):
     write(nowhere / ".config" / "gcloud" / credentials.ADC_NAME, {**USER, "quota_project_id": "other"})
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(nowhere / "typo.json"))
     with pytest.raises(MissingCredentials, match=r"typo.json of Google Cloud cannot be read: No such file"):
@@ -978,7 +978,7 @@ def test_names_of_their_own(label, name):
         ({"ssh_public_key": "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA"}, RentedError, "must be one public key"),
     ],
 )
-def test_a_launch_that_cannot_be_meant_asks_nobody(fake, provider, fields, error, words):
+def test_an_impossible_launch_makes_no_request(fake, provider, fields, error, words):
     with pytest.raises(error, match=words) as caught:
         rent(provider, **fields)
     assert fake.requests == [] and fake.token_requests == [] and "AAAA" not in str(caught.value)
@@ -1111,7 +1111,7 @@ def test_local_disks_are_not_thrown_away_by_a_stop(fake, provider):
     assert fake.rows[number(1)]["status"] == "RUNNING"
 
 
-def test_a_label_that_somebody_else_changed_meanwhile_is_read_again_once(fake, provider):
+def test_a_label_that_another_client_changed_meanwhile_is_read_again_once(fake, provider):
     fake.fault(
         "set_labels",
         "answer",
@@ -1282,7 +1282,7 @@ def test_lines_that_are_no_keys_stay(fake, provider):
     assert fake.metadata[0]["value"] == "hal:\nnonsense\ngrace:ssh-rsa !!! x"
 
 
-def test_keys_that_somebody_else_changed_meanwhile_are_read_again(fake, provider):
+def test_keys_that_another_client_changed_meanwhile_are_read_again(fake, provider):
     fake.fault("set_project_metadata", "answer", status=412, body={"error": {"code": 412, "message": "fingerprint"}})
     provider.add_key("one", KEY)
     assert len(provider.list_keys()) == 2 and len(fake.calls("set_project_metadata")) == 2

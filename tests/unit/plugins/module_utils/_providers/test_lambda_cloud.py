@@ -146,7 +146,7 @@ def test_a_key_that_cannot_be_one_is_refused_without_showing_it(key):
     assert key not in str(caught.value)
 
 
-def test_nobody_there():
+def test_a_host_that_does_not_answer():
     with FakeLambda() as fake:
         pass
     with pytest.raises(ProviderUnavailable, match="did not answer when asked to list the instances"):
@@ -458,7 +458,7 @@ def test_what_cannot_be_had_is_said_before_anything_is_changed(fake, provider, o
         ({"ssh_public_key": LAPTOP, "options": {"ssh_key_name": "laptop"}}, RentedError, "exactly one SSH key: give"),
     ],
 )
-def test_a_launch_that_cannot_be_meant_asks_nobody(fake, provider, arguments, error, words):
+def test_an_impossible_launch_makes_no_request(fake, provider, arguments, error, words):
     with pytest.raises(error, match=words) as caught:
         provider.launch(wanted(**arguments))
     assert caught.type is error and "PRIVATE" not in str(caught.value)

@@ -166,7 +166,7 @@ def test_a_key_that_cannot_be_one_is_refused_without_showing_it(key):
     assert key not in str(caught.value)
 
 
-def test_nobody_there():
+def test_a_host_that_does_not_answer():
     with FakePaperspace() as fake:
         url = fake.url
     provider = PaperspaceProvider(api_key=KEY, endpoint=url)
@@ -681,7 +681,7 @@ def test_what_does_not_exist_is_found_out_before_renting(empty, arguments, error
         ({"max_price_per_hour": 2.0}, Unsupported, "limit of the price cannot be kept.*no prices.*paperspace.com/pricing"),
     ],
 )
-def test_a_launch_that_cannot_be_meant_asks_nobody(empty, arguments, error, words):
+def test_an_impossible_launch_makes_no_request(empty, arguments, error, words):
     with pytest.raises(error, match=words) as caught:
         provider_of(empty).launch(ask_for(**arguments))
     assert empty.requests == [] and "AAAA" not in str(caught.value)

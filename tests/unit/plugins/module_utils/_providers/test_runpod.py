@@ -193,7 +193,7 @@ def test_a_key_that_cannot_be_one_is_refused_without_showing_it(key):
     assert key not in str(caught.value)
 
 
-def test_nobody_there():
+def test_a_host_that_does_not_answer():
     with FakeRunpod() as fake:
         url = fake.url
     with pytest.raises(ProviderUnavailable, match="did not answer when asked to list the instances"):
@@ -811,7 +811,7 @@ def test_what_the_server_repeats_of_the_environment_is_masked(fake, provider):
         ({"startup_script": "x" * 100_000}, "too long for RunPod: 100000 bytes, and an argument takes 9"),
     ],
 )
-def test_a_launch_that_cannot_be_meant_asks_nobody(fake, provider, arguments, words):
+def test_an_impossible_launch_makes_no_request(fake, provider, arguments, words):
     with pytest.raises(RentedError, match=words):
         provider.launch(LaunchRequest(**{"name": "hw", "gpu": "RTX 4090", **arguments}))
     assert fake.requests == []
@@ -1061,7 +1061,7 @@ def test_without_a_wish_everything_is_offered(fake, provider):
     assert [offer.gpu_count for offer in provider.list_offers(Wish(gpu_count=16))] == []
 
 
-def test_nothing_interruptible_is_offered_and_nobody_asked(fake, provider):
+def test_no_interruptible_offer_is_listed_and_no_request_is_made(fake, provider):
     assert provider.list_offers(Wish(interruptible=True)) == []
     assert fake.requests == []
     assert provider.list_offers(Wish(interruptible=None)) != []

@@ -146,7 +146,7 @@ def test_a_key_that_cannot_be_one_is_refused_without_showing_it(key):
     assert key not in str(caught.value)
 
 
-def test_nobody_there():
+def test_a_host_that_does_not_answer():
     with FakeVast() as fake:
         url = fake.url
     provider = VastProvider(api_key=KEY, endpoint=url)
@@ -556,7 +556,7 @@ def test_a_filter_of_the_users_own_takes_the_place_of_ours(fake, provider, query
     assert provider.launch(LaunchRequest(name="hw", gpu="RTX 4090 24GB", region="NO", options={"query": query}))
 
 
-def test_all_machines_are_those_that_nobody_tested_too(fake, provider):
+def test_all_machines_include_untested_ones(fake, provider):
     fake.offers = {1: offer(1, verification="unverified")}
     assert provider.launch(LaunchRequest(name="hw", gpu="RTX 4090", options={"verified": False}))
 
@@ -609,7 +609,7 @@ def test_gpus_are_compared_by_what_they_are(asked, offered, memory, fits):
         ({"gpu": "T4", "name": "x" * 257}, "up to 256 characters"),
     ],
 )
-def test_a_launch_that_cannot_be_meant_asks_nobody(fake, provider, arguments, words):
+def test_an_impossible_launch_makes_no_request(fake, provider, arguments, words):
     with pytest.raises(RentedError, match=words):
         provider.launch(LaunchRequest(**{"name": "hw", **arguments}))
     assert fake.requests == []

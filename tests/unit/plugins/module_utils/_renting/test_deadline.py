@@ -174,7 +174,7 @@ def test_one_limit_holds_inside_another():
     assert _deadline.left() == float("inf")
 
 
-def test_threads_have_the_limit_of_whoever_starts_them():
+def test_threads_have_the_limit_of_the_thread_that_starts_them():
     provider = Example(api_key="key-0123456789")
     with _deadline.account(provider), _deadline.Threads(max_workers=2) as pool:
         assert max(pool.map(lambda _number: _deadline.left(), range(3))) <= provider.account_timeout

@@ -37,7 +37,7 @@ def test_answers_come_in_the_order_of_the_providers(three):
     ]
 
 
-def test_nobody_is_asked_nothing():
+def test_no_provider_makes_no_request():
     assert _fan_out.ask([], lambda provider: 1 / 0) == []
 
 

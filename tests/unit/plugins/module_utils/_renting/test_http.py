@@ -217,7 +217,7 @@ def test_an_answer_that_breaks_off(server, api):
         api.get("/things", what="list")
 
 
-def test_nobody_there(server):
+def test_a_host_that_does_not_answer(server):
     server.stop()
     with pytest.raises(ProviderUnavailable, match=r"Acme at http://127.0.0.1:\d+ did not answer when asked to list \(Connection refused\)"):
         _http.JsonApi("Acme", "acme", server.url, KEY, sleep=lambda seconds: None).get("/things", what="list")

@@ -74,7 +74,7 @@ def client(url):
     return _http.JsonApi("Acme", "acme", url, KEY, timeout=10, sleep=lambda seconds: None)
 
 
-def test_without_a_proxy_nobody_is_between(api, proxy):
+def test_without_a_proxy_the_connection_is_direct(api, proxy):
     assert client(api.url).get("/things") == {"ok": True}
     assert (len(api.seen), proxy.seen) == (1, [])
 

@@ -28,7 +28,7 @@ def home(tmp_path, monkeypatch):
     return tmp_path / "state"
 
 
-def test_what_is_saved_is_read_back_and_nobody_else_reads_it(home):
+def test_what_is_saved_is_read_back_and_only_the_user_may_read_it(home):
     path = _leases.save(LEASE)
     assert _leases.read(path) == LEASE and _leases.read_all() == _leases.read_all("adopted") == [LEASE]
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o600

@@ -96,7 +96,7 @@ def test_vaulted_and_marked_values_are_refused_and_not_shown():
     assert "some_setting holds a secret" in said and "quiet" not in said
 
 
-def test_what_somebody_brings_is_no_secret():
+def test_a_path_that_is_waited_for_is_not_a_secret():
     waited = ["~/.ssh/id_ed25519", "/workspace/brought/"]
     settings = {
         "git_keys_mode": "private_key",

@@ -301,7 +301,7 @@ def picture(folder) -> dict:
 
 @pytest.mark.parametrize("shell", list(SHELLS))
 @pytest.mark.parametrize("there", ["env/mine.txt", "ansible.cfg", ".hidden", "run.sh"])
-def test_a_folder_with_somebodys_files_is_no_place(shell, there, equipped, tmp_path):
+def test_a_folder_with_other_files_is_refused(shell, there, equipped, tmp_path):
     place = tmp_path / "work space"
     (place / there).parent.mkdir(parents=True)
     (place / there).write_text("mine")
@@ -526,7 +526,7 @@ def test_a_release_that_the_index_lacks_is_named(home, index):
     assert "the index has no uv 9.9.9 for %s" % platform.machine() in done.stdout
 
 
-def test_the_python_of_the_script_is_nobody_elses(tmp_path):
+def test_the_python_of_the_script_is_for_the_script_only(tmp_path):
     (tmp_path / "provision" / "python" / "bin").mkdir(parents=True)
     inside = tmp_path / "provision" / "python" / "bin" / "python3"
     inside.symlink_to("/bin/sh")

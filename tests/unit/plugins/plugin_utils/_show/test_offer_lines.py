@@ -134,7 +134,7 @@ def test_no_offer_fits():
     assert _offer_table.text(answer(), 79)[0] == "No offer fits. Ask for less, pay more, or look in more places."
 
 
-def test_a_terminal_obeys_nobody_elses_text():
+def test_text_from_elsewhere_does_not_control_the_terminal():
     lines = _offer_table.text(answer(offer(1, region="\x1b[2JOslo\nNO"), notes=["bad \x07 note"]), 119)
     assert not [line for line in lines if "\x1b" in line or "\x07" in line]
 
@@ -182,7 +182,7 @@ def test_csv_of_nothing_has_a_header():
 
 
 @pytest.mark.parametrize("word", ["=cmd()", "+1", "-1", "@x"])
-def test_a_spreadsheet_computes_nobody_elses_text(word):
+def test_a_spreadsheet_does_not_compute_text_from_elsewhere(word):
     rows = list(csv.DictReader(io.StringIO(_offer_table.as_csv(answer(offer(1, region=word))))))
     assert rows[0]["region"] == "'" + word
 

@@ -52,7 +52,7 @@ def answering(listener, said: bytes):
     threading.Thread(target=serve, daemon=True).start()
 
 
-def test_nobody_there_yet(variables):
+def test_a_host_that_does_not_answer_yet(variables):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         state, warning = _first_login.attempt(variables(port=unused.getsockname()[1]), "gpu", 5)
