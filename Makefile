@@ -92,6 +92,12 @@ bench: engine ## how fast, how much memory, how many requests; as ratios, into d
 	python tests/bench/inventory/rivals.py --write
 	python tests/bench/run.py --write docs/performance.md
 
+.PHONY: docs
+docs: ## the documentation site, in .cache/docs/html
+	@requirements/system.sh python
+	@requirements/python.sh .venv-docs $(PYTHON) requirements/docs.txt
+	@.venv-docs/bin/python docs/docsite/build.py .cache/docs
+
 .PHONY: engine
 engine: .venv/.ready
 	@requirements/system.sh engine
@@ -103,7 +109,7 @@ engine: .venv/.ready
 
 .PHONY: pins
 pins: .venv/.ready ## compile requirements/*.in to pins, without addresses
-	for name in runtime dev bench; do \
+	for name in runtime dev bench docs; do \
 	  uv pip compile --quiet --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links --upgrade \
 	    requirements/$$name.in --output-file requirements/$$name.txt; done
 
