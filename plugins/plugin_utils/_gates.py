@@ -287,7 +287,7 @@ class _Subject:
     def shm(self) -> tuple:
         wanted, found = self.limits.get("shm_mb") or 0, self.facts.get("shm_mb")
         if not wanted or self.simulated:
-            return _skipped(_REHEARSAL if self.simulated else "no minimum is set", f"{found:.0f} MiB")
+            return _skipped(_REHEARSAL if self.simulated else "no minimum is set", f"{found} MiB")
         if found is None:
             return _failed("none", f"{wanted:.0f} MiB", "/dev/shm is not mounted; DataLoader workers need it: use num_workers=0.")
         if found < wanted:

@@ -140,8 +140,8 @@ def _check_data_url(item: dict, where: str) -> None:
             raise Failure(
                 f"{where}: a checksum is written <algorithm>:<hex digits>, e.g. sha256:9f86…; it is '{_shown(item['checksum'])}'."
             )
-        if not re.match(r"^https?://", value) and not re.match(rf"^[0-9a-fA-F]{{{DIGITS[algorithm]:.0f}}}$", value):
-            raise Failure(f"{where}: a {algorithm} has {DIGITS[algorithm]:.0f} hex digits; '{_shown(value)}' has not.")
+        if not re.match(r"^https?://", value) and not re.match(rf"^[0-9a-fA-F]{{{DIGITS[algorithm]}}}$", value):
+            raise Failure(f"{where}: a {algorithm} has {DIGITS[algorithm]} hex digits; '{_shown(value)}' has not.")
         if value.startswith("http"):
             split_url(value, f"{where}: checksum")
     if not isinstance(item["unpack"], (bool, str, type(None))):

@@ -150,4 +150,4 @@ def _seconds(run) -> float | None:
 
 def _duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes:.0f} min {rest} s" if minutes else f"{rest} s"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
