@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+from ansible_collections.rented.gpu.plugins.module_utils import _plain
 from ansible_collections.rented.gpu.plugins.module_utils._host import _stamps
 from ansible_collections.rented.gpu.plugins.modules.cuda_check import ARGUMENT_SPEC as SPEC
 from ansible_collections.rented.gpu.plugins.modules.cuda_check import STAMP
 from ansible_collections.rented.gpu.plugins.plugin_utils import _gates
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import SUMMED_UP, Failure, RoleAction
 from ansible_collections.rented.gpu.plugins.plugin_utils._data import _paths
-from ansible_collections.rented.gpu.plugins.plugin_utils._show import _table, _terminal
+from ansible_collections.rented.gpu.plugins.plugin_utils._show import _table
 
 COLUMNS = ["gate", "result", "found", "wanted", "remark"]
 RENTED = ("gpu_model", "gpu_count", "gpu_vram_mb", "cpu_cores", "ram_gb")
@@ -46,7 +47,7 @@ class ActionModule(RoleAction):
     def _fail(self, gates, failed, table):
         """The table stands above the message: in a result of Ansible it would be one long line."""
         for line in ["", f"The gates of {self._task_vars.get('inventory_hostname')}:", *table, ""]:
-            self._display.display(_terminal.plain(line))
+            self._display.display(_plain.plain(line))
         title = f"{len(failed)} gate{'' if len(failed) == 1 else 's'} failed"
         raise Failure(f"{title}: {' '.join(_gates.sentences(gates))}", gates=failed)
 
@@ -54,7 +55,7 @@ class ActionModule(RoleAction):
         # The summary of a playbook shows what nearly every container lacks once, below its table.
         usual = _gates.USUAL if self._task_vars.get(SUMMED_UP) else ()
         for sentence in _gates.sentences([gate for gate in gates if gate["name"] not in usual]):
-            self._display.warning(_terminal.plain(f"{self._task_vars.get('inventory_hostname')}: {sentence}"))
+            self._display.warning(_plain.plain(f"{self._task_vars.get('inventory_hostname')}: {sentence}"))
 
     def _rented(self):
         """What the provider says; variables that the user set himself may be templates."""

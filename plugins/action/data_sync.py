@@ -12,7 +12,7 @@ import posixpath
 import urllib.parse
 import zlib
 
-from ansible_collections.rented.gpu.plugins.module_utils._host import _downloads, _stamps
+from ansible_collections.rented.gpu.plugins.module_utils._host import _downloads, _stamps, _urls
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure, RoleAction
 from ansible_collections.rented.gpu.plugins.plugin_utils._data import _item_specs, _paths, _rsync
 from ansible_collections.rented.gpu.plugins.plugin_utils._ssh import _commands, _local_host
@@ -261,11 +261,11 @@ class ActionModule(RoleAction):
                 downloads.append(
                     dict(
                         stamp,
-                        url=_downloads.shown(item["url"]),
+                        url=_urls.without_secrets(item["url"]),
                         # What is secret in an address is in no argument that Ansible or a log shows.
                         secret=_downloads.hidden(item["url"], item["checksum"]),
                         dest=item["path"],
-                        checksum=f"{address[0]}:{_downloads.shown(address[2])}" if item["checksum"] else None,
+                        checksum=f"{address[0]}:{_urls.without_secrets(address[2])}" if item["checksum"] else None,
                         unpack=item["folder"],
                         keep=isinstance(item["unpack"], str),
                         verify=self.checksum,

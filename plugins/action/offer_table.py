@@ -10,10 +10,11 @@ import pathlib
 
 from ansible.utils.display import Display
 
+from ansible_collections.rented.gpu.plugins.module_utils import _plain
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError, nearest
 from ansible_collections.rented.gpu.plugins.modules.offer_table import ARGUMENT_SPEC as SPEC
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure, RoleAction
-from ansible_collections.rented.gpu.plugins.plugin_utils._show import _offer_table, _terminal
+from ansible_collections.rented.gpu.plugins.plugin_utils._show import _offer_table
 
 OWN = ("format", "file", "prefix")  # not for offer_info
 
@@ -50,7 +51,7 @@ class ActionModule(RoleAction):
         else:
             lines = {"json": _offer_table.as_json, "csv": _offer_table.as_csv}[form](answer)[:-1].split("\n")
         if target is None:
-            return [_terminal.plain(line) for line in lines], False
+            return [_plain.plain(line) for line in lines], False
         written = "\n".join(line.rstrip() for line in lines) + "\n" if form == "table" else "\n".join(lines) + "\n"
         # As bytes: a carriage return in the name of a place does not end a line.
         written = written.encode("utf-8")

@@ -29,7 +29,7 @@ class ActionModule(RoleAction):
             settings, options = self._settings(arguments)
             self._refuse(arguments, settings, options)
             form = _script.form_of(arguments["for"])
-            wish = _script.Wish(
+            request = _script.ScriptRequest(
                 settings=settings,
                 source=_script.source(arguments["collection"]),
                 uv=str(settings.get("python_env_uv_version") or options["python_env_uv_version"]["default"]),
@@ -39,7 +39,7 @@ class ActionModule(RoleAction):
                 place=arguments["place"],
                 log=arguments["log"],
             )
-            script = _script.build(wish, arguments["for"], arguments["user"])
+            script = _script.build(request, arguments["for"], arguments["user"])
         except RentedError as error:
             raise Failure("Nothing was written. " + error.message)
         path = _paths.on_controller(arguments["file"] or f"provision-{arguments['for'].replace('_', '-')}.sh")

@@ -216,8 +216,8 @@ class ActionModule(RoleAction):
         if name == _commands.Ssh(self._connection, self._task_vars).address:
             name = _commands.Ssh(self._connection, self._task_vars).in_url
         return (
-            f"GIT_SSH_COMMAND={shlex.quote(_shortcut.shown(words))} "
-            f"{_shortcut.shown(['git', '-C', item['repository'].path])} fetch "
+            f"GIT_SSH_COMMAND={shlex.quote(_shortcut.as_typed(words))} "
+            f"{_shortcut.as_typed(['git', '-C', item['repository'].path])} fetch "
             f"ssh://{name}{urllib.parse.quote(item['path'])} {' '.join(map(shlex.quote, branches))}"
         )
 

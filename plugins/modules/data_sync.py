@@ -162,7 +162,6 @@ items:
 """
 
 import base64
-import fcntl
 import json
 import os
 import shutil
@@ -172,7 +171,7 @@ import zlib
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.rented.gpu.plugins.module_utils._host import _stamps
+from ansible_collections.rented.gpu.plugins.module_utils._host import _lock, _stamps, _urls
 from ansible_collections.rented.gpu.plugins.module_utils._host._downloads import (
     Abandoned,
     Download,
@@ -180,7 +179,6 @@ from ansible_collections.rented.gpu.plugins.module_utils._host._downloads import
     checksum_of,
     expected,
     merge,
-    shown,
     unpack,
     verified,
     whole,
@@ -268,7 +266,7 @@ def download(item, home, check_mode):
             item["stamp"],
             item["stamp_wanted"] or "",
             watch,
-            {"paths": paths, "source": shown(url), "says": "data in " + os.path.basename(item["dest"])},
+            {"paths": paths, "source": _urls.without_secrets(url), "says": "data in " + os.path.basename(item["dest"])},
         )
     result["seconds"] = round(time.monotonic() - started, 1)
     return result
@@ -327,21 +325,6 @@ def note_sent(item, home):
     return []
 
 
-def lock(home):
-    """One at a time: a run whose connection was cut may still be at work here. None when it does not end."""
-    folder = os.path.join(home, _stamps.HOME)
-    os.makedirs(folder, mode=0o700, exist_ok=True)
-    handle = open(os.path.join(folder, "data_sync.lock"), "w")  # noqa: SIM115
-    for _second in range(WAIT):
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return handle
-        except OSError:
-            time.sleep(1)
-    handle.close()
-    return None
-
-
 def main():
     module = AnsibleModule(
         argument_spec={
@@ -381,10 +364,10 @@ def main():
     home = _stamps.user_home()
     held = None
     if not module.check_mode:
-        held = lock(home)
+        held = _lock.acquire(home, "data_sync", WAIT)
         if held is None:
             module.fail_json(msg="An earlier run still fetches data on this host: wait for it, or end it, and run again.")
-    sent = [{"dest": item["dest"], "missing": note_sent(item, home)} for item in module.params["sent"] if held]
+    sent = [{"dest": item["dest"], "missing": note_sent(item, home)} for item in module.params["sent"] if held is not None]
     results, failures, diffs = [], [], []
     for item in module.params["downloads"]:
         try:
@@ -398,10 +381,10 @@ def main():
             failures.append(f"{item['dest']}: {said}.")
         results.append(result)
         if result["changed"]:
-            after = f"{'unpacked' if item['unpack'] else 'file'} from {shown(item['url'])}\n"
+            after = f"{'unpacked' if item['unpack'] else 'file'} from {_urls.without_secrets(item['url'])}\n"
             diffs.append({"before_header": item["dest"], "after_header": item["dest"], "before": "", "after": after})
-    if held:
-        held.close()
+    if held is not None:
+        os.close(held)
     changed = any(result["changed"] for result in results)
     if failures:
         module.fail_json(msg=" ".join(failures), items=results, sent=sent, changed=changed)

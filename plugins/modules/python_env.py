@@ -169,7 +169,6 @@ details:
   returned: when a command failed
 """
 
-import fcntl
 import json
 import os
 import platform
@@ -182,7 +181,7 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.rented.gpu.plugins.module_utils._host import _cuda, _shell_files, _sources, _stamps, _tools
+from ansible_collections.rented.gpu.plugins.module_utils._host import _cuda, _lock, _shell_files, _sources, _stamps, _tools
 from ansible_collections.rented.gpu.plugins.module_utils._host._environment import (
     _build_errors,
     _git_exclude,
@@ -346,20 +345,12 @@ class Environment:
 
     def wait_for_lock(self):
         """One run at a time. What we start inherits the lock, so that an orphan of a broken connection is waited for too."""
-        os.makedirs(os.path.join(self.home, _stamps.HOME), mode=0o700, exist_ok=True)
-        self.lock = os.open(os.path.join(self.home, _stamps.HOME, "python_env.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        end = time.monotonic() + self.wanted["lock_timeout"]
-        while True:
-            try:
-                return fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                if time.monotonic() > end:
-                    raise Trouble(
-                        "Another run has been working on this host's Python environment for "
-                        f"{self.wanted['lock_timeout']:.0f} s. Look for uv or pip with 'ps aux', end it, and run "
-                        "again."
-                    )
-                time.sleep(0.5)
+        self.lock = _lock.acquire(self.home, STAMP, self.wanted["lock_timeout"])
+        if self.lock is None:
+            raise Trouble(
+                f"Another run has been working on this host's Python environment for {self.wanted['lock_timeout']} s. Look for uv or pip "
+                "with 'ps aux', end it, and run again."
+            )
 
     def read_stamp(self):
         """The stamp, when it is of this request and still true: another run may have finished while this one waited."""

@@ -135,16 +135,14 @@ repos:
       type: str
 """
 
-import fcntl
 import hashlib
 import os
 import re
 import subprocess
-import time
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.rented.gpu.plugins.module_utils._host import _stamps, _work
+from ansible_collections.rented.gpu.plugins.module_utils._host import _lock, _stamps, _urls, _work
 
 INCOMING = "refs/rented/incoming"
 INCOMING_UNCOMMITTED = "refs/rented/incoming-uncommitted"
@@ -499,7 +497,9 @@ class Checkout:
         if there:
             origin = self.run("config", "--get", "remote.origin.url").stdout.strip()
             if origin and plain(origin) != plain(url):
-                raise Trouble(f"it is a checkout of {shown(origin)}, and {shown(url)} is wanted: choose another dest")
+                raise Trouble(
+                    f"it is a checkout of {_urls.without_login(origin)}, and {_urls.without_login(url)} is wanted: choose another dest"
+                )
         missing = not there or not self.commit_of(commit)
         if self.check_mode and missing:
             self.predict()
@@ -532,7 +532,7 @@ class Checkout:
         if not self.commit_of(commit):
             ran = self.run("fetch", "-q", "--no-recurse-submodules", "origin", commit)
             if ran.returncode or not self.commit_of(commit):
-                raise Trouble(f"{shown(self.item['url'])} has no commit {commit[:12]}")
+                raise Trouble(f"{_urls.without_login(self.item['url'])} has no commit {commit[:12]}")
 
     def ask(self, url, version):
         """``(kind, name, commit)`` of the version at its source."""
@@ -551,7 +551,7 @@ class Checkout:
                 found[ref] = value
         if not version:
             if "HEAD" not in found:
-                raise Trouble(f"{shown(url)} has no commit yet")
+                raise Trouble(f"{_urls.without_login(url)} has no commit yet")
             if target and target.startswith("refs/heads/"):
                 return "branch", target[len("refs/heads/") :], found["HEAD"]
             return "commit", found["HEAD"], found["HEAD"]
@@ -559,11 +559,11 @@ class Checkout:
             return "branch", version, found["refs/heads/" + version]
         if "refs/tags/" + version in found:
             return "tag", version, found.get(f"refs/tags/{version}^{{}}", found["refs/tags/" + version])
-        raise Trouble(f"{shown(url)} has no branch or tag '{version}'; a commit has to be given with all its digits")
+        raise Trouble(f"{_urls.without_login(url)} has no branch or tag '{version}'; a commit has to be given with all its digits")
 
     def reason(self, stderr):
         """What git's words about a source that cannot be reached mean."""
-        where = shown(self.item["url"])
+        where = _urls.without_login(self.item["url"])
         known = (
             ("Host key verification failed", "the host does not know the key of the server of %s: add it to known_hosts_extra"),
             (
@@ -625,11 +625,6 @@ def last_lines(text):
     return " ".join(lines[-4:]) or "git said nothing"
 
 
-def shown(url):
-    """A URL without what may be a credential in it."""
-    return re.sub(r"^(https?://|\w+://(?=[^/@]*:))[^/]*@", r"\1", url)
-
-
 def plain(url):
     url = url.rstrip("/")
     return url[: -len(".git")] if url.endswith(".git") else url
@@ -644,21 +639,6 @@ def holder_of(path):
                     return process
         except OSError:
             continue
-    return None
-
-
-def lock(home):
-    """One at a time: a run whose connection was cut may still be at work here. None when it does not end."""
-    folder = os.path.join(home, _stamps.HOME)
-    os.makedirs(folder, mode=0o700, exist_ok=True)
-    handle = open(os.path.join(folder, "repos.lock"), "w")  # noqa: SIM115
-    for _second in range(WAIT):
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return handle
-        except OSError:
-            time.sleep(1)
-    handle.close()
     return None
 
 
@@ -699,7 +679,7 @@ def main():
         )
     held = None
     if not module.check_mode:
-        held = lock(home)
+        held = _lock.acquire(home, "repos", WAIT)
         if held is None:
             module.fail_json(msg="An earlier run still works on the checkouts of this host: wait for it, or end it, and run again.")
     results, failures, diffs = [], [], []
@@ -731,8 +711,8 @@ def main():
                     "after": state(name, after) + checkout.did + "\n",
                 }
             )
-    if held:
-        held.close()
+    if held is not None:
+        os.close(held)
     changed = any(result["changed"] for result in results)
     if failures:
         module.fail_json(msg=" ".join(failures), repos=results, changed=changed)

@@ -20,11 +20,11 @@ from ansible import constants as C
 from ansible.errors import AnsibleAction, AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.rented.gpu.plugins.module_utils import _plain
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
 from ansible_collections.rented.gpu.plugins.module_utils._host import _stamps
 from ansible_collections.rented.gpu.plugins.plugin_utils import _facts_shape, _proof_copies
 from ansible_collections.rented.gpu.plugins.plugin_utils._settings import _option_values, _role_settings
-from ansible_collections.rented.gpu.plugins.plugin_utils._show import _terminal
 from ansible_collections.rented.gpu.plugins.plugin_utils._ssh import _deadline, _host_checks, _local_host
 
 FACTS = "rented"  # ansible_facts.rented: what host_facts read
@@ -91,7 +91,7 @@ def vanished(host, doing: str, text: str) -> str:
     """The sentence for a host that let us in before and does not answer any more."""
     said = "; ".join(line.strip() for line in text.splitlines() if line.strip() and not line.startswith(("debug", "@")))[-300:]
     return (
-        f"{host} was lost while {doing} ran there: {_terminal.plain(said).rstrip('.')}. Check at the provider "
+        f"{host} was lost while {doing} ran there: {_plain.plain(said).rstrip('.')}. Check at the provider "
         "whether it was stopped, preempted or outbid. When it runs again, run the same command again: what was "
         "interrupted is mended."
     )
@@ -195,7 +195,7 @@ class RoleAction(ActionBase):
 
     def say(self, text: str) -> None:
         """A line for people, outside of the result."""
-        self._display.display(_terminal.plain(f"{self._task_vars.get('inventory_hostname')}: {text}"))
+        self._display.display(_plain.plain(f"{self._task_vars.get('inventory_hostname')}: {text}"))
 
     def set_facts(self, **changes) -> None:
         """Change what the following roles see in ``ansible_facts.rented``."""
@@ -222,7 +222,7 @@ class RoleAction(ActionBase):
             with _local_host.own_environment_left() if _local_host.is_here(self._connection) else contextlib.nullcontext():
                 result = self.work(arguments)
         except (Failure, RentedError) as failure:
-            result = dict(getattr(failure, "details", {}), failed=True, msg=_terminal.plain(failure))
+            result = dict(getattr(failure, "details", {}), failed=True, msg=_plain.plain(failure))
             self._withdraw_proof(str(failure))
         except AnsibleConnectionFailure as error:
             self._task._ds = None  # or Ansible prints lines of the role's own source around this place
@@ -268,7 +268,7 @@ class RoleAction(ActionBase):
         if not (self.executions or more):  # nothing was done on the host, and nothing was found there
             return
         host = self._task_vars["inventory_hostname"]
-        content = dict(earlier, ready=False, host=host, failed={"role": self._role_name(), "why": _terminal.plain(why)[:500]}, **more)
+        content = dict(earlier, ready=False, host=host, failed={"role": self._role_name(), "why": _plain.plain(why)[:500]}, **more)
         try:
             self.remote("proof", {"content": content})
             self.set_facts(ready=content)

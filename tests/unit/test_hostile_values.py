@@ -270,14 +270,14 @@ def test_hostile_values(fake, method, monkeypatch, record_property):
                     put(found, place, rows)
                     return found
 
-                if not attempt(operation, change, "%s with %s in any leaf" % (place, _field_rules.shown(value)), True):
+                if not attempt(operation, change, "%s with %s in any leaf" % (place, _field_rules.brief(value)), True):
                     del problems[-3:]
                     for path in others:  # which leaf it is
                         attempt(
-                            operation, lambda found, path=path: change(found, [path]), "%s=%s" % (path, _field_rules.shown(value)), True
+                            operation, lambda found, path=path: change(found, [path]), "%s=%s" % (path, _field_rules.brief(value)), True
                         )
                 for path in (path for path in paths if path not in others):
-                    attempt(operation, lambda found, path=path: change(found, [path]), "%s=%s" % (path, _field_rules.shown(value)), False)
+                    attempt(operation, lambda found, path=path: change(found, [path]), "%s=%s" % (path, _field_rules.brief(value)), False)
     record_property("hostile values", tried)
     print("%s %s: %d hostile values" % (name, method, tried))
     assert not problems, "%d problems, for example:\n%s" % (len(problems), "\n".join(problems[:40]))

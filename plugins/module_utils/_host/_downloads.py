@@ -30,7 +30,7 @@ import zlib
 
 from ansible.module_utils.urls import open_url
 
-from ansible_collections.rented.gpu.plugins.module_utils._host import _stamps
+from ansible_collections.rented.gpu.plugins.module_utils._host import _stamps, _urls
 
 AGENT = "rented.gpu"
 BLOCK = 1 << 20
@@ -93,7 +93,8 @@ class Download:
                     self.forget()
                 elif error.code not in (429, 500, 502, 503, 504):
                     raise Trouble(
-                        f"{shown(self.url)} answers {error.code} {error.reason}: is the address right, and may it be read without a login?"
+                        f"{_urls.without_secrets(self.url)} answers {error.code} {error.reason}: is the address right, and may it be "
+                        "read without a login?"
                     )
                 reason = f"the server answers {error.code}"
             except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
@@ -108,7 +109,7 @@ class Download:
             size = self.size()
             if failures >= (TRIES if size else 3):
                 raise Trouble(
-                    f"the host cannot fetch {shown(self.url)} from {server(self.url)} ({reason}): check the address "
+                    f"the host cannot fetch {_urls.without_secrets(self.url)} from {server(self.url)} ({reason}): check the address "
                     "and the host's network, or feed the file from here with src"
                 )
             time.sleep(min(2**failures, 10))
@@ -139,7 +140,7 @@ class Download:
             else:
                 start = self.resumed = 0
                 self.total = int(length) if length else None
-            room(self.place, (self.total or 0) - start, shown(self.url))
+            room(self.place, (self.total or 0) - start, _urls.without_secrets(self.url))
             os.makedirs(os.path.dirname(self.place), exist_ok=True)
             tag = answer.headers.get("ETag") or ""
             with open(self.note, "w", encoding="utf-8") as handle:
@@ -189,7 +190,7 @@ def expected(checksum, name):
         with read(value) as answer:
             text = answer.read(BLOCK).decode("utf-8", "replace")
     except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
-        raise Trouble(f"the list of checksums {shown(value)} cannot be read ({error})")
+        raise Trouble(f"the list of checksums {_urls.without_secrets(value)} cannot be read ({error})")
     lines = [line.split() for line in text.splitlines() if line.strip()]
     for words in lines:
         # Two forms: "<hex>  [*]name", and "ALGO (name) = <hex>"
@@ -199,7 +200,7 @@ def expected(checksum, name):
             return algorithm, words[3].lower()
     if len(lines) == 1 and len(lines[0]) == 1:
         return algorithm, lines[0][0].lower()
-    raise Trouble(f"the list of checksums {shown(value)} does not name {name}")
+    raise Trouble(f"the list of checksums {_urls.without_secrets(value)} does not name {name}")
 
 
 def checksum_of(path, algorithm):
@@ -226,7 +227,7 @@ def verified(download, wanted):
             break
         download.fetch()
     raise Trouble(
-        f"{shown(download.url)} has the {wanted[0]} {found}, and {wanted[1]} is wanted: it was removed, nothing was "
+        f"{_urls.without_secrets(download.url)} has the {wanted[0]} {found}, and {wanted[1]} is wanted: it was removed, nothing was "
         "put in place; correct the checksum, or do not trust the server"
     )
 
@@ -426,12 +427,6 @@ def alike(one, other):
     )
 
 
-def shown(url):
-    """A URL without what may be a secret in it: name and password, and the query of a signed one."""
-    parts = urllib.parse.urlsplit(url)
-    return urllib.parse.urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
-
-
 def whole(item):
     """``(url, checksum)`` of a download; what may be secret in them travels apart, in a form that no other text contains."""
     if not item.get("secret"):
@@ -442,7 +437,7 @@ def whole(item):
 def hidden(url, checksum):
     """``secret`` for `whole`, on the controller; None when nothing in the two may be one."""
     address = (checksum or "").partition(":")[2]
-    if shown(url) == url and (not address.startswith(("http://", "https://")) or shown(address) == address):
+    if _urls.without_secrets(url) == url and (not address.startswith(("http://", "https://")) or _urls.without_secrets(address) == address):
         return None
     return base64.b64encode(json.dumps([url, checksum]).encode("utf-8")).decode("ascii")
 
@@ -455,7 +450,7 @@ def without_secrets(text, *urls):
         for piece in (url, parts.query, parts.fragment, login, login.partition(":")[2]):
             for form in (piece, urllib.parse.unquote(piece or "")):
                 if form and len(form) > 3:
-                    text = text.replace(form, shown(url) if piece == url else "...")
+                    text = text.replace(form, _urls.without_secrets(url) if piece == url else "...")
     return text
 
 

@@ -33,7 +33,7 @@ class AccountKeys:
     @property
     def diff(self) -> dict:
         """The keys of the account before and after."""
-        return {"before": {"keys": shown(self._before)}, "after": {"keys": shown(self._after)}}
+        return {"before": {"keys": for_diff(self._before)}, "after": {"keys": for_diff(self._after)}}
 
     def present(self, name: str | None, public_key: str) -> SshKey:
         """The key, added where no key of the account is the same. A name that another key has is an error."""
@@ -114,6 +114,6 @@ def default_name(public_key: str) -> str:
     return key.comment or "rented-gpu-" + hashlib.sha256(key.blob.encode()).hexdigest()[:8]
 
 
-def shown(keys: list) -> list:
+def for_diff(keys: list) -> list:
     """What a diff shows of keys."""
     return [{name: value for name, value in (("name", key.name), ("public_key", key.public_key)) if value} for key in keys]

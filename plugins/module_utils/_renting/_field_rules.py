@@ -85,12 +85,12 @@ def is_own_user(value) -> bool:
     return isinstance(value, str) and bool(_OWN_USER.fullmatch(value))
 
 
-def harmless(value: str) -> str:
+def printable(value: str) -> str:
     """The text with every character replaced that a terminal obeys, or that does not show."""
     return value if value.isprintable() else _UNSAFE.sub(REPLACEMENT, value)
 
 
-def shown(value) -> str:
+def brief(value) -> str:
     """A value for a warning: short, and in ASCII."""
     if isinstance(value, (dict, list, tuple, set)):
         return "an object" if isinstance(value, dict) else "a list"
@@ -112,7 +112,7 @@ def _text(limit: int) -> tuple:
         return isinstance(value, str) and len(value) <= limit and value.isprintable()
 
     def mended(value):
-        return (harmless(value).strip() or None) if isinstance(value, str) and len(value) <= limit else None
+        return (printable(value).strip() or None) if isinstance(value, str) and len(value) <= limit else None
 
     return fits, mended
 
@@ -291,7 +291,7 @@ def passed(record, rules: dict) -> tuple:
             continue
         values[name] = new = mended(value)
         if new != value:
-            refused.append((name, shown(value)))
+            refused.append((name, brief(value)))
     return tuple(refused)
 
 

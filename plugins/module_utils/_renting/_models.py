@@ -76,7 +76,7 @@ class Instance:
     def __post_init__(self) -> None:
         refused = _field_rules.instance(self)
         if self.state not in STATES:
-            refused += (("state", _field_rules.shown(self.state)),)
+            refused += (("state", _field_rules.brief(self.state)),)
             object.__setattr__(self, "state", "unknown")
         if refused:
             object.__setattr__(self, "refused", refused)

@@ -23,9 +23,9 @@ from ansible_collections.rented.gpu.plugins.module_utils._renting import _field_
 from ansible_collections.rented.gpu.plugins.module_utils._renting._models import Instance, LaunchRequest
 from ansible_collections.rented.gpu.plugins.module_utils._renting._resource_words import (
     cost_of_stopping,
+    for_diff,
     mismatches,
     reachable,
-    shown,
     unsupported,
 )
 
@@ -80,7 +80,7 @@ class Resource:
         name, instance_id = name or None, str(instance_id or "").strip() or None
         if name is not None and (not name.strip() or name != name.strip()):
             raise RentedError("A name has at least one character and no spaces at its ends.")
-        if name is not None and (len(name) > _field_rules.LONGEST_LABEL or _field_rules.harmless(name) != name):
+        if name is not None and (len(name) > _field_rules.LONGEST_LABEL or _field_rules.printable(name) != name):
             # In a list it would read otherwise, so that the instance would not be found, and rented again.
             raise RentedError(f"A name has at most {_field_rules.LONGEST_LABEL} characters, all of them visible.")
         if name is None and instance_id is None:
@@ -109,10 +109,10 @@ class Resource:
                 self._held.enter_context(self._lock())
             found = self.find()
             self.outcome.instance = found
-            self.outcome.before, self.outcome.after = shown(found), shown(found)
+            self.outcome.before, self.outcome.after = for_diff(found), for_diff(found)
             getattr(self, "_" + state)(found)
         if self.outcome.changed and not self.check:
-            self.outcome.after = shown(self.outcome.instance)
+            self.outcome.after = for_diff(self.outcome.instance)
         for side, bid in zip((self.outcome.before, self.outcome.after), self._bids):
             side["bid_per_hour"] = bid
         return self.outcome
@@ -234,7 +234,7 @@ class Resource:
         self._need("launch")
         _ownership.refuse(found, self.provider.TITLE, "destroyed", self.not_mine)
         self.outcome.changed = True
-        self.outcome.after = shown(None)
+        self.outcome.after = for_diff(None)
         if self.check:
             self.outcome.instance = None
             return
@@ -291,7 +291,7 @@ class Resource:
 
     def _change(self, found: Instance, **changes) -> None:
         self.outcome.changed = True
-        self.outcome.after = shown(dataclasses.replace(found, **changes))
+        self.outcome.after = for_diff(dataclasses.replace(found, **changes))
         if self.check:
             self.outcome.instance = dataclasses.replace(found, **changes)
 
@@ -313,7 +313,7 @@ class Resource:
             region=self.request.region,
             interruptible=self.request.interruptible,
         )
-        self.outcome.after = shown(planned)
+        self.outcome.after = for_diff(planned)
         if self.check:
             self.outcome.instance = planned
             return

@@ -55,7 +55,7 @@ def cost_of_stopping(found: Instance, title: str) -> str | None:
     )
 
 
-def shown(instance: Instance | None) -> dict:
+def for_diff(instance: Instance | None) -> dict:
     """What a diff shows of an instance."""
     if instance is None:
         return {"state": "absent"}

@@ -72,7 +72,7 @@ def state(states: dict, word, provider: str, instance_id) -> str:
     found = states.get(word) if isinstance(word, str) else None
     if found is None:
         logging.getLogger("rented.gpu." + provider).debug(
-            "%s: unknown state %s of instance %s", provider, _field_rules.shown(word), _field_rules.shown(instance_id)
+            "%s: unknown state %s of instance %s", provider, _field_rules.brief(word), _field_rules.brief(instance_id)
         )
     return found or "unknown"
 

@@ -11,7 +11,7 @@ import posixpath
 import re
 import urllib.parse
 
-from ansible_collections.rented.gpu.plugins.module_utils._host import _downloads
+from ansible_collections.rented.gpu.plugins.module_utils._host import _urls
 from ansible_collections.rented.gpu.plugins.module_utils._shown import shown
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure, MissingTool
 from ansible_collections.rented.gpu.plugins.plugin_utils._data import _paths, _rsync
@@ -158,7 +158,7 @@ def _check_data_url(item: dict, where: str) -> None:
 def _shown(address) -> str:
     """What a message may say of an address: not its login, its query or its fragment, and no secret of another kind."""
     try:
-        return shown(_downloads.shown(str(address)))
+        return shown(_urls.without_secrets(str(address)))
     except ValueError:
         return shown(str(address).partition("?")[0].rpartition("@")[2])
 

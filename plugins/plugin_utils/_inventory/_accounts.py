@@ -36,7 +36,7 @@ class Account:
 
 
 @dataclasses.dataclass
-class Answer:
+class Listing:
     """What one account answered: its instances, and their scrubbed raw answers where asked for; or the sentence that says why not.
 
     ``warnings`` are sentences about values that were refused.
@@ -159,7 +159,7 @@ def private_key(path: str, whose: str) -> str:
 
 
 def ask(accounts: list, keep_raw: bool = False) -> list:
-    """Ask all accounts, each in its own thread: one `Answer` per account, in their order. Failures are in the answers, never raised."""
+    """Ask all accounts, each in its own thread: one `Listing` per account, in their order. Failures are in the answers, never raised."""
 
     def question(provider):
         provider.keep_raw = keep_raw
@@ -169,11 +169,11 @@ def ask(accounts: list, keep_raw: bool = False) -> list:
     return [_answer(account, answer, keep_raw) for account, answer in zip(accounts, answers)]
 
 
-def _answer(account: Account, answer: _fan_out.Answer, keep_raw: bool) -> Answer:
+def _answer(account: Account, answer: _fan_out.Answer, keep_raw: bool) -> Listing:
     if answer.failure is not None:
-        return Answer(account, failure=answer.failure)
+        return Listing(account, failure=answer.failure)
     raw = {instance.id: account.provider.scrubbed_raw(instance.id) for instance in answer.value} if keep_raw else {}
-    return Answer(account, answer.value, raw, warnings=account.provider.warnings())
+    return Listing(account, answer.value, raw, warnings=account.provider.warnings())
 
 
 def once(answers: list) -> tuple:
@@ -221,7 +221,7 @@ def from_cache(accounts: list, data) -> list | None:
         if len(data) != len(accounts):
             return None
         return [
-            Answer(account, [Instance.from_dict(item) for item in entry["instances"]], entry["raw"], warnings=list(entry["warnings"]))
+            Listing(account, [Instance.from_dict(item) for item in entry["instances"]], entry["raw"], warnings=list(entry["warnings"]))
             for account, entry in zip(accounts, data)
         ]
     except (TypeError, KeyError, AttributeError):

@@ -84,7 +84,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Wish:
+class ScriptRequest:
     """What the script is to do. Paths are those of the instance."""
 
     settings: dict
@@ -134,7 +134,7 @@ def source(text: str) -> Source:
     return Source("url", url, digest)
 
 
-def build(wish: Wish, form_name: str, user: str = "") -> Script:
+def build(wish: ScriptRequest, form_name: str, user: str = "") -> Script:
     """The script for one place. Raises `RentedError` when it does not fit there, or when a value cannot be."""
     form = form_of(form_name)
     user = user or form.user
@@ -168,7 +168,7 @@ def _size(text: str, form: Form) -> int:
     return len(text) if form.unit == "characters" else len(text.encode())
 
 
-def _inner(wish: Wish) -> str:
+def _inner(wish: ScriptRequest) -> str:
     """run.sh with its settings before it, without comments and indentation."""
     words = {"provision_" + name: getattr(wish, name) for name in ("place", "log", "index", "wait_for")}
     for name, value in {**wish.settings, **words, "provision_collection": wish.source.what + wish.source.ref}.items():

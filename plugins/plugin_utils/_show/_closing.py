@@ -78,7 +78,7 @@ def _limit(failed: list) -> str:
         try:
             path = os.path.join(_state.home(), FILE)
             _stamps.write_private(path, "\n".join(failed) + "\n")
-            return _shortcut.shown(["@" + path]).replace("@" + os.path.expanduser("~") + "/", "@~/")
+            return _shortcut.as_typed(["@" + path]).replace("@" + os.path.expanduser("~") + "/", "@~/")
         except (OSError, RentedError):
             pass
     return ",".join(failed)

@@ -16,8 +16,8 @@ import re
 
 import yaml
 
+from ansible_collections.rented.gpu.plugins.module_utils._plain import plain
 from ansible_collections.rented.gpu.plugins.module_utils._shown import shown
-from ansible_collections.rented.gpu.plugins.plugin_utils._show._terminal import plain
 
 _FAILED: dict = {}  # path of an inventory file: what is wrong with it
 

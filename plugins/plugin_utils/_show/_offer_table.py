@@ -11,9 +11,10 @@ import io
 import json
 import textwrap
 
+from ansible_collections.rented.gpu.plugins.module_utils import _plain
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
 from ansible_collections.rented.gpu.plugins.module_utils._renting import _gpu_names, _offers
-from ansible_collections.rented.gpu.plugins.plugin_utils._show import _table, _terminal
+from ansible_collections.rented.gpu.plugins.plugin_utils._show import _table
 
 COLUMNS = ["#", "provider", "offer", "GPU", "$/hour", "hours", "total $", "place", "trust", "reliable", "spot"]
 NUMBERS = ("#", "$/hour", "hours", "total $", "reliable")
@@ -146,7 +147,7 @@ def below(answer: dict, width: int) -> list:
     when = answer["asked_at"][:16].replace("T", " ")
     said.append(f"Prices in USD of this minute ({when} UTC), without tax; totals with a disk of {answer['disk_gb']:g} GB.")
     width = max(width, NARROWEST)
-    return [line for sentence in said for line in _wrapped(_terminal.plain(sentence), width)]
+    return [line for sentence in said for line in _wrapped(_plain.plain(sentence), width)]
 
 
 def _wrapped(sentence: str, width: int) -> list:
@@ -160,7 +161,7 @@ def as_json(answer: dict) -> str:
     """Everything that the module answered, one document. What some programs take for the end of a line, or a terminal obeys, is escaped."""
     names = ("asked_at", "disk_gb", "found", "offers", "result", "failures", "notes")
     text = json.dumps({name: answer[name] for name in names if name in answer}, indent=2, ensure_ascii=False) + "\n"
-    return _terminal.COMMANDS.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
+    return _plain.COMMANDS.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
 
 
 def as_csv(answer: dict) -> str:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import textwrap
 
+from ansible_collections.rented.gpu.plugins.module_utils import _plain
 from ansible_collections.rented.gpu.plugins.module_utils._renting._values import number
 from ansible_collections.rented.gpu.plugins.plugin_utils._inventory import _left_out
-from ansible_collections.rented.gpu.plugins.plugin_utils._show import _terminal
 
 NAMED = 8  # hosts that are described one by one; more are counted by their GPUs
 LISTED = 5  # names out of a longer list
@@ -93,5 +93,5 @@ def _names(hosts: list) -> str:
 
 
 def _wrapped(sentence: str, width: int) -> list:
-    text = " ".join(_terminal.plain(sentence).split())
+    text = " ".join(_plain.plain(sentence).split())
     return textwrap.wrap(text, max(width, 40), subsequent_indent="  ", break_on_hyphens=False) or [""]

@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 import textwrap
 
+from ansible_collections.rented.gpu.plugins.module_utils import _plain
 from ansible_collections.rented.gpu.plugins.module_utils._renting._values import number
 from ansible_collections.rented.gpu.plugins.plugin_utils import _gates
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import FACTS, RUN, of_this_run
-from ansible_collections.rented.gpu.plugins.plugin_utils._show import _table, _terminal
+from ansible_collections.rented.gpu.plugins.plugin_utils._show import _table
 
 COLUMNS = ["host", "GPU", "$/hour", "ready", "changed", "seconds", "made ready"]
 DISPENSABLE = ("made ready", "seconds", "$/hour", "GPU", "changed")  # what a narrow terminal does without, first things first
@@ -68,13 +69,13 @@ def lines(rows: list, width: int, took: float | None = None) -> list:
 
 
 def wrapped(sentence: str, width: int) -> list:
-    text = " ".join(_terminal.plain(sentence).split())
+    text = " ".join(_plain.plain(sentence).split())
     return textwrap.wrap(text, max(width, 40), subsequent_indent="  ", break_on_hyphens=False)
 
 
 def brief(message: str, host: str) -> str:
     """The cause in a message, short: its first sentence, without the host's name, which stands before it."""
-    text = " ".join(_terminal.plain(message).split())
+    text = " ".join(_plain.plain(message).split())
     text = re.sub(rf"^{re.escape(host)}( \([^()]*\))?:? ", "", text)
     text = re.split(r"(?<=[a-z0-9)'\"])\. (?=[A-Z])", text, maxsplit=1)[0].rstrip(". ")
     return (text[: LONGEST_CAUSE - 1] + "…" if len(text) > LONGEST_CAUSE else text) + "."

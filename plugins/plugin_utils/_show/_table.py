@@ -10,7 +10,7 @@ import os
 
 from ansible.utils.display import Display
 
-from ansible_collections.rented.gpu.plugins.plugin_utils._show import _terminal
+from ansible_collections.rented.gpu.plugins.module_utils import _plain
 
 
 def width() -> int:
@@ -56,4 +56,4 @@ def _text(value):
         return ""
     if isinstance(value, float):
         return f"{value:.1f}"
-    return " ".join(_terminal.plain(value).split("\n"))
+    return " ".join(_plain.plain(value).split("\n"))

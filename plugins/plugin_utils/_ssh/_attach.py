@@ -42,7 +42,9 @@ def command(facts: dict, variables: dict, connection=None, session: str = "") ->
     except Failure:  # reached neither by ssh nor here
         return typed
     # ssh joins its last words with spaces and gives them to the login shell, so each is quoted for two shells.
-    return " ".join([_shortcut.shown([words[0], "-t", *words[1:], name]), *(shlex.quote(shlex.quote(word)) for word in shlex.split(typed))])
+    return " ".join(
+        [_shortcut.as_typed([words[0], "-t", *words[1:], name]), *(shlex.quote(shlex.quote(word)) for word in shlex.split(typed))]
+    )
 
 
 class _Variables:

@@ -11,9 +11,8 @@ import os
 import re
 import shlex
 
-from ansible_collections.rented.gpu.plugins.module_utils import _state
+from ansible_collections.rented.gpu.plugins.module_utils import _plain, _state
 from ansible_collections.rented.gpu.plugins.module_utils._host import _known_hosts
-from ansible_collections.rented.gpu.plugins.plugin_utils._show import _terminal
 
 NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_.])?")
 USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@\\+-]{0,254}\$?")
@@ -37,7 +36,7 @@ def address_problem(variables: dict) -> str | None:
             "%s has no address yet%s, and nothing was sent. An instance gets one when it runs: run the same command again in a minute, or "
             "look at the provider why it does not start." % (host, f" ({', '.join(dict.fromkeys(states))})" if states else "")
         )
-    shown = _terminal.plain(str(host if address is None else address))[:80]
+    shown = _plain.plain(str(host if address is None else address))[:80]
     address = str(host if address is None else address)
     strict = bool(variables.get("rented_provider"))
     if address.startswith("-") or UNSAFE.search(address) or (strict and not _is_address(address)):
@@ -45,13 +44,13 @@ def address_problem(variables: dict) -> str | None:
     port = variables.get("ansible_port")
     if port not in (None, "") and not (re.fullmatch(r"\d{1,5}", str(port)) and 1 <= int(str(port)) <= 65535):
         return (
-            f"The port of {host} is '{_terminal.plain(str(port))[:80]}', which is not a number from 1 to 65535. Nothing "
+            f"The port of {host} is '{_plain.plain(str(port))[:80]}', which is not a number from 1 to 65535. Nothing "
             "was sent; check ansible_port."
         )
     user = variables.get("ansible_user")
     if user not in (None, "") and (str(user).startswith("-") or UNSAFE.search(str(user)) or (strict and not USER.fullmatch(str(user)))):
         return (
-            f"The user of {host} is '{_terminal.plain(str(user))[:80]}', which is not the name of a user. Nothing was "
+            f"The user of {host} is '{_plain.plain(str(user))[:80]}', which is not the name of a user. Nothing was "
             "sent; check ansible_user."
         )
     return None
@@ -108,13 +107,13 @@ def harmless(result: dict) -> None:
         result[name] = kept
     for name in PRINTED:
         if isinstance(result.get(name), str):
-            result[name] = _terminal.plain(result[name])
+            result[name] = _plain.plain(result[name])
     if "diff" in result:
         result["diff"] = _diff(result["diff"])
 
 
 def _cut(text, longest: int) -> str:
-    text = _terminal.plain(text)
+    text = _plain.plain(text)
     return text if len(text) <= longest else text[:longest] + " (cut)"
 
 
@@ -134,5 +133,5 @@ def _diff(value):
     if isinstance(value, list):
         return [_diff(part) for part in value]
     if isinstance(value, dict):
-        return {key: _terminal.plain(part) if isinstance(part, str) else part for key, part in value.items()}
-    return _terminal.plain(value) if isinstance(value, str) else value
+        return {key: _plain.plain(part) if isinstance(part, str) else part for key, part in value.items()}
+    return _plain.plain(value) if isinstance(value, str) else value

@@ -10,7 +10,7 @@ import random
 import re
 import subprocess
 
-from ansible_collections.rented.gpu.plugins.plugin_utils._show import _terminal
+from ansible_collections.rented.gpu.plugins.module_utils import _plain
 
 DOWN = "down"  # no answer yet
 KEY = "key"  # sshd answers and takes none of our keys
@@ -104,7 +104,7 @@ def last_words(text: str) -> str:
     text = PREAMBLE.sub("", text)
     noise = ("debug", "@", "OpenSSH_", "Warning: Perm")
     lines = [line for line in map(str.strip, text.splitlines()) if line and not line.startswith(noise)]
-    return _terminal.plain("; ".join(lines[-2:])[:400]) or NOTHING
+    return _plain.plain("; ".join(lines[-2:])[:400]) or NOTHING
 
 
 class Probe:
@@ -124,8 +124,8 @@ class Probe:
             out, error, self.timed_out = late.stdout or b"", late.stderr or b"", True
         except (OSError, subprocess.SubprocessError):
             out, error = b"", b""
-        self.printed = _terminal.plain(out[:20000].decode(errors="replace")).strip()
-        self.said = _terminal.plain(error[:200000].decode(errors="replace"))
+        self.printed = _plain.plain(out[:20000].decode(errors="replace")).strip()
+        self.said = _plain.plain(error[:200000].decode(errors="replace"))
         self.works = wanted in self.printed
         self.logged_in = "Authenticated to " in self.said or "mux_client_request_session" in self.said
 
@@ -263,7 +263,7 @@ def _decisive(why: str, text: str) -> str:
     pattern = next((pattern for kind, pattern in SIGNS if kind == why), None)
     lines = [line.strip() for line in PREAMBLE.sub("", text).splitlines() if line.strip() and not line.startswith("debug")]
     shown = [line for line in lines if pattern and re.search(pattern, line)]
-    return _terminal.plain("; ".join(dict.fromkeys(shown))[:400]) or last_words(text)
+    return _plain.plain("; ".join(dict.fromkeys(shown))[:400]) or last_words(text)
 
 
 def local_cause(why: str, host: str, text: str) -> str | None:

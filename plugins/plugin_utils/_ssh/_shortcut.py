@@ -55,7 +55,7 @@ def settings(words: list) -> list | None:
     return lines
 
 
-def shown(words: list) -> str:
+def as_typed(words: list) -> str:
     """A command for people to copy; a path below their home begins with ``~``."""
     home = os.path.expanduser("~").rstrip("/") + "/"
     parts = []

@@ -71,7 +71,7 @@ def address(value) -> str | None:
     try:
         return str(ipaddress.ip_address(text)) if text else None
     except ValueError:
-        LOG.debug("Lambda: %s is not an address", _field_rules.shown(text))
+        LOG.debug("Lambda: %s is not an address", _field_rules.brief(text))
         return None if _field_rules.is_host(text) else text  # the door refuses it, with a warning
 
 

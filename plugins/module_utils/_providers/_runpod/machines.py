@@ -123,8 +123,8 @@ def endpoint(row: dict) -> tuple:
         if host.lower().rstrip(".") == PROXY or not is_public(host):
             LOG.debug(
                 "RunPod: the address %s of pod %s is passed over, it cannot be reached",
-                _field_rules.shown(host),
-                _field_rules.shown(row.get("id")),
+                _field_rules.brief(host),
+                _field_rules.brief(row.get("id")),
             )
             continue
         return host, port, user

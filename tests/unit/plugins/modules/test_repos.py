@@ -10,6 +10,7 @@ import subprocess
 
 import pytest
 
+from ansible_collections.rented.gpu.plugins.module_utils._host import _urls
 from ansible_collections.rented.gpu.plugins.modules import repos
 
 pytestmark = pytest.mark.skipif(not shutil.which("git"), reason="git is not installed")
@@ -55,4 +56,4 @@ def test_uncommitted_work_arrives_byte_by_byte(tmp_path, before, after):
     ],
 )
 def test_credentials_of_a_url_are_not_shown(url, said):
-    assert repos.shown(url) == said
+    assert _urls.without_login(url) == said

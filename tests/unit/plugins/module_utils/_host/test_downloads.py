@@ -13,7 +13,7 @@ import zipfile
 
 import pytest
 
-from ansible_collections.rented.gpu.plugins.module_utils._host import _downloads
+from ansible_collections.rented.gpu.plugins.module_utils._host import _downloads, _urls
 from ansible_collections.rented.gpu.plugins.module_utils._host._downloads import Trouble
 
 
@@ -111,7 +111,7 @@ def test_no_room_is_known_from_the_size(tmp_path):
 
 
 def test_secrets_of_a_url_are_not_shown():
-    assert _downloads.shown("https://ada:pw@example.org:444/x.bin?X-Signature=hush#f") == "https://example.org:444/x.bin"
+    assert _urls.without_secrets("https://ada:pw@example.org:444/x.bin?X-Signature=hush#f") == "https://example.org:444/x.bin"
 
 
 def test_checksums_given_by_hand():
@@ -134,7 +134,7 @@ def test_checksums_given_by_hand():
 )
 def test_what_may_be_secret_in_an_address_travels_apart_and_whole(url, checksum, secret):
     hidden = _downloads.hidden(url, checksum)
-    assert bool(hidden) is secret and "CANARY" not in str(hidden) + _downloads.shown(url)
+    assert bool(hidden) is secret and "CANARY" not in str(hidden) + _urls.without_secrets(url)
     assert _downloads.whole({"url": url, "checksum": checksum, "secret": hidden}) == (url, checksum)
     said = _downloads.without_secrets("URL can't contain control characters: %s" % url, url, (checksum or "").partition(":")[2])
     assert "CANARY" not in said

@@ -23,4 +23,4 @@ def test_any_other_word_is_unknown_and_is_told_to_the_log(word, caplog):
     with caplog.at_level("DEBUG", logger="rented.gpu.acme"):
         assert _values.state(STATES, word, "acme", "i-1") == "unknown"
     (record,) = caplog.records
-    assert (record.name, record.getMessage()) == ("rented.gpu.acme", "acme: unknown state %s of instance 'i-1'" % _field_rules.shown(word))
+    assert (record.name, record.getMessage()) == ("rented.gpu.acme", "acme: unknown state %s of instance 'i-1'" % _field_rules.brief(word))

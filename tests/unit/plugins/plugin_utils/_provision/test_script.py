@@ -50,7 +50,9 @@ SETTINGS = {
 
 
 def wish(**more):
-    return _script.Wish(**{"settings": SETTINGS, "source": _script.source(""), "uv": "0.13.9", "index": "https://index.example/", **more})
+    return _script.ScriptRequest(
+        **{"settings": SETTINGS, "source": _script.source(""), "uv": "0.13.9", "index": "https://index.example/", **more}
+    )
 
 
 def unpacked(text: str) -> str:
