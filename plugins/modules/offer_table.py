@@ -26,7 +26,8 @@ options:
     type: path
   prefix:
     description:
-      - Variables that begin so, and go on with none of the options, are mistakes, and no provider is asked. The playbook C(offers.yml) checks its variables with it.
+      - Variables that begin so, and go on with none of the options, are mistakes, and no provider is asked.
+      - The playbook C(offers.yml) checks its variables with it.
     type: str
     default: ''
   providers:

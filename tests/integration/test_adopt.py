@@ -160,7 +160,7 @@ def test_typing_errors_are_told_at_once_and_nothing_is_adopted(adopt, run, user,
         done = adopt(**variables)
         assert done.returncode != 0 and message in done.said, (message, done.said)
     cut = run("ansible-playbook", "rented.gpu.adopt", "-e", "adopt_ssh=ssh -p 22 root@192.0.2.9")
-    assert cut.returncode != 0 and "was cut at its first blank" in cut.said
+    assert cut.returncode != 0 and "was cut at its first space" in cut.said
     assert [path.read_text() for path in leases(user)] == before
 
 

@@ -378,7 +378,7 @@ def test_a_checkout_that_is_gone_comes_back(run, box, repo):
 def test_a_folder_that_is_no_repository_is_left_alone(run, box, repo):
     box.ssh("mkdir /workspace/folder; echo mine > /workspace/folder/train.py")
     failed = run({"src": str(repo), "dest": "folder"})
-    assert failed.rc != 0 and "no git repository" in failed.message()
+    assert failed.rc != 0 and "not a git repository" in failed.message()
     assert box.ssh("cd /workspace/folder; ls -A; cat train.py").split() == ["train.py", "mine"]
 
 
