@@ -101,6 +101,13 @@ found || stop "the package python3 is installed, but it is older than Python %(v
 """
 
 
+def _known_project(facts):
+    """Project and environment of an earlier run, so that a role that reads them can run without python_env."""
+    stamp = (facts.get("stamps") or {}).get("python_env") or {}
+    data = stamp.get("data") if stamp.get("intact") else None
+    return {"project": data["project"], "environment": data["path"]} if data and data.get("project") and data.get("path") else {}
+
+
 class ActionModule(RoleAction):
     ARGUMENT_SPEC = SPEC
 
@@ -123,7 +130,7 @@ class ActionModule(RoleAction):
             result = self._read(request)
         facts = self._facts_of(result)
         self.check_pinned()
-        self.set_facts(**facts)
+        self.set_facts(**facts, **_known_project(facts))
 
         need = {
             "packages": _system_packages.missing(arguments["packages"], facts),
@@ -140,7 +147,8 @@ class ActionModule(RoleAction):
         done = self.remote("host_setup", dict(need, lock_timeout=self.timeout, become_password=self.become_password()))
         answer = {key: done[key] for key in ("installed", "made", "diff") if key in done}
         if done["changed"] and not self.check_mode:
-            self.set_facts(**self._facts_of(self._read(request)))
+            facts = self._facts_of(self._read(request))
+            self.set_facts(**facts, **_known_project(facts))
         return dict(answer, changed=changed or done["changed"])
 
     # --- the interpreter ---------------------------------------------------------------------------------------

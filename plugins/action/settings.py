@@ -11,7 +11,6 @@ from ansible.plugins.loader import lookup_loader
 
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
 from ansible_collections.rented.gpu.plugins.module_utils._renting._models import FIELDS
-from ansible_collections.rented.gpu.plugins.module_utils._shown import shown
 from ansible_collections.rented.gpu.plugins.modules.settings import ARGUMENT_SPEC as SPEC
 from ansible_collections.rented.gpu.plugins.plugin_utils import _proof_copies
 from ansible_collections.rented.gpu.plugins.plugin_utils._action import BEGAN, RUN, Failure, MissingTool, RoleAction
@@ -46,11 +45,11 @@ class ActionModule(RoleAction):
         # The task runs once, and Ansible gives the facts of such a task to every host of the play.
         self._new_facts.update({RUN: {}, BEGAN: time.time()})
         _failures.forget()
-        options = _role_settings.options_of(arguments["roles"] or _role_lists.CORE)
+        options = self._options(arguments["roles"])
         suspects = self._suspects(options)
         wrong = free + [str(suspect) for suspect in suspects if suspect.certain]
         values, unreadable = _role_settings.read(options, self._task_vars, self._templar.template)
-        wrong += unreadable + self._extra_roles()
+        wrong += unreadable
         if not wrong:
             wrong = self._preflight(values) or self._wrong_elsewhere(options, values)
         for suspect in suspects:
@@ -64,6 +63,13 @@ class ActionModule(RoleAction):
             for line in [*([] if asked else [_requested.NOTHING]), *plan]:
                 self._display.display(line)
         return {"changed": False, "asked": asked, "wait": waiting}
+
+    def _options(self, roles):
+        """The options of these roles, or of all that the playbooks run."""
+        if roles:
+            return _role_settings.options_of(roles)
+        extra = _role_settings.read(_role_lists.OPTIONS, self._task_vars, self._templar.template)[0].get(_role_lists.EXTRA)
+        return {**_role_settings.options_of([*_role_lists.CORE, *_role_lists.optional_in(extra)]), **_role_lists.OPTIONS}
 
     def _why_no_host(self):
         """Why a playbook took localhost: the inventory has no instance, or `rented_hosts` matches no host. None when it did not."""
@@ -103,21 +109,6 @@ class ActionModule(RoleAction):
             for sentence in sentences or self._preflight({**values, **found}):
                 wrong.setdefault(sentence, []).append(host)
         return [f"On {', '.join(hosts)}: {sentence}" for sentence, hosts in wrong.items()]
-
-    def _extra_roles(self):
-        """What is wrong with `rented_extra_roles`, of any host of the play."""
-        hostvars, given = self._task_vars.get("hostvars"), [self._task_vars.get(_role_lists.EXTRA)]
-        if hostvars:
-            given += [hostvars.raw_get(host).get(_role_lists.EXTRA) for host in self._task_vars.get("ansible_play_hosts_all") or []]
-        wrong = []
-        for value in given:
-            try:
-                _role_lists.check_extra(self._templar.template(value) if value else None)
-            except RentedError as error:
-                wrong.append(error.message)
-            except Exception as error:  # Jinja's, the vault's and those of lookups
-                wrong.append("%s cannot be read: %s." % (_role_lists.EXTRA, shown(str(error).split("\n", 1)[0])))
-        return list(dict.fromkeys(wrong))
 
     def _suspects(self, options):
         given = [one for one in _origins.given(self._task_vars, self._loader) if not one.name.startswith(_role_settings.OTHER_PREFIXES)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 
-import yaml
+from ansible.module_utils.common.yaml import yaml_load
 
 ROOT = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 
@@ -19,6 +19,6 @@ def version() -> str:
     checkout = os.path.join(ROOT, "galaxy.yml")
     if os.path.exists(checkout):
         with open(checkout, encoding="utf-8") as handle:
-            return yaml.safe_load(handle)["version"]
+            return yaml_load(handle)["version"]
     with open(os.path.join(ROOT, "MANIFEST.json"), encoding="utf-8") as handle:
         return json.load(handle)["collection_info"]["version"]

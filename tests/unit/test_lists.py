@@ -29,8 +29,8 @@ def tasks_of(playbook):
 
 
 def imported_by(playbook):
-    names = [task["ansible.builtin.import_role"]["name"] for task in tasks_of(playbook) if "ansible.builtin.import_role" in task]
-    return [name.rsplit(".", 1)[1] for name in names]
+    imported = [task["ansible.builtin.import_role"] for task in tasks_of(playbook) if "ansible.builtin.import_role" in task]
+    return [role["name"].rsplit(".", 1)[1] for role in imported if "tasks_from" not in role]
 
 
 def lines_missing(file, wanted, there, line="%s"):
@@ -57,10 +57,11 @@ def test_a_playbook_runs_the_core_roles_in_their_order(playbook):
 @pytest.mark.parametrize("playbook", PLAYBOOKS)
 def test_each_role_has_its_tag_and_what_it_needs_runs_always(playbook):
     for task in tasks_of(playbook):
-        name = task.get("ansible.builtin.import_role", {}).get("name", "").rpartition(".")[2]
+        role = task.get("ansible.builtin.import_role", {})
+        name = role.get("tasks_from") or role.get("name", "").rpartition(".")[2]
         if name:
             assert name in task.get("tags", []), "playbooks/%s.yml: missing: tags: [%s]" % (playbook, name)
-        if name == "ready" or "rented.gpu.settings" in task or "rented.gpu.summary" in task:
+        if name in ("ready", "extra_roles") or "rented.gpu.settings" in task or "rented.gpu.summary" in task:
             assert "always" in task["tags"], "playbooks/%s.yml: missing: tags: [always] of '%s'" % (playbook, task["name"])
 
 

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from ansible_collections.rented.gpu.plugins.plugin_utils._data import _item_specs
-from ansible_collections.rented.gpu.plugins.plugin_utils._settings import _git_access, _python_env
+from ansible_collections.rented.gpu.plugins.plugin_utils._settings import _git_access, _python_env, _role_lists
 
 CHECKS = (
     _git_access.preflight_known_hosts,
@@ -16,4 +16,5 @@ CHECKS = (
     _item_specs.preflight_repos,
     _item_specs.preflight_data_sync,
     _python_env.preflight_python_env,
+    _role_lists.preflight_extra_roles,
 )

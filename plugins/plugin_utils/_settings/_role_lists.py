@@ -15,13 +15,18 @@ from ansible.utils.collection_loader._collection_finder import _get_collection_r
 
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
 from ansible_collections.rented.gpu.plugins.module_utils._shown import shown
+from ansible_collections.rented.gpu.plugins.plugin_utils._settings import _specs
 
 # What bootstrap.yml and check.yml run. A test compares the playbooks with this list.
 CORE = ("ready", "known_hosts", "git_keys", "repos", "python_env", "cuda_check", "tmux", "data_sync")
 # What they run only when `rented_extra_roles` names it.
 OPTIONAL: tuple[str, ...] = ()
 EXTRA = "rented_extra_roles"
+OPTIONS = {EXTRA: {"type": "raw"}}
+OURS = "rented.gpu."
 IN_A_COLLECTION = re.compile(r"[a-z_]\w*\.[a-z_]\w*(\.[a-z_]\w*)+")
+# Ansible takes a folder for a role when it has one of these.
+MAIN = [os.path.join(folder, "main" + ending) for folder in ("tasks", "meta") for ending in (".yml", ".yaml", ".json", "")]
 
 
 def check_extra(value) -> list[str]:
@@ -31,18 +36,43 @@ def check_extra(value) -> list[str]:
     names = [value] if isinstance(value, str) else value
     if not isinstance(names, (list, tuple)):
         raise RentedError(f"{EXTRA} has to be a list of role names, not {shown(value)}.")
+    found: dict = {}
     for number, name in enumerate(names, 1):
+        place = f"{EXTRA}, item {number}"
         if not isinstance(name, str) or not name.strip():
-            raise RentedError(f"{EXTRA}, item {number} has to be the name of a role, not {shown(name)}.")
-        if name.rpartition(".")[2] in CORE and name.startswith("rented.gpu."):
-            raise RentedError(f"{EXTRA}, item {number}: {shown(name)} is one of the core roles, which run anyway. Leave it out.")
-        places = _places(name)
-        if not any(os.path.isdir(place) for place in places):
-            raise RentedError(
-                "%s, item %d: there is no role '%s'; looked for %s. Install its collection, give its path, or set roles_path."
-                % (EXTRA, number, shown(name), ", ".join(shown(place) for place in places) or "its collection")
-            )
+            raise RentedError(f"{place} has to be the name of a role, not {shown(name)}.")
+        folder = _folder(name, place)
+        if folder in [os.path.realpath(os.path.join(_specs.ROLES, role)) for role in CORE]:
+            raise RentedError(f"{place}: {shown(name)} is one of the core roles, which run anyway. Leave it out.")
+        if folder in found:
+            raise RentedError(f"{place}: {shown(name)} is the same role as item {found[folder]}. Leave one of them out.")
+        found[folder] = number
     return list(names)
+
+
+def preflight_extra_roles(settings: dict) -> None:
+    """Raises `RentedError`."""
+    check_extra(settings.get(EXTRA))
+
+
+def optional_in(value) -> list[str]:
+    """The optional roles of this collection in `rented_extra_roles`, whatever else is there."""
+    names = [value] if isinstance(value, str) else value if isinstance(value, (list, tuple)) else []
+    return [role for role in OPTIONAL if OURS + role in names]
+
+
+def _folder(name: str, place: str) -> str:
+    places = _places(name)
+    folders = [folder for folder in places if os.path.isdir(folder)]
+    for folder in folders:
+        if any(os.path.isfile(os.path.join(folder, file)) for file in MAIN):
+            return os.path.realpath(folder)
+    if folders:
+        raise RentedError(f"{place}: the folder {shown(folders[0])} is not a role: it has neither tasks/main.yml nor meta/main.yml.")
+    raise RentedError(
+        f"{place}: there is no role '{shown(name)}'; looked for {', '.join(shown(folder) for folder in places) or 'its collection'}. "
+        "Install its collection, give its path, or set roles_path."
+    )
 
 
 def _places(name: str) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 
 from ansible.utils.display import Display
 
@@ -24,10 +25,28 @@ IN_A_LINE = 6  # hosts that --limit names; more stand in a file
 FILE = "not_ready"
 
 
+class _Variables(Mapping):
+    """The variables of a host, each rendered once: Ansible renders one anew whenever it is read, and the facts are long."""
+
+    def __init__(self, source) -> None:
+        self._source, self._rendered = source, {}
+
+    def __getitem__(self, name):
+        if name not in self._rendered:
+            self._rendered[name] = self._source[name]
+        return self._rendered[name]
+
+    def __iter__(self):
+        return iter(self._source)
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+
 def show(task_vars: dict, check_mode: bool, title: str = "", before: str = "") -> tuple:
     """``(lines, rows)`` of what was shown. ``before`` names the variable with an earlier run to compare with."""
     hostvars, alive, causes = task_vars["hostvars"], set(task_vars["ansible_play_hosts"]), _failures.causes()
-    known = {host: hostvars.get(host, task_vars) for host in task_vars["ansible_play_hosts_all"]}
+    known = {host: _Variables(hostvars.get(host, task_vars)) for host in task_vars["ansible_play_hosts_all"]}
     rows = []
     for host in task_vars["ansible_play_hosts_all"]:
         cause = causes.get(host) or ("" if host in alive else "see above.")
