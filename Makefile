@@ -58,11 +58,11 @@ ifneq ($(OTHER_PYTHON),)
 	PATH="$(CURDIR)/.venv-other/bin:$$PATH" python -m pytest -n 2 $(ABOUT_ANSIBLE)
 endif
 
-# The releases of ansible-core by the argument CORE.
-ANSIBLE_CORE = $(if $(filter devel,$(CORE)),ansible-core --pre --upgrade,'ansible-core~=$(CORE).0')
+# The releases of ansible-core by the argument CORE; release candidates too, which a comparison with ~= leaves out.
+ANSIBLE_CORE = $(if $(filter devel,$(CORE)),--upgrade https://github.com/ansible/ansible/archive/devel.tar.gz,'ansible-core==$(CORE).*')
 
 .PHONY: units-with
-units-with: ## unit tests with another ansible-core: make units-with CORE=2.21 PYTHON=python3.13
+units-with: ## unit tests with another ansible-core: make units-with CORE=2.22 PYTHON=python3.13 (2.21 and later need Python 3.12)
 	@[ -n "$(CORE)" ] || { echo "Say which: make units-with CORE=2.21" >&2; exit 1; }
 	@requirements/system.sh python
 	@requirements/python.sh .venv-$(CORE) $(PYTHON) requirements/dev.txt

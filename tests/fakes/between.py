@@ -47,7 +47,7 @@ class Server:
         return [method for method, _target, _headers, _body in self.seen]
 
     def __enter__(self):
-        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.005}, daemon=True).start()
         return self
 
     def __exit__(self, *unused) -> None:
@@ -201,7 +201,7 @@ class Wire:
         send(self.answers[min(len(self.seen), len(self.answers)) - 1])
 
     def __enter__(self):
-        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.005}, daemon=True).start()
         return self
 
     def __exit__(self, *unused) -> None:

@@ -102,7 +102,7 @@ class FakeApi:
         self.url = self.origin + self.schema.get("endpoint", "")
 
     def __enter__(self):
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.005}, daemon=True).start()
         return self
 
     def __exit__(self, *_exception) -> None:

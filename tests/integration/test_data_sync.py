@@ -385,7 +385,7 @@ class Web(http.server.BaseHTTPRequestHandler):
 def web(box):
     """A web server on the controller, reached from the box by its default gateway."""
     server = http.server.ThreadingHTTPServer(("0.0.0.0", 0), Web)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.005}, daemon=True)
     thread.start()
     gateway = box.ssh("ip route show default").split()[2]
     yield "http://%s:%d/" % (gateway, server.server_address[1])

@@ -76,7 +76,7 @@ def box(boxes):
 @pytest.fixture(scope="module")
 def relay(box):
     server = Relay(box.instance.ssh_port)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.005}, daemon=True).start()
     yield server
     server.shutdown()
     server.server_close()

@@ -53,7 +53,7 @@ def web(served, archive, homework):
     subprocess.run(["git", "clone", "-q", "--bare", str(homework), str(folder / "homework.git")], check=True)
     subprocess.run(["git", "-C", str(folder / "homework.git"), "update-server-info"], check=True)
     server = http.server.ThreadingHTTPServer(("0.0.0.0", 0), functools.partial(Quiet, directory=str(folder)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.005}, daemon=True).start()
     engine = engines.need_engine()
     tag = images.ensure(engine, "debian-12")
     engine.ready(tag)

@@ -56,7 +56,7 @@ def acme(monkeypatch):
     made: dict = {}
     exec(compile(example, str(PAGE), "exec"), made)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Acme)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.005}, daemon=True).start()
     monkeypatch.setenv("ACME_API_KEY", KEY)
     monkeypatch.setenv("ACME_URL", "http://127.0.0.1:%d/v1" % server.server_address[1])
     yield made["AcmeProvider"]()

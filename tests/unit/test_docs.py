@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import pathlib
 import re
 
@@ -16,6 +17,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "ro
 LINK = re.compile(r"(?<!`)\[[^\]\[]*\]\(([^()\s]+)\)")
 
 
+@functools.lru_cache(maxsize=None)
 def anchors(page: pathlib.Path) -> set:
     """The anchors of the headings, as GitHub makes them."""
     text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)

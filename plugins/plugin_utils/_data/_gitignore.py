@@ -75,6 +75,7 @@ def _without_slash(match) -> str:
     """A bracket without the slash in it: no bracket matches a slash, but here a slash would end a component of the path."""
     if not match[0].startswith("[") or "/" not in match[0]:
         return match[0]
+    # First the ranges that begin or end at a slash: 0 is the character after it, and a dot the one before it.
     members = re.sub(r"\\?/-(?=[^\]])", "0-", re.sub(r"(?<=[^!^\[])-\\?/", "-.", match[0]))
     members = re.sub(r"\\?/", "", members)
     if members in ("[!]", "[^]"):

@@ -162,7 +162,7 @@ def _read(pieces, root: str, place: str, key: str, shape) -> dict:
                 elif len(path) == 1 and element.tag == "nextToken" and element.text:
                     answer["NextToken"] = element.text
                 elif not path and element.tag != root:
-                    raise ResponseParserError(f"it is no {root} but {element.tag}")
+                    raise ResponseParserError(f"expected {root}, not {element.tag}")
         parser.close()
     except ElementTree.ParseError as error:
         raise ResponseParserError(str(error)) from None

@@ -28,7 +28,7 @@ def server(tmp_path):
     folder = tmp_path / "served"
     folder.mkdir()
     running = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
-    thread = threading.Thread(target=running.serve_forever)
+    thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.005})
     thread.start()
     yield folder, "http://127.0.0.1:%d/" % running.server_port
     running.shutdown()

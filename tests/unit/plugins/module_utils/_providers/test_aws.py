@@ -227,7 +227,7 @@ class Stranger(BaseHTTPRequestHandler):
 def stranger():
     handler = type("Handler", (Stranger,), {"seen": []})
     server = HTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.005})
     thread.start()
     server.seen = handler.seen
     yield server

@@ -63,7 +63,7 @@ class Server:
         self._server.daemon_threads = True
         self._server.handle_error = lambda *_arguments: None  # that a connection was cut is what is tested
         self.url = "http://127.0.0.1:%d/" % self._server.server_address[1]
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.005}, daemon=True).start()
 
     def stop(self):
         self._server.shutdown()

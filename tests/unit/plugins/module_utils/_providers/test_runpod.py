@@ -222,7 +222,7 @@ def test_the_key_does_not_follow_a_redirect_to_another_server(fake, provider, ho
             pass
 
     server = http.server.HTTPServer(("127.0.0.1", 0), Stranger)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.005}, daemon=True).start()
     try:
         fake.fault("list", "redirect", times=-1, to="http://%s:%d/v2/pods" % (host, server.server_address[1]))
         with pytest.raises(ProviderUnavailable, match=r"redirects to another server .*the key was not sent there"):

@@ -480,7 +480,7 @@ def index(tmp_path):
         links.append('<a href="/files/%s#sha256=%s" data-requires-python="&gt;=3.8">%s</a><br />' % (name, digest, name))
     (folder / "simple" / "uv" / "index.html").write_text("<!DOCTYPE html>\n<html><body>\n%s\n</body></html>" % "\n".join(links))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Index, directory=str(folder)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.005}, daemon=True).start()
     yield "http://127.0.0.1:%d/simple/" % server.server_address[1], folder
     server.shutdown()
 

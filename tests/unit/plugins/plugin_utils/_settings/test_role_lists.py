@@ -40,17 +40,17 @@ def test_a_path_and_a_role_of_a_collection_are_found(lab, monkeypatch):
 
 def test_a_folder_without_tasks_is_not_a_role(lab):
     for name in (".", "roles", str(lab.parent)):
-        with pytest.raises(RentedError, match="is not a role: it has neither tasks/main.yml nor meta/main.yml"):
+        with pytest.raises(RentedError, match=r"is not a role: it has neither tasks/main.yml nor meta/main.yml"):
             _role_lists.check_extra([name])
 
 
 def test_a_role_that_is_named_twice_is_refused(lab):
-    with pytest.raises(RentedError, match="item 2: .* is the same role as item 1"):
+    with pytest.raises(RentedError, match=r"item 2: .* is the same role as item 1"):
         _role_lists.check_extra(["roles/lab", str(lab)])
 
 
 def test_a_core_role_is_refused_by_its_path_too():
-    with pytest.raises(RentedError, match="item 1: .* is one of the core roles"):
+    with pytest.raises(RentedError, match=r"item 1: .* is one of the core roles"):
         _role_lists.check_extra([str(ROLES / "tmux")])
 
 

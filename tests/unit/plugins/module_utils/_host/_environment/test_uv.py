@@ -66,7 +66,7 @@ def index():
             pass
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.005}, daemon=True).start()
     served["url"] = "http://127.0.0.1:%d/simple" % server.server_port
     yield served
     server.shutdown()
