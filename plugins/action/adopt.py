@@ -18,7 +18,8 @@ from ansible_collections.rented.gpu.plugins.module_utils._renting import _leases
 from ansible_collections.rented.gpu.plugins.module_utils._renting._leases import Lease
 from ansible_collections.rented.gpu.plugins.module_utils._shown import shown
 from ansible_collections.rented.gpu.plugins.modules.adopt import ARGUMENT_SPEC as SPEC
-from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure, RoleAction
+from ansible_collections.rented.gpu.plugins.plugin_utils._action import Action
+from ansible_collections.rented.gpu.plugins.plugin_utils._failure import Failure
 from ansible_collections.rented.gpu.plugins.plugin_utils._inventory import _accounts
 from ansible_collections.rented.gpu.plugins.plugin_utils._inventory._names import default_name
 from ansible_collections.rented.gpu.plugins.plugin_utils._ssh import _first_login, _pasted_command
@@ -35,9 +36,8 @@ RUNPOD_PROXY = (
 _MOVED = " Or give its id beside 'ssh' when it is that host with a new address."
 
 
-class ActionModule(RoleAction):
+class ActionModule(Action):
     ARGUMENT_SPEC = SPEC
-    COUNTED = False
     _requires_connection = False
 
     def work(self, arguments):

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 from ansible_collections.rented.gpu.plugins.module_utils import _plain
-from ansible_collections.rented.gpu.plugins.module_utils._host import _stamps
 from ansible_collections.rented.gpu.plugins.modules.cuda_check import ARGUMENT_SPEC as SPEC
 from ansible_collections.rented.gpu.plugins.modules.cuda_check import STAMP
 from ansible_collections.rented.gpu.plugins.plugin_utils import _gates
-from ansible_collections.rented.gpu.plugins.plugin_utils._action import SUMMED_UP, Failure, RoleAction
 from ansible_collections.rented.gpu.plugins.plugin_utils._data import _paths
+from ansible_collections.rented.gpu.plugins.plugin_utils._failure import Failure
+from ansible_collections.rented.gpu.plugins.plugin_utils._role_action import RoleAction
+from ansible_collections.rented.gpu.plugins.plugin_utils._run_facts import SUMMED_UP
 from ansible_collections.rented.gpu.plugins.plugin_utils._show import _table
 
 COLUMNS = ["gate", "result", "found", "wanted", "remark"]
@@ -60,8 +61,7 @@ class ActionModule(RoleAction):
     def _rented(self):
         """What the provider says; variables that the user set himself may be templates."""
         rented = {name: self._templar.template(self._task_vars.get("rented_" + name)) for name in RENTED}
-        tags = self._templar.template(self._task_vars.get("rented_tags")) or {}
-        return dict(rented, simulated=str(tags.get("simulated", "")).lower() in ("true", "yes", "1"))
+        return dict(rented, simulated=self.simulated())
 
     def _proof(self, arguments):
         """The answer of the host, of now or of the last time, or why it is not asked."""
@@ -89,16 +89,10 @@ class ActionModule(RoleAction):
         if not arguments["always"] and self.settled(STAMP, request, needs=("proof",)) and self._same_environment(path, made):
             return stamps[STAMP]["data"]["proof"]
         names = ("devices", "size", "timeout")
-        asked = dict({name: arguments[name] for name in names}, path=path, stamp_wanted=_stamps.digest(request))
-        result = self.remote("cuda_check", asked)
-        if self.check_mode and result["proof"]["error"] and not made:
+        proof = self.apply(STAMP, request, dict({name: arguments[name] for name in names}, path=path))["proof"]
+        if self.check_mode and proof["error"] and not made:
             return {"skipped": "there is no Python environment yet"}
-        if not self.check_mode:
-            stamps = {name: stamp for name, stamp in stamps.items() if name != STAMP}
-            if result["stamp"]:
-                stamps[STAMP] = dict(result["stamp"], drift=[], intact=True)
-            self.set_facts(stamps=stamps)
-        return result["proof"]
+        return proof
 
     def _same_environment(self, path, made):
         """The stamp was compared with the environment when the facts were read; python_env may have changed it since, in this run."""

@@ -13,8 +13,9 @@ import urllib.parse
 import zlib
 
 from ansible_collections.rented.gpu.plugins.module_utils._host import _downloads, _stamps, _urls
-from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure, RoleAction
 from ansible_collections.rented.gpu.plugins.plugin_utils._data import _item_specs, _paths, _rsync
+from ansible_collections.rented.gpu.plugins.plugin_utils._failure import Failure
+from ansible_collections.rented.gpu.plugins.plugin_utils._role_action import RoleAction
 from ansible_collections.rented.gpu.plugins.plugin_utils._ssh import _commands, _local_host
 
 SLOWEST_DISK = 10_000_000  # bytes in a second

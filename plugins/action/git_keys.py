@@ -5,10 +5,9 @@
 
 from __future__ import annotations
 
-from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
 from ansible_collections.rented.gpu.plugins.module_utils._host import _stamps
 from ansible_collections.rented.gpu.plugins.modules.git_keys import ARGUMENT_SPEC as SPEC
-from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure, RoleAction
+from ansible_collections.rented.gpu.plugins.plugin_utils._role_action import RoleAction
 from ansible_collections.rented.gpu.plugins.plugin_utils._settings import _git_access
 from ansible_collections.rented.gpu.plugins.plugin_utils._ssh import _commands, _local_host
 
@@ -19,18 +18,7 @@ class ActionModule(RoleAction):
     ARGUMENT_SPEC = SPEC
 
     def work(self, arguments):
-        key = None
-        try:
-            _git_access.check_hosts(arguments["hosts"])
-            if arguments["mode"] == "private_key":
-                key = _git_access.read_private_key(arguments["private_key"])
-            elif arguments["mode"] == "agent":
-                # On the machine itself there is no login: the agent is that of this process.
-                here = _local_host.is_here(self._connection)
-                ssh = None if here else _commands.Ssh(self._connection, self._task_vars)
-                _git_access.check_agent(["ssh", "localhost"] if here else [*ssh.argv(), ssh.address])
-        except RentedError as error:
-            raise Failure(error.message)
+        key = self._key(arguments)
         request = {"key": key and key.fingerprint, "hosts": arguments["hosts"]}
         answer = {"changed": False}
         if key:
@@ -40,8 +28,20 @@ class ActionModule(RoleAction):
         send = {name: arguments[name] for name in ("name", "email", "mode", "hosts")}
         if key:
             send.update(content=key.text, stamp_wanted=_stamps.digest(request))
-        done = self.remote("git_keys", send)
+        done = self.remote(STAMP, send)
         return dict(answer, **{name: done[name] for name in ("changed", "diff") if name in done})
+
+    def _key(self, arguments):
+        """The private key that is asked for; None in the other modes. Raises `RentedError`."""
+        _git_access.check_hosts(arguments["hosts"])
+        if arguments["mode"] == "private_key":
+            return _git_access.read_private_key(arguments["private_key"])
+        if arguments["mode"] == "agent":
+            # On the machine itself there is no login: the agent is that of this process.
+            here = _local_host.is_here(self._connection)
+            ssh = None if here else _commands.Ssh(self._connection, self._task_vars)
+            _git_access.check_agent(["ssh", "localhost"] if here else [*ssh.argv(), ssh.address])
+        return None
 
     def _as_wanted(self, arguments, key, request):
         if not self.facts:

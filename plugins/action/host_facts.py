@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.rented.gpu.plugins.plugin_utils._action import FACTS, TOKEN, token
+from ansible_collections.rented.gpu.plugins.plugin_utils._run_facts import FACTS, TOKEN, token
 
 
 class ActionModule(ActionBase):

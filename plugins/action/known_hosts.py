@@ -5,23 +5,15 @@
 
 from __future__ import annotations
 
-from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
-from ansible_collections.rented.gpu.plugins.module_utils._host import _stamps
 from ansible_collections.rented.gpu.plugins.modules.known_hosts import ARGUMENT_SPEC as SPEC
-from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure, RoleAction
+from ansible_collections.rented.gpu.plugins.plugin_utils._role_action import StampAction
 from ansible_collections.rented.gpu.plugins.plugin_utils._settings import _git_access
 
 
-class ActionModule(RoleAction):
+class ActionModule(StampAction):
     ARGUMENT_SPEC = SPEC
+    STAMP = "known_hosts"
 
-    def work(self, arguments):
-        try:
-            _git_access.check_keys(arguments["keys"])
-        except RentedError as error:
-            raise Failure(error.message)
-        request = {"keys": arguments["keys"], "withdrawn": arguments["withdrawn"]}
-        if self.settled("known_hosts", request):
-            return {"changed": False}
-        done = self.remote("known_hosts", dict(request, stamp_wanted=_stamps.digest(request)))
-        return {key: done[key] for key in ("changed", "added", "removed", "diff") if key in done}
+    def request(self, arguments):
+        _git_access.check_keys(arguments["keys"])
+        return {"keys": arguments["keys"], "withdrawn": arguments["withdrawn"]}

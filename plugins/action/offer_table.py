@@ -13,15 +13,15 @@ from ansible.utils.display import Display
 from ansible_collections.rented.gpu.plugins.module_utils import _plain
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError, nearest
 from ansible_collections.rented.gpu.plugins.modules.offer_table import ARGUMENT_SPEC as SPEC
-from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure, RoleAction
+from ansible_collections.rented.gpu.plugins.plugin_utils._action import Action
+from ansible_collections.rented.gpu.plugins.plugin_utils._failure import Failure
 from ansible_collections.rented.gpu.plugins.plugin_utils._show import _offer_table
 
 OWN = ("format", "file", "prefix")  # not for offer_info
 
 
-class ActionModule(RoleAction):
+class ActionModule(Action):
     ARGUMENT_SPEC = SPEC
-    COUNTED = False
 
     def work(self, arguments):
         self._check_variables(arguments["prefix"])

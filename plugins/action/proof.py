@@ -15,7 +15,8 @@ from ansible_collections.rented.gpu.plugins.module_utils._renting import _owners
 from ansible_collections.rented.gpu.plugins.module_utils._renting._models import Instance
 from ansible_collections.rented.gpu.plugins.modules.proof import ARGUMENT_SPEC as SPEC
 from ansible_collections.rented.gpu.plugins.plugin_utils import _collection, _proof_copies
-from ansible_collections.rented.gpu.plugins.plugin_utils._action import RUN, RoleAction
+from ansible_collections.rented.gpu.plugins.plugin_utils._role_action import RoleAction
+from ansible_collections.rented.gpu.plugins.plugin_utils._run_facts import RUN
 
 FIGURES = ("seconds", "executions", "changed")
 

@@ -11,17 +11,17 @@ from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedEr
 from ansible_collections.rented.gpu.plugins.module_utils._host import _stamps
 from ansible_collections.rented.gpu.plugins.module_utils._shown import shown
 from ansible_collections.rented.gpu.plugins.modules.provision_script import ARGUMENT_SPEC as SPEC
-from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure, RoleAction
+from ansible_collections.rented.gpu.plugins.plugin_utils._action import Action
 from ansible_collections.rented.gpu.plugins.plugin_utils._data import _paths
+from ansible_collections.rented.gpu.plugins.plugin_utils._failure import Failure
 from ansible_collections.rented.gpu.plugins.plugin_utils._provision import _checks, _script, _secrets, _uv_wheel
 from ansible_collections.rented.gpu.plugins.plugin_utils._settings import _misspelt, _origins, _role_lists, _role_settings
 
 PREFIX = "provision_"
 
 
-class ActionModule(RoleAction):
+class ActionModule(Action):
     ARGUMENT_SPEC = SPEC
-    COUNTED = False
     _requires_connection = False
 
     def work(self, arguments):

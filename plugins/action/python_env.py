@@ -7,20 +7,18 @@ from __future__ import annotations
 
 import posixpath
 
-from ansible_collections.rented.gpu.plugins.module_utils._host import _stamps
 from ansible_collections.rented.gpu.plugins.modules.python_env import ARGUMENT_SPEC as SPEC
 from ansible_collections.rented.gpu.plugins.modules.python_env import STAMP
-from ansible_collections.rented.gpu.plugins.plugin_utils._action import RUN, Failure, RoleAction
 from ansible_collections.rented.gpu.plugins.plugin_utils._data import _paths
+from ansible_collections.rented.gpu.plugins.plugin_utils._failure import Failure
 from ansible_collections.rented.gpu.plugins.plugin_utils._provision import _uv_wheel
+from ansible_collections.rented.gpu.plugins.plugin_utils._role_action import RoleAction
 from ansible_collections.rented.gpu.plugins.plugin_utils._settings import _python_env
 
 TEXT = {"type": "str", "default": ""}
 ASKED = ("manager", "python", "requirements", "extras", "packages", "torch")
-
-
 # Arguments that do not decide what the environment is, or that `request` adds in another form. A test holds both lists against the role.
-NOT_ASKED = ("repos", "project", "path", "uv_version", "disk_mb", "lock_timeout")
+NOT_ASKED = ("project", "path", "uv_version", "disk_mb", "lock_timeout")
 
 
 class ActionModule(RoleAction):
@@ -29,7 +27,7 @@ class ActionModule(RoleAction):
 
     def work(self, arguments):
         self.check(arguments)
-        project = arguments["project"] or _paths.first_repository(arguments["repos"])
+        project = arguments["project"] or self.first_repository()
         if not project and not any(arguments[name] for name in ("requirements", "extras", "packages", "path")):
             return {"changed": False, "msg": "Nothing asks for an environment: no repository, requirements, extras or packages."}
         self.know_host()
@@ -46,13 +44,13 @@ class ActionModule(RoleAction):
             workdir=self.facts["workdir"],
             index=_uv_wheel.default_index() or "",
             pending=self.check_mode and self.pending(),
-            stamp_wanted=_stamps.digest(request),
         )
-        result = self.remote(STAMP, asked)
+        result = self.apply(STAMP, request, asked)
         if result.get("needs_uv"):
-            result = self.remote(STAMP, dict(asked, uv_wheel=self.send_uv(result["needs_uv"])))
-        self.learn(result, asked)
-        return {name: value for name, value in result.items() if name not in ("stamp", "needs_uv", "invocation")}
+            result = self.apply(STAMP, request, dict(asked, uv_wheel=self.send_uv(result["needs_uv"])))
+        if result.get("torch"):
+            self.say(result["torch"])
+        return {name: value for name, value in result.items() if name != "needs_uv"}
 
     def check(self, arguments):
         """What can be seen to be wrong without the host."""
@@ -81,14 +79,9 @@ class ActionModule(RoleAction):
             **named,
         )
 
-    def simulated(self):
-        tags = self._templar.template(self._task_vars.get("rented_tags")) or {}
-        return isinstance(tags, dict) and str(tags.get("simulated", "")).lower() in ("true", "yes", "1")
-
     def pending(self):
         """Whether a repository was changed in this run: the stamp was compared with the files before that."""
-        run = self._task_vars["ansible_facts"].get(RUN) or {}
-        return bool(run.get("repos", {}).get("changed"))
+        return bool(self.facts.get("repos_changed"))
 
     def send_uv(self, needs):
         """The host cannot fetch uv: the controller fetches it once and sends it over the connection."""
@@ -104,13 +97,3 @@ class ActionModule(RoleAction):
         target = self._connection._shell.join_path(self._connection._shell.tmpdir, posixpath.basename(wheel))
         self._transfer_file(wheel, target)
         return target
-
-    def learn(self, result, asked):
-        """What the following roles must know: the stamp as it is now, and what to be warned of."""
-        stamp = result.get("stamp")
-        if stamp:
-            stamps = dict(self.facts.get("stamps") or {})
-            stamps[STAMP] = dict(stamp, drift=[], intact=True)
-            self.set_facts(stamps=stamps)
-        if result.get("torch"):
-            self.say(result["torch"])

@@ -16,7 +16,9 @@ from ansible.utils.display import Display
 
 from ansible_collections.rented.gpu.plugins.module_utils._host import _stamps, _system_packages
 from ansible_collections.rented.gpu.plugins.modules.ready import ARGUMENT_SPEC as SPEC
-from ansible_collections.rented.gpu.plugins.plugin_utils._action import FACTS, Failure, RoleAction
+from ansible_collections.rented.gpu.plugins.plugin_utils._failure import Failure
+from ansible_collections.rented.gpu.plugins.plugin_utils._role_action import RoleAction
+from ansible_collections.rented.gpu.plugins.plugin_utils._run_facts import FACTS
 from ansible_collections.rented.gpu.plugins.plugin_utils._ssh import _commands, _deadline, _local_host, _login_failures
 
 display = Display()

@@ -12,9 +12,10 @@ import tempfile
 import urllib.parse
 
 from ansible_collections.rented.gpu.plugins.module_utils._host import _stamps
-from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure, RoleAction
 from ansible_collections.rented.gpu.plugins.plugin_utils._data import _item_specs, _paths, _rsync
+from ansible_collections.rented.gpu.plugins.plugin_utils._failure import Failure
 from ansible_collections.rented.gpu.plugins.plugin_utils._git import _repository
+from ansible_collections.rented.gpu.plugins.plugin_utils._role_action import RoleAction
 from ansible_collections.rented.gpu.plugins.plugin_utils._show import _unsaved_work
 from ansible_collections.rented.gpu.plugins.plugin_utils._ssh import _commands, _local_host, _shortcut
 
@@ -57,8 +58,11 @@ class ActionModule(RoleAction):
                         self.send(item)
         results = self.settle_all(todo)
         notes = self.tell(items, results) + self.tell_work(items, results)
+        changed = any(result["changed"] for result in results)
+        if changed:
+            self.set_facts(repos_changed=True)
         return {
-            "changed": any(result["changed"] for result in results),
+            "changed": changed,
             "repos": results,
             "diff": self.diffs,
             "notes": notes,

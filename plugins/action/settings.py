@@ -13,8 +13,10 @@ from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedEr
 from ansible_collections.rented.gpu.plugins.module_utils._renting._models import FIELDS
 from ansible_collections.rented.gpu.plugins.modules.settings import ARGUMENT_SPEC as SPEC
 from ansible_collections.rented.gpu.plugins.plugin_utils import _proof_copies
-from ansible_collections.rented.gpu.plugins.plugin_utils._action import BEGAN, RUN, Failure, MissingTool, RoleAction
+from ansible_collections.rented.gpu.plugins.plugin_utils._action import Action
+from ansible_collections.rented.gpu.plugins.plugin_utils._failure import Failure, MissingTool
 from ansible_collections.rented.gpu.plugins.plugin_utils._inventory import _left_out
+from ansible_collections.rented.gpu.plugins.plugin_utils._run_facts import BEGAN, RUN
 from ansible_collections.rented.gpu.plugins.plugin_utils._settings import (
     _misspelt,
     _origins,
@@ -30,9 +32,8 @@ PATTERN = "rented_hosts"
 HERE = "localhost"
 
 
-class ActionModule(RoleAction):
+class ActionModule(Action):
     ARGUMENT_SPEC = SPEC
-    COUNTED = False
     _requires_connection = False
 
     def work(self, arguments):

@@ -6,13 +6,12 @@
 from __future__ import annotations
 
 from ansible_collections.rented.gpu.plugins.modules.summary import ARGUMENT_SPEC as SPEC
-from ansible_collections.rented.gpu.plugins.plugin_utils._action import RoleAction
+from ansible_collections.rented.gpu.plugins.plugin_utils._action import Action
 from ansible_collections.rented.gpu.plugins.plugin_utils._show import _closing
 
 
-class ActionModule(RoleAction):
+class ActionModule(Action):
     ARGUMENT_SPEC = SPEC
-    COUNTED = False
     _requires_connection = False
 
     def work(self, arguments):

@@ -9,11 +9,11 @@ import posixpath
 import re
 import shlex
 
-from ansible_collections.rented.gpu.plugins.module_utils._host import _stamps
 from ansible_collections.rented.gpu.plugins.modules.tmux import ARGUMENT_SPEC as SPEC
 from ansible_collections.rented.gpu.plugins.modules.tmux import STAMP
-from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure, RoleAction
 from ansible_collections.rented.gpu.plugins.plugin_utils._data import _paths
+from ansible_collections.rented.gpu.plugins.plugin_utils._failure import Failure
+from ansible_collections.rented.gpu.plugins.plugin_utils._role_action import RoleAction
 from ansible_collections.rented.gpu.plugins.plugin_utils._ssh import _attach
 
 
@@ -29,21 +29,19 @@ class ActionModule(RoleAction):
 
     def work(self, arguments):
         self.know_host()
-        project = arguments["project"] or _paths.first_repository(arguments["repos"])
+        project = arguments["project"] or self.first_repository()
         folder = _paths.on_host(project or ".", self.facts)
         name = session_name(arguments["name"] or posixpath.basename(folder) or "work")
         request = {"name": name, "project": folder, "config": arguments["config"], "environment": arguments["environment"]}
         request["environment"] = request["environment"] or self.made_environment()
         if self.settled(STAMP, request) and name in (self.facts.get("tmux_sessions") or []):
             return dict(self.ways(name), changed=False, name=name)
-        result = self.remote("tmux", dict(request, pending=self.check_mode, stamp_wanted=_stamps.digest(request)))
-        if result.get("stamp"):
-            stamps = dict(self.facts.get("stamps") or {})
-            stamps[STAMP] = dict(result["stamp"], drift=[], intact=True)
-            self.set_facts(stamps=stamps, tmux_sessions=result["sessions"])
-        elif not self.check_mode and name not in (result.get("sessions") or []):
-            raise Failure(f"The tmux session '{name}' is not there after it was started.")
-        return dict({key: value for key, value in result.items() if key not in ("stamp", "invocation")}, **self.ways(name))
+        result = self.apply(STAMP, request, dict(request, pending=self.check_mode))
+        if not self.check_mode:
+            if name not in (result.get("sessions") or []):
+                raise Failure(f"The tmux session '{name}' is not there after it was started.")
+            self.set_facts(tmux_sessions=result["sessions"])
+        return dict(result, **self.ways(name))
 
     def ways(self, name: str) -> dict:
         """How to attach: on the host, and from here."""

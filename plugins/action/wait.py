@@ -8,16 +8,16 @@ from __future__ import annotations
 import time
 
 from ansible_collections.rented.gpu.plugins.modules.wait import ARGUMENT_SPEC as SPEC
-from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure, RoleAction
+from ansible_collections.rented.gpu.plugins.plugin_utils._action import Action
+from ansible_collections.rented.gpu.plugins.plugin_utils._failure import Failure
 from ansible_collections.rented.gpu.plugins.plugin_utils._inventory import _left_out
 from ansible_collections.rented.gpu.plugins.plugin_utils._show import _summary, _table
 
 EVERY = 30  # seconds between two lines for people
 
 
-class ActionModule(RoleAction):
+class ActionModule(Action):
     ARGUMENT_SPEC = SPEC
-    COUNTED = False
     _requires_connection = False
 
     def work(self, arguments):

@@ -21,14 +21,9 @@ options:
     type: str
     default: ''
   project:
-    description: Folder in which the session starts. When it is empty, the action takes the first of O(repos), else the workdir.
+    description: Folder in which the session starts. When it is empty, the action takes the first repository of C(repos_list), else the workdir.
     type: path
     default: ''
-  repos:
-    description: The variable C(repos_list). Only the action looks at it.
-    type: list
-    elements: raw
-    default: []
   config:
     description: Whether to give tmux a configuration when the user has none. With V(false) the one that an earlier run gave is taken back.
     type: bool
@@ -108,7 +103,6 @@ STAMP = "tmux"
 ARGUMENT_SPEC = {
     "name": {"type": "str", "default": ""},
     "project": {"type": "path", "default": ""},
-    "repos": {"type": "list", "elements": "raw", "default": []},
     "config": {"type": "bool", "default": True},
     "environment": {"type": "path", "default": ""},
     "pending": {"type": "bool", "default": False},

@@ -13,8 +13,8 @@ import urllib.parse
 
 from ansible_collections.rented.gpu.plugins.module_utils._host import _urls
 from ansible_collections.rented.gpu.plugins.module_utils._shown import shown
-from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure, MissingTool
 from ansible_collections.rented.gpu.plugins.plugin_utils._data import _paths, _rsync
+from ansible_collections.rented.gpu.plugins.plugin_utils._failure import Failure, MissingTool
 from ansible_collections.rented.gpu.plugins.plugin_utils._git import _repository
 from ansible_collections.rented.gpu.plugins.plugin_utils._settings import _option_values
 

@@ -14,7 +14,7 @@ import urllib.parse
 from ansible_collections.rented.gpu.plugins.module_utils._errors import nearest
 from ansible_collections.rented.gpu.plugins.module_utils._host import _stamps
 from ansible_collections.rented.gpu.plugins.module_utils._shown import kind, shown
-from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure
+from ansible_collections.rented.gpu.plugins.plugin_utils._failure import Failure
 from ansible_collections.rented.gpu.plugins.plugin_utils._settings import _option_values
 
 LONGEST_STAMP = 200
@@ -38,7 +38,7 @@ def first_repository(repos) -> str:
     """The folder of the first entry of repos_list, named as the role repos names it; empty without one."""
     if isinstance(repos, (str, dict)):
         repos = [repos]
-    for item in repos or []:
+    for item in repos if isinstance(repos, (list, tuple)) else []:
         item = {"src": item} if isinstance(item, str) else item if isinstance(item, dict) else {}
         if item.get("dest"):
             return str(item["dest"])

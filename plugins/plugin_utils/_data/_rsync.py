@@ -21,9 +21,9 @@ import time
 from dataclasses import dataclass, field
 
 from ansible_collections.rented.gpu.plugins.module_utils._host import _stamps
-from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure, MissingTool
 from ansible_collections.rented.gpu.plugins.plugin_utils._data import _gitignore
 from ansible_collections.rented.gpu.plugins.plugin_utils._data._paths import size
+from ansible_collections.rented.gpu.plugins.plugin_utils._failure import Failure, MissingTool
 from ansible_collections.rented.gpu.plugins.plugin_utils._ssh import _channel, _start_failures
 
 PARTIAL = ".rsync-partial"  # in the folder of the file: what a cut transfer left, and where the next one goes on

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 
 from ansible_collections.rented.gpu.plugins.module_utils._errors import nearest
 from ansible_collections.rented.gpu.plugins.module_utils._shown import shown
-from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure, MissingTool
+from ansible_collections.rented.gpu.plugins.plugin_utils._failure import Failure, MissingTool
 from ansible_collections.rented.gpu.plugins.plugin_utils._git import _git_config
 from ansible_collections.rented.gpu.plugins.plugin_utils._ssh import _start_failures
 

@@ -11,8 +11,8 @@ import re
 
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
 from ansible_collections.rented.gpu.plugins.module_utils._shown import shown
-from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure
 from ansible_collections.rented.gpu.plugins.plugin_utils._data import _item_specs
+from ansible_collections.rented.gpu.plugins.plugin_utils._failure import Failure
 from ansible_collections.rented.gpu.plugins.plugin_utils._provision import _secrets
 from ansible_collections.rented.gpu.plugins.plugin_utils._settings import _git_access
 

@@ -15,8 +15,8 @@ from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedEr
 from ansible_collections.rented.gpu.plugins.module_utils._host import _cuda
 from ansible_collections.rented.gpu.plugins.module_utils._host._environment import _requirement_lines, _requirements, _uv_versions
 from ansible_collections.rented.gpu.plugins.module_utils._shown import shown
-from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure
 from ansible_collections.rented.gpu.plugins.plugin_utils._data import _item_specs, _paths
+from ansible_collections.rented.gpu.plugins.plugin_utils._failure import Failure
 from ansible_collections.rented.gpu.plugins.plugin_utils._git import _repository
 from ansible_collections.rented.gpu.plugins.plugin_utils._settings import _specs
 

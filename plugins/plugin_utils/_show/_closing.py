@@ -16,8 +16,8 @@ from ansible_collections.rented.gpu.plugins.module_utils import _state
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
 from ansible_collections.rented.gpu.plugins.module_utils._host import _stamps
 from ansible_collections.rented.gpu.plugins.module_utils._renting._values import number
-from ansible_collections.rented.gpu.plugins.plugin_utils._action import BEGAN, FACTS, of_this_run
 from ansible_collections.rented.gpu.plugins.plugin_utils._inventory import _left_out
+from ansible_collections.rented.gpu.plugins.plugin_utils._run_facts import BEGAN, FACTS, of_this_run
 from ansible_collections.rented.gpu.plugins.plugin_utils._show import _failures, _summary, _table
 from ansible_collections.rented.gpu.plugins.plugin_utils._ssh import _attach, _shortcut
 

@@ -12,7 +12,7 @@ import textwrap
 from ansible_collections.rented.gpu.plugins.module_utils import _plain
 from ansible_collections.rented.gpu.plugins.module_utils._renting._values import number
 from ansible_collections.rented.gpu.plugins.plugin_utils import _gates
-from ansible_collections.rented.gpu.plugins.plugin_utils._action import FACTS, RUN, of_this_run
+from ansible_collections.rented.gpu.plugins.plugin_utils._run_facts import FACTS, RUN, of_this_run
 from ansible_collections.rented.gpu.plugins.plugin_utils._show import _table
 
 COLUMNS = ["host", "GPU", "$/hour", "ready", "changed", "seconds", "made ready"]

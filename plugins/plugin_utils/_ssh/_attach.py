@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 
-from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure
+from ansible_collections.rented.gpu.plugins.plugin_utils._failure import Failure
 from ansible_collections.rented.gpu.plugins.plugin_utils._ssh import _local_host, _shortcut
 
 # The terminals of kitty, Ghostty and Alacritty are unknown on most images, and tmux then refuses to attach. They all understand this one.

@@ -16,7 +16,7 @@ import sys
 
 from ansible.errors import AnsibleConnectionFailure
 
-from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure, vanished
+from ansible_collections.rented.gpu.plugins.plugin_utils._failure import Failure, vanished
 from ansible_collections.rented.gpu.plugins.plugin_utils._ssh import _agent, _local_host, _login_failures, _options
 
 # Settings of the ssh connection plugin by name, and the host variable that says the same where another plugin (Mitogen's) is in use.

@@ -246,6 +246,12 @@ def unreachable(output: str) -> bool:
     return bool(_NO_NETWORK.search(output)) and not no_space(output)
 
 
+def address(output: str) -> str:
+    """The first URL in what a command said; empty without one."""
+    found = re.search(r"https?://[^\s`'\")]+", output)
+    return found.group(0) if found else ""
+
+
 def torch_index_unreachable(output: str) -> bool:
     """Whether it was the index of torch builds that did not answer."""
     return bool(_TORCH_INDEX.search(output)) and (unreachable(output) or bool(re.search(r"HTTP status (client|server) error", output)))

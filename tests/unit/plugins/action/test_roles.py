@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.rented.gpu.plugins.action import proof, ready, tmux
 from ansible_collections.rented.gpu.plugins.module_utils._host import _stamps
-from ansible_collections.rented.gpu.plugins.plugin_utils import _action
+from ansible_collections.rented.gpu.plugins.plugin_utils import _action, _run_facts
 
 FACTS = {"workdir": "/data", "home": "/root", "tools": {}, "packages": {}, "stamps": {}, "auto_tmux": {"present": False, "off": False}}
 
@@ -99,12 +99,12 @@ def test_facts_that_a_cache_kept_of_an_earlier_run_settle_nothing(play):
     stamp = {"wanted": _stamps.digest(request), "intact": True, "data": {"name": "work"}, "watch": {}}
     facts = dict(FACTS, stamps={"tmux": stamp}, tmux_sessions=["work"], tools={})
     arguments = {"name": "work", "config": True, "environment": ""}
-    now = play(tmux, {}, arguments, facts=dict(facts, read_by=_action.token()))
+    now = play(tmux, {}, arguments, facts=dict(facts, read_by=_run_facts.token()))
     assert now["changed"] is False and not play.asked
     answers = {"host_facts": {"ansible_facts": {"rented": FACTS}}, "tmux": {"changed": True, "sessions": ["work"]}}
     old = play(tmux, answers, arguments, facts=dict(facts, read_by="ansible-local-of-yesterday"))
     assert [name for name, *_rest in play.asked] == ["host_facts", "tmux"]
-    assert old["ansible_facts"]["rented"]["read_by"] == _action.token()
+    assert old["ansible_facts"]["rented"]["read_by"] == _run_facts.token()
     assert [role["executions"] for role in old["ansible_facts"]["rented_run"].values()] == [2]
 
 

@@ -290,7 +290,7 @@ def test_no_credentials_lists_where_it_looked(provider, listing, monkeypatch):
     [
         ("hostnam: x", "The option 'hostnam' does not exist. Did you mean 'hostname'?"),
         ("states: [runing]", "no state 'runing'. Did you mean 'running'?"),
-        ("ssh_via: prox", "Invalid value 'prox' .*ssh_via"),
+        ("ssh_via: prox", "Invalid value 'prox' .*ssh_via|'ssh_via' .* invalid value 'prox'"),  # 2.19 to 2.21, and 2.22
         ("timeout: 0", "'timeout' must be more than 0"),
         ("account_timeout: -1", "'account_timeout' must be more than 0"),
         ("account_timeout: .nan", "'account_timeout' must be more than 0"),

@@ -11,13 +11,12 @@ import shutil
 import subprocess
 import tempfile
 import time
-import types
 
 import pytest
 
 from ansible_collections.rented.gpu.plugins.action.tmux import session_name
 from ansible_collections.rented.gpu.plugins.module_utils._host import _stamps
-from ansible_collections.rented.gpu.plugins.modules import python_env
+from ansible_collections.rented.gpu.plugins.module_utils._host._environment import _activation
 from ansible_collections.rented.gpu.plugins.plugin_utils._ssh import _attach
 from ansible_collections.rented.gpu.tests.unit.plugins.modules._process import answers
 
@@ -28,7 +27,7 @@ pytestmark = pytest.mark.skipif(not shutil.which("tmux"), reason="tmux is not in
 def home():
     # Not tmp_path: the path of a socket has 107 bytes at most.
     folder = pathlib.Path(tempfile.mkdtemp(prefix="t-", dir="/tmp"))
-    (folder / ".profile").write_text(python_env.SOURCE + "\n")
+    (folder / ".profile").write_text(_activation.SOURCE + "\n")
     yield folder
     tmux(folder, "kill-server", check=False)
     shutil.rmtree(folder, ignore_errors=True)  # a shell that ends may still write there
@@ -55,10 +54,8 @@ def project(home, name):
     (path / "bin").mkdir(parents=True)
     (path / "bin" / "python").write_text("#!/bin/sh\necho %s\n" % path)
     (path / "bin" / "python").chmod(0o755)
-    made = types.SimpleNamespace(cache=None, module=types.SimpleNamespace(check_mode=True), path=str(path), uv=None)
-    made.wanted = {"manager": "uv", "uv_version": ""}
     (home / ".rented").mkdir(exist_ok=True)
-    (home / ".rented" / "env.sh").write_text(python_env.Environment.env_sh(made))
+    (home / ".rented" / "env.sh").write_text(_activation.env_sh(str(path)))
     return str(path)
 
 

@@ -9,8 +9,8 @@ import subprocess
 
 import pytest
 
-from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure
 from ansible_collections.rented.gpu.plugins.plugin_utils._data import _item_specs
+from ansible_collections.rented.gpu.plugins.plugin_utils._failure import Failure
 
 
 def git(folder, *arguments) -> str:

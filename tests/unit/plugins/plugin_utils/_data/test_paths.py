@@ -10,8 +10,8 @@ import os
 import pytest
 
 from ansible_collections.rented.gpu.plugins.module_utils._host import _stamps
-from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure
 from ansible_collections.rented.gpu.plugins.plugin_utils._data import _paths
+from ansible_collections.rented.gpu.plugins.plugin_utils._failure import Failure
 
 FACTS = {"home": "/home/ada", "workdir": "/workspace"}
 

@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure
+from ansible_collections.rented.gpu.plugins.plugin_utils._failure import Failure
 from ansible_collections.rented.gpu.plugins.plugin_utils._git import _repository
 
 

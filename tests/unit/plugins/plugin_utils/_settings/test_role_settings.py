@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from ansible_collections.rented.gpu.plugins.module_utils._errors import RentedError
-from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure
 from ansible_collections.rented.gpu.plugins.plugin_utils._data import _item_specs
+from ansible_collections.rented.gpu.plugins.plugin_utils._failure import Failure
 from ansible_collections.rented.gpu.plugins.plugin_utils._settings import _preflight, _requested, _role_settings, _specs
 
 ROLES = sorted(os.listdir(_specs.ROLES))

@@ -11,8 +11,8 @@ import time
 
 import pytest
 
-from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure
 from ansible_collections.rented.gpu.plugins.plugin_utils._data import _rsync
+from ansible_collections.rented.gpu.plugins.plugin_utils._failure import Failure
 from ansible_collections.rented.gpu.plugins.plugin_utils._git import _repository
 from ansible_collections.rented.gpu.plugins.plugin_utils._ssh import _agent, _commands
 

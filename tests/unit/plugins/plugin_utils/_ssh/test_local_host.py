@@ -12,8 +12,8 @@ import sys
 
 import pytest
 
-from ansible_collections.rented.gpu.plugins.plugin_utils._action import Failure
 from ansible_collections.rented.gpu.plugins.plugin_utils._data import _rsync
+from ansible_collections.rented.gpu.plugins.plugin_utils._failure import Failure
 from ansible_collections.rented.gpu.plugins.plugin_utils._git import _repository
 from ansible_collections.rented.gpu.plugins.plugin_utils._ssh import _commands, _local_host
 
