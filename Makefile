@@ -55,7 +55,7 @@ units: .venv/.ready ## unit tests and the benches' own; what touches Ansible als
 	python -m pytest -n 2 --durations=10 tests/unit tests/bench
 ifneq ($(OTHER_PYTHON),)
 	@requirements/python.sh .venv-other $(OTHER_PYTHON) requirements/dev.txt
-	PATH="$(CURDIR)/.venv-other/bin:$$PATH" python -m pytest -n 2 $(ABOUT_ANSIBLE)
+	PATH="$(CURDIR)/.venv-other/bin:$$PATH" python -m pytest -n 2 --durations=10 $(ABOUT_ANSIBLE)
 endif
 
 # The releases of ansible-core by the argument CORE; release candidates too, which a comparison with ~= leaves out.

@@ -9,6 +9,7 @@ quick.py [REVISION]   prints the files for pytest; REVISION is what to compare w
 from __future__ import annotations
 
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -18,18 +19,26 @@ ALWAYS = ("tests/unit/test_imports.py", "tests/unit/test_lists.py")
 SLOW = ("tests/unit/test_hostile_values.py",)
 
 
-def tests_of(changed: list[str], exists) -> list[str]:
-    """The test files for these changed files. ``exists`` says whether a path of the repository exists."""
+def tests_of(changed: list[str], tests: dict[str, str]) -> list[str]:
+    """The test files for these changed files. ``tests`` has the text of every unit test by its path."""
     found = set(ALWAYS)
     for name in changed:
         path = pathlib.PurePosixPath(name)
-        if name.startswith("tests/unit/") and path.name.startswith("test_"):
+        if name in tests:
             found.add(name)
-        elif name.startswith("plugins/") and path.suffix == ".py":
-            found.add(str(pathlib.PurePosixPath("tests/unit", path.parent, "test_%s.py" % path.stem.lstrip("_"))))
-        elif name.startswith(("docs/", "plugins/module_utils/_providers/")):
-            found.add("tests/unit/test_providers.py")
-    return sorted(name for name in found if exists(name) and name not in SLOW)
+        elif path.suffix == ".py" and name.startswith(("plugins/", "tests/fakes/")):
+            found |= _importers(path, tests) or _importers(path.parent, tests)
+        elif name.startswith("docs/"):
+            found |= {"tests/unit/test_docs.py", "tests/unit/test_providers.py"}
+    return sorted(name for name in found if name in tests and name not in SLOW)
+
+
+def _importers(path: pathlib.PurePosixPath, tests: dict[str, str]) -> set[str]:
+    """The tests that import a module or, of a provider's parts, the provider."""
+    package, module = re.escape(".".join(path.parent.parts)), re.escape(path.stem)
+    names = rf"from \S*{package} import .*\b{module}\b|from \S*{package}\.{module} import |import \S*{package}\.{module}\b"
+    statement = re.compile(rf"^({names})", re.M)
+    return {name for name, text in tests.items() if statement.search(text)}
 
 
 def changed_since(revision: str) -> list[str]:
@@ -43,4 +52,5 @@ def changed_since(revision: str) -> list[str]:
 
 
 if __name__ == "__main__":
-    print("\n".join(tests_of(changed_since(*sys.argv[1:2] or ["HEAD"]), lambda name: (ROOT / name).is_file())))
+    unit = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in (ROOT / "tests" / "unit").rglob("test_*.py")}
+    print("\n".join(tests_of(changed_since(*sys.argv[1:2] or ["HEAD"]), unit)))

@@ -31,7 +31,7 @@ CONTENTS = """
 ```
 """
 CHAPTERS = {
-    "Guides": ["getting_started", "inventory", "offers", "places_without_ssh", "ownership", "troubleshooting", "glossary"],
+    "Guides": ["getting_started", "use_roles", "inventory", "offers", "places_without_ssh", "ownership", "troubleshooting", "glossary"],
     "Providers": ["providers/*"],
     "Roles": ["roles/*"],
     "Reference": ["plugins/index", "ready_json", "surroundings", "surroundings_python", "surroundings_tmux", "performance", "agents"],

@@ -47,28 +47,28 @@ class ActionModule(RoleAction):
             self.place(item)
         _paths.check_dests(_item_specs.DATA, items)
         self.check_deleting(items)
-        if _local_host.is_here(self._connection) and self.check_mode and not self.tool("rsync") and any(item["here"] for item in items):
+        if _local_host.is_here(self._connection) and self.check_mode and not self.tool("rsync") and any(item.here for item in items):
             return {"changed": True, "items": [], "msg": "Would bring the data, once rsync is here."}
         items = [item for item in items if not self.in_place(item)]
         for item in items:
-            item["wanted"] = self.request(item)
-        todo = [item for item in items if not self.settled(item["stamp"], item["wanted"])]
+            item.wanted = self.request(item)
+        todo = [item for item in items if not self.settled(item.stamp, item.wanted)]
         for item in items:
-            item["settled"] = item not in todo
-            if self.checksum and item["settled"]:
+            item.settled = item not in todo
+            if self.checksum and item.settled:
                 todo.append(item)
-        sending = [item for item in todo if not item["url"]]
+        sending = [item for item in todo if not item.url]
         if sending:
-            self.check_room([item for item in sending if not item["settled"]])
+            self.check_room([item for item in sending if not item.settled])
         results, failures, diffs = [], [], []
         for item in sending:
             try:
                 with _commands.program("rsync", self._connection, self._task_vars):
                     results.append(self.send(item, diffs))
-                item["done"] = results[-1]["changed"] or not item["settled"]
+                item.done = results[-1]["changed"] or not item.settled
             except Failure as failure:
                 failures.append(str(failure))
-                results.append({"dest": item["path"], "changed": False, "error": str(failure)})
+                results.append({"dest": item.path, "changed": False, "error": str(failure)})
         try:
             answer = self.on_host(todo)
         except Failure as failure:
@@ -76,7 +76,7 @@ class ActionModule(RoleAction):
                 raise
             answer = failure.details
             failures.append(str(failure))
-        by_path = {item["path"]: item for item in sending}
+        by_path = {item.path: item for item in sending}
         for entry in answer.get("sent") or []:
             if entry["missing"] and entry["dest"] in by_path:
                 failures.append(self.not_there(by_path[entry["dest"]], entry["missing"]))
@@ -93,23 +93,23 @@ class ActionModule(RoleAction):
 
     # --- the request ---------------------------------------------------------------------------------------------
 
-    def place(self, item: dict) -> None:
+    def place(self, item: _item_specs.DataItem) -> None:
         """Where it goes on the host. ``dest`` is the place itself; a slash at its end, for a single file, means the folder around it."""
-        inside = item["dest"].endswith("/")
-        item["path"] = _paths.on_host(item["dest"], self.facts)
-        if item["url"]:
-            name = posixpath.basename(urllib.parse.urlsplit(item["url"]).path) or "download"
-            item["folder"] = None
-            if item["unpack"] is True:
-                item["folder"] = item["path"]
-            elif item["unpack"]:
-                item["folder"] = _paths.on_host(item["unpack"], self.facts)
-            if inside and item["unpack"] is not True:
-                item["path"] = posixpath.join(item["path"], name)
-        elif inside and not os.path.isdir(item["here"]):
-            item["path"] = posixpath.join(item["path"], os.path.basename(item["here"]))
+        inside = item.dest.endswith("/")
+        item.path = _paths.on_host(item.dest, self.facts)
+        if item.url:
+            name = posixpath.basename(urllib.parse.urlsplit(item.url).path) or "download"
+            item.folder = None
+            if item.unpack is True:
+                item.folder = item.path
+            elif item.unpack:
+                item.folder = _paths.on_host(item.unpack, self.facts)
+            if inside and item.unpack is not True:
+                item.path = posixpath.join(item.path, name)
+        elif inside and not os.path.isdir(item.here):
+            item.path = posixpath.join(item.path, os.path.basename(item.here))
         # Of the place, not of how it was written: two spellings are one item. An archive's next version may have another name.
-        item["stamp"] = _paths.stamp_name("data_sync", item["folder"] if item["url"] and item["folder"] else item["path"])
+        item.stamp = _paths.stamp_name("data_sync", item.folder if item.url and item.folder else item.path)
 
     def check_deleting(self, items: list) -> None:
         """An item with delete: true may hold nothing that another item or another role brings: the two would undo each other."""
@@ -120,37 +120,35 @@ class ActionModule(RoleAction):
             for kind, what in (("repos", "the checkout"), ("envs", "the Python environment")):
                 others += [(what, path) for path in ((watch or {}).get(kind) or {})]
         for number, item in enumerate(items, 1):
-            if not item["delete"] or not os.path.isdir(item["here"]):
+            if not item.delete or not os.path.isdir(item.here):
                 continue
-            inside = [(what, path) for what, path in others if _below(path, item["path"])]
+            inside = [(what, path) for what, path in others if _below(path, item.path)]
             for other, entry in enumerate(items, 1):
                 if entry is not item:
-                    inside += [
-                        (f"item {other}", place) for place in (entry["path"], entry.get("folder")) if place and _below(place, item["path"])
-                    ]
+                    inside += [(f"item {other}", place) for place in (entry.path, entry.folder) if place and _below(place, item.path)]
             if inside:
                 raise Failure(
                     "%s, item %d: delete is true, and it would delete %s (%s), which is inside its dest %s: give the item its own dest, "
-                    "or leave delete out. Nothing was sent." % (_item_specs.DATA, number, *inside[0], item["path"])
+                    "or leave delete out. Nothing was sent." % (_item_specs.DATA, number, *inside[0], item.path)
                 )
 
-    def in_place(self, item: dict) -> bool:
+    def in_place(self, item: _item_specs.DataItem) -> bool:
         """Whether the data is its own dest: Ansible runs on the host itself, and there is nothing to send."""
-        if item["url"] or not _local_host.is_here(self._connection):
+        if item.url or not _local_host.is_here(self._connection):
             return False
-        if _local_host.same_place(item["here"], item["path"]):
+        if _local_host.same_place(item.here, item.path):
             return True
-        if os.path.isdir(item["here"]) and _local_host.inside(item["path"], item["here"]):
-            raise Failure(f"The dest {item['path']} lies inside the data {item['here']} itself: give a dest outside of it.")
+        if os.path.isdir(item.here) and _local_host.inside(item.path, item.here):
+            raise Failure(f"The dest {item.path} lies inside the data {item.here} itself: give a dest outside of it.")
         return False
 
-    def request(self, item: dict) -> dict:
+    def request(self, item: _item_specs.DataItem) -> dict:
         """What the stamp stands for."""
-        if item["url"]:
-            return {key: item[key] for key in ("url", "path", "checksum", "folder")}  # only its digest leaves the controller
-        item["listing"] = _rsync.listing(item["here"], item["exclude"])
-        digest = _rsync.listing_digest(item["listing"])
-        return {"path": item["path"], "exclude": item["exclude"], "delete": bool(item["delete"]), "tree": digest}
+        if item.url:
+            return {key: getattr(item, key) for key in ("url", "path", "checksum", "folder")}  # only its digest leaves the controller
+        item.listing = _rsync.listing(item.here, item.exclude)
+        digest = _rsync.listing_digest(item.listing)
+        return {"path": item.path, "exclude": item.exclude, "delete": bool(item.delete), "tree": digest}
 
     # --- the work ------------------------------------------------------------------------------------------------
 
@@ -170,16 +168,16 @@ class ActionModule(RoleAction):
             root = self.facts[name].rstrip("/") + "/"
             if not disk.get("free_mb"):
                 continue
-            mine = [item for item in sending if item["path"].startswith(root) and not item.get("disk")]
+            mine = [item for item in sending if item.path.startswith(root) and not item.disk]
             for item in mine:
-                item["disk"] = name
+                item.disk = name
             free = disk["free_mb"] * 1024 * 1024
             if sum(self.bytes_of(item) for item in mine) <= free:
                 continue
             wanted = 0
             for item in mine:
                 self.executions += 1
-                stats = _rsync.send(self.ssh(), item["here"], item["path"], item["exclude"], False, dry=True)
+                stats = _rsync.send(self.ssh(), item.here, item.path, item.exclude, False, dry=True)
                 wanted += self.bytes_of(item) if stats is None else stats.bytes
             if wanted > free:
                 raise Failure(
@@ -187,23 +185,23 @@ class ActionModule(RoleAction):
                     f"{_paths.size(free)} free, so nothing was sent: free some space there, or rent a larger disk."
                 )
 
-    def bytes_of(self, item: dict) -> int:
-        return sum(entry[1] for entry in _rsync.files(item["listing"]))
+    def bytes_of(self, item: _item_specs.DataItem) -> int:
+        return sum(entry[1] for entry in _rsync.files(item.listing))
 
     def ssh(self):
         return _commands.reach(self._connection, self._task_vars)
 
-    def send(self, item: dict, diffs: list) -> dict:
+    def send(self, item: _item_specs.DataItem, diffs: list) -> dict:
         stats = None
         if self.tool("rsync"):
             self.executions += 1
             stats = _rsync.send(
-                self.ssh(), item["here"], item["path"], item["exclude"], bool(item["delete"]), dry=self.check_mode,
-                show=lambda text: self.say(f"{item['dest']}: {text}"), checksum=self.checksum, silence=self.silence(item),
+                self.ssh(), item.here, item.path, item.exclude, bool(item.delete), dry=self.check_mode,
+                show=lambda text: self.say(f"{item.dest}: {text}"), checksum=self.checksum, silence=self.silence(item),
             )  # fmt: skip
         if stats is None:  # check mode, and there is nothing at its place yet
-            files = _rsync.files(item["listing"])
-            stats = _rsync.Stats(files=len(files), bytes=self.bytes_of(item), changes=len(item["listing"]) + 1)
+            files = _rsync.files(item.listing)
+            stats = _rsync.Stats(files=len(files), bytes=self.bytes_of(item), changes=len(item.listing) + 1)
             stats.names = ["<f+++++++++ " + entry[0] for entry in files[: _rsync.KEPT]]
         if stats.changes:
             text = "%d files, %s to send, %d to delete\n%s\n" % (
@@ -212,29 +210,29 @@ class ActionModule(RoleAction):
                 stats.deleted,
                 "\n".join(stats.names),
             )
-            diffs.append({"before_header": item["path"], "after_header": item["path"], "before": "", "after": text})
+            diffs.append({"before_header": item.path, "after_header": item.path, "before": "", "after": text})
         result = {
-            "dest": item["path"], "changed": stats.changes > 0, "files": stats.files, "bytes": stats.bytes, "literal": stats.literal,
+            "dest": item.path, "changed": stats.changes > 0, "files": stats.files, "bytes": stats.bytes, "literal": stats.literal,
             "deleted": stats.deleted, "seconds": stats.seconds,
         }  # fmt: skip
-        if self.checksum and item["settled"]:
+        if self.checksum and item.settled:
             # What sizes and times said to be unchanged.
             result["differs"] = [name.partition(" ")[2] for name in stats.names if name[1:2] == "f"]
         return result
 
-    def silence(self, item: dict) -> int:
+    def silence(self, item: _item_specs.DataItem) -> int:
         """Seconds without a byte: while a side reads a large file for its checksum, it sends nothing."""
-        largest = max((entry[1] for entry in _rsync.files(item["listing"])), default=0) if self.checksum else 0
+        largest = max((entry[1] for entry in _rsync.files(item.listing)), default=0) if self.checksum else 0
         return _rsync.SILENCE + largest // SLOWEST_DISK
 
-    def not_there(self, item: dict, missing: list) -> str:
+    def not_there(self, item: _item_specs.DataItem, missing: list) -> str:
         """What it means that a name that was sent is not on the host with its size."""
-        wanted = {entry[0]: entry for entry in item["listing"]}
-        moved = [name for name in missing if _stamps.entry_of(os.fsencode(item["here"]), name) != wanted.get(name)]
+        wanted = {entry[0]: entry for entry in item.listing}
+        moved = [name for name in missing if _stamps.entry_of(os.fsencode(item.here), name) != wanted.get(name)]
         if len(moved) == len(missing):
-            return f"{item['src']} changed here while it was sent ({_listed(missing)}): run again when nothing writes to it."
+            return f"{item.src} changed here while it was sent ({_listed(missing)}): run again when nothing writes to it."
         return (
-            f"{item['src']}: {len(missing)} of what was sent did not arrive in {item['path']} as it is here "
+            f"{item.src}: {len(missing)} of what was sent did not arrive in {item.path} as it is here "
             f"({_listed(missing)}): look at its file system, and run again."
         )
 
@@ -256,25 +254,25 @@ class ActionModule(RoleAction):
         """One execution: stamps for what was sent, and all downloads."""
         sent, downloads = [], []
         for item in todo:
-            stamp = {"stamp": item["stamp"], "stamp_wanted": _stamps.digest(item["wanted"])}
-            if item["url"]:
-                address = (item["checksum"] or "").partition(":")
+            stamp = {"stamp": item.stamp, "stamp_wanted": _stamps.digest(item.wanted)}
+            if item.url:
+                address = (item.checksum or "").partition(":")
                 downloads.append(
                     dict(
                         stamp,
-                        url=_urls.without_secrets(item["url"]),
+                        url=_urls.without_secrets(item.url),
                         # What is secret in an address is in no argument that Ansible or a log shows.
-                        secret=_downloads.hidden(item["url"], item["checksum"]),
-                        dest=item["path"],
-                        checksum=f"{address[0]}:{_urls.without_secrets(address[2])}" if item["checksum"] else None,
-                        unpack=item["folder"],
-                        keep=isinstance(item["unpack"], str),
+                        secret=_downloads.hidden(item.url, item.checksum),
+                        dest=item.path,
+                        checksum=f"{address[0]}:{_urls.without_secrets(address[2])}" if item.checksum else None,
+                        unpack=item.folder,
+                        keep=isinstance(item.unpack, str),
                         verify=self.checksum,
                     )
                 )
-            elif item.get("done"):
-                packed = base64.b64encode(zlib.compress(json.dumps(item["listing"]).encode("ascii"))).decode()
-                sent.append(dict(stamp, dest=item["path"], listing=packed, whole=bool(item["delete"])))
+            elif item.done:
+                packed = base64.b64encode(zlib.compress(json.dumps(item.listing).encode("ascii"))).decode()
+                sent.append(dict(stamp, dest=item.path, listing=packed, whole=bool(item.delete)))
         if not downloads and (not sent or self.check_mode):
             return {}
         return self.remote("data_sync", {"sent": sent, "downloads": downloads})

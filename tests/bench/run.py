@@ -261,7 +261,6 @@ def page(results: Results, options) -> list:
     lines = [*machine(options), "", *results.one_host(), "", *results.ratios(), ""]
     if results.fleet():
         lines += [*results.fleet(), ""]
-    lines += results.goals()
     if results.problems():
         lines += ["", "What went wrong:", "", *results.problems()]
     return lines
@@ -315,7 +314,7 @@ def main(arguments: list) -> int:
     bench = Bench(options, work, RehearsalProvider(account="bench-" + uuid.uuid4().hex[:8]))
     results = bench.measure()
     lines = page(results, options)
-    print("\n" + "\n".join(lines))
+    print("\n" + "\n".join([*lines, "", *results.goals()]))
     if options.write:
         options.write.write_text(replace_part(options.write.read_text(encoding="utf-8"), lines), encoding="utf-8")
         print("\nWritten to %s." % options.write)

@@ -27,9 +27,14 @@ def fake_of(provider: str) -> type:
 
 
 @contextlib.contextmanager
-def account(provider: str, monkeypatch, endpoint: str | None = None, **options):
-    """An account of a provider whose API is at ``endpoint`` (None: its fake), let in by what its fake says it takes; with its fake."""
-    with fake_of(provider)() as fake:
+def account(provider: str, monkeypatch, endpoint: str | None = None, instances: int = 0, **options):
+    """An account of a provider whose API is at ``endpoint`` (None: its fake), let in by what its fake says it takes; with its fake.
+
+    Its ``instances`` are those that the function ``row`` beside the fake makes.
+    """
+    kind = fake_of(provider)
+    rows = {"rows": [importlib.import_module(kind.__module__).row(number) for number in range(1, instances + 1)]} if instances else {}
+    with kind(**rows) as fake:
         for variable, value in fake.environment().items():
             monkeypatch.setenv(variable, value)
         yield PROVIDERS[provider](endpoint=endpoint or fake.url, **options), fake

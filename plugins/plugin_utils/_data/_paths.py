@@ -96,9 +96,9 @@ def check_dests(variable: str, items) -> None:
     """Two items with the same place on the host are an error: the second would undo the first."""
     seen = {}
     for number, item in enumerate(items, 1):
-        before = seen.setdefault(item["path"], number)
+        before = seen.setdefault(item.path, number)
         if before != number:
-            raise Failure(f"{variable}, items {before} and {number} have the same dest, {item['path']}: give each its own.")
+            raise Failure(f"{variable}, items {before} and {number} have the same dest, {item.path}: give each its own.")
 
 
 def size(number: float) -> str:

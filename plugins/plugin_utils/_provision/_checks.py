@@ -82,10 +82,10 @@ def _agent(settings: dict, wait_for: list) -> list:
 def _repositories(settings: dict, wait_for: list) -> list:
     found = []
     for item in _item_specs.read_repos(settings.get(_item_specs.REPOS), settings.get("git_keys_mode") or "push"):
-        url = _item_specs.URL.match(item["src"])
-        if not url and not waited(item["src"], wait_for):
+        url = _item_specs.URL.match(item.src)
+        if not url and not waited(item.src, wait_for):
             found.append(
-                f"{_item_specs.REPOS}: {item['src']} is a checkout on your computer, which an instance without a "
+                f"{_item_specs.REPOS}: {item.src} is a checkout on your computer, which an instance without a "
                 f"controller cannot receive: give a URL, or {WAIT}."
             )
     return found

@@ -68,11 +68,11 @@ def preflight_python_env(settings: dict) -> None:
 class _Project:
     """The project's folder in a local checkout, as it will be sent: of a commit, or of the work tree."""
 
-    def __init__(self, item: dict, inside: str) -> None:
-        self.repository = _repository.Repository(_paths.on_controller(item["src"]), item["src"])
-        self.commit = self.repository.resolve(item["version"]).commit
-        self.uncommitted = bool(item["uncommitted"])
-        self.said, self.dest, self.inside = item["src"], posixpath.normpath(item["dest"]), inside
+    def __init__(self, item: _item_specs.RepoItem, inside: str) -> None:
+        self.repository = _repository.Repository(_paths.on_controller(item.src), item.src)
+        self.commit = self.repository.resolve(item.version).commit
+        self.uncommitted = bool(item.uncommitted)
+        self.said, self.dest, self.inside = item.src, posixpath.normpath(item.dest), inside
 
     def read(self, name: str) -> bytes | None:
         """The content of a file; None when it is not there."""
@@ -97,10 +97,10 @@ class _Project:
 def _project(settings: dict) -> _Project | None:
     """The project, when a local checkout brings it."""
     items = _item_specs.read_repos(settings.get(_item_specs.REPOS), settings.get("git_keys_mode") or "push")
-    wanted = posixpath.normpath(str(settings.get("python_env_project") or (items[0]["dest"] if items else ".")))
+    wanted = posixpath.normpath(str(settings.get("python_env_project") or (items[0].dest if items else ".")))
     for item in items:
-        dest = posixpath.normpath(item["dest"])
-        if not item["url"] and (wanted == dest or wanted.startswith(dest + "/")):
+        dest = posixpath.normpath(item.dest)
+        if not item.url and (wanted == dest or wanted.startswith(dest + "/")):
             return _Project(item, posixpath.relpath(wanted, dest))
     return None
 

@@ -85,11 +85,8 @@ def test_no_instances():
 @pytest.mark.parametrize(
     ("fault", "details", "waits"),
     [
-        ("429", {}, [1.0, 2.0]),
-        ("429", {"retry_after": 7}, [7.0, 7.0]),
         ("502", {}, [1.0, 2.0]),
         ("503", {"retry_after": 3}, [3.0, 3.0]),
-        ("cut", {}, [1.0, 2.0]),
     ],
 )
 def test_passing_trouble_is_waited_out(fake, provider, fault, details, waits):
@@ -101,13 +98,7 @@ def test_passing_trouble_is_waited_out(fake, provider, fault, details, waits):
 @pytest.mark.parametrize(
     ("fault", "details", "error", "words"),
     [
-        ("429", {}, RateLimited, "kept answering 'too many requests' to: list the instances"),
-        ("500", {}, ProviderUnavailable, "500: Internal error"),
         ("502", {}, ProviderUnavailable, r"failed to list the instances \(502"),
-        ("html", {}, ProviderUnavailable, "answered a web page instead of its API"),
-        ("html-200", {}, ProviderUnavailable, "answered a web page instead of its API"),
-        ("text-200", {}, ProviderUnavailable, "something that is not JSON"),
-        ("410", {}, ProviderUnavailable, "has retired the address .*newer release"),
         ("404", {}, NotFound, "knows nothing of this: list the instances"),
         ("null", {}, ProviderUnavailable, "answered no list when asked to list the instances"),
         ("answer", {"status": 200, "body": {}}, ProviderUnavailable, "holds no data"),
@@ -137,26 +128,6 @@ def test_a_wrong_key_is_named_as_such(fake):
     with pytest.raises(AuthenticationError, match="refused the API key") as caught:
         provider_of(fake, api_key="another-key-that-is-wrong").list_instances()
     assert "another-key" not in str(caught.value) and caught.value.code == "global/invalid-api-key"
-
-
-@pytest.mark.parametrize("key", ["two words", "line\nend", "ümlaut"])
-def test_a_key_that_cannot_be_one_is_refused_without_showing_it(key):
-    with pytest.raises(AuthenticationError, match="holds spaces, line ends or characters") as caught:
-        LambdaProvider(api_key=key)
-    assert key not in str(caught.value)
-
-
-def test_a_host_that_does_not_answer():
-    with FakeLambda() as fake:
-        pass
-    with pytest.raises(ProviderUnavailable, match="did not answer when asked to list the instances"):
-        provider_of(fake).list_instances()
-
-
-def test_a_slow_answer_ends_with_the_time_out(fake):
-    fake.fault("list", "slow", times=-1, seconds=2)
-    with pytest.raises(ProviderUnavailable, match="did not answer when asked to list the instances"):
-        provider_of(fake, timeout=0.2).list_instances()
 
 
 def test_the_key_does_not_follow_a_redirect_to_another_server(fake, provider):

@@ -21,7 +21,6 @@ from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     NotFound,
     PartlyCreated,
     ProviderUnavailable,
-    RateLimited,
     RentedError,
     Unsupported,
 )
@@ -88,11 +87,8 @@ def test_a_machine_that_moved_between_two_pages_comes_once():
 @pytest.mark.parametrize(
     ("fault", "details", "waits"),
     [
-        ("429", {}, [1.0, 2.0]),
-        ("429", {"retry_after": 7}, [7.0, 7.0]),
         ("502", {}, [1.0, 2.0]),
         ("503", {"retry_after": 3}, [3.0, 3.0]),
-        ("cut", {}, [1.0, 2.0]),
     ],
 )
 def test_passing_trouble_is_waited_out(fake, provider, fault, details, waits):
@@ -104,13 +100,7 @@ def test_passing_trouble_is_waited_out(fake, provider, fault, details, waits):
 @pytest.mark.parametrize(
     ("fault", "error", "words"),
     [
-        ("429", RateLimited, "kept answering 'too many requests'"),
-        ("500", ProviderUnavailable, "500: Internal error"),
         ("502", ProviderUnavailable, r"failed to list the machines \(502\)"),
-        ("html", ProviderUnavailable, "answered a web page instead of its API"),
-        ("html-200", ProviderUnavailable, "answered a web page instead of its API"),
-        ("text-200", ProviderUnavailable, "something that is not JSON"),
-        ("410", ProviderUnavailable, "has retired the address .*newer release"),
         ("no-list", ProviderUnavailable, "answered no list"),
         ("null", ProviderUnavailable, "answered no list"),
         ("no-next", ProviderUnavailable, "says that there is more, but not where"),
@@ -157,28 +147,6 @@ def test_a_key_that_the_server_repeats_is_not_shown(fake, provider):
         with pytest.raises(RentedError, match=r"\*\*\*") as caught:
             provider.list_instances()
         assert fake.key not in str(caught.value)
-
-
-@pytest.mark.parametrize("key", ["two words", "line\nend", "ümlaut"])
-def test_a_key_that_cannot_be_one_is_refused_without_showing_it(key):
-    with pytest.raises(AuthenticationError, match="holds spaces, line ends or characters") as caught:
-        PaperspaceProvider(api_key=key)
-    assert key not in str(caught.value)
-
-
-def test_a_host_that_does_not_answer():
-    with FakePaperspace() as fake:
-        url = fake.url
-    provider = PaperspaceProvider(api_key=KEY, endpoint=url)
-    provider.sleep = lambda seconds: None
-    with pytest.raises(ProviderUnavailable, match=r"did not answer when asked to list the machines"):
-        provider.list_instances()
-
-
-def test_a_slow_answer_ends_with_the_time_out(fake):
-    fake.fault("list", "slow", times=-1, seconds=2)
-    with pytest.raises(ProviderUnavailable, match=r"did not answer .*timed out"):
-        provider_of(fake, timeout=0.2).list_instances()
 
 
 def test_the_key_does_not_follow_a_redirect_to_another_server(fake, provider):

@@ -126,11 +126,8 @@ def test_a_catalogue_that_fails_costs_the_table_and_not_the_list(fake, provider,
 @pytest.mark.parametrize(
     ("fault", "details", "waits"),
     [
-        ("429", {}, [1.0, 2.0]),
-        ("429", {"retry_after": 7}, [7.0, 7.0]),
         ("502", {}, [1.0, 2.0]),
         ("503", {"retry_after": 3}, [3.0, 3.0]),
-        ("cut", {}, [1.0, 2.0]),
     ],
 )
 def test_passing_trouble_is_waited_out(fake, provider, fault, details, waits):
@@ -143,12 +140,7 @@ def test_passing_trouble_is_waited_out(fake, provider, fault, details, waits):
     ("fault", "error", "words"),
     [
         ("429", RateLimited, "kept answering 'too many requests'.*minute window"),
-        ("500", ProviderUnavailable, "500: Internal error"),
         ("502", ProviderUnavailable, "502"),
-        ("html", ProviderUnavailable, "answered a web page instead of its API"),
-        ("html-200", ProviderUnavailable, "answered a web page instead of its API"),
-        ("text-200", ProviderUnavailable, "something that is not JSON"),
-        ("410", ProviderUnavailable, "has retired the address .*newer release"),
         ("no-list", ProviderUnavailable, "answered no list when asked to list the instances"),
         ("null", ProviderUnavailable, "answered no list when asked to list the instances"),
         ("cursor", ProviderUnavailable, "has no end"),
@@ -184,28 +176,6 @@ def test_a_wrong_key_is_named_as_such(fake):
     with pytest.raises(AuthenticationError, match="invalid bearer token") as caught:
         provider_of(fake, api_key="another-key-that-is-wrong").list_instances()
     assert "another-key" not in str(caught.value)
-
-
-@pytest.mark.parametrize("key", ["two words", "line\nend", "ümlaut"])
-def test_a_key_that_cannot_be_one_is_refused_without_showing_it(key):
-    with pytest.raises(AuthenticationError, match="holds spaces, line ends or characters") as caught:
-        RunpodProvider(api_key=key)
-    assert key not in str(caught.value)
-
-
-def test_a_host_that_does_not_answer():
-    with FakeRunpod() as fake:
-        url = fake.url
-    with pytest.raises(ProviderUnavailable, match="did not answer when asked to list the instances"):
-        provider_of(fake, endpoint=url).list_instances()
-
-
-def test_a_slow_answer_ends_with_the_time_out(fake):
-    fake.fault("list", "slow", times=-1, seconds=1)
-    began = time.monotonic()
-    with pytest.raises(ProviderUnavailable, match=r"did not answer when asked to list the instances .*timed out"):
-        provider_of(fake, timeout=0.2).list_instances()
-    assert time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])

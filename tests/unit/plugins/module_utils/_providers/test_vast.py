@@ -25,7 +25,6 @@ from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     NotFound,
     PartlyCreated,
     ProviderUnavailable,
-    RateLimited,
     RentedError,
 )
 from ansible_collections.rented.gpu.plugins.module_utils._providers import vast
@@ -34,7 +33,7 @@ from ansible_collections.rented.gpu.plugins.module_utils._providers.vast import 
 from ansible_collections.rented.gpu.plugins.module_utils._renting import _http
 from ansible_collections.rented.gpu.plugins.module_utils._renting._models import LaunchRequest, Wish
 from ansible_collections.rented.gpu.plugins.module_utils._renting._resource import Resource
-from ansible_collections.rented.gpu.tests.fakes.vast import KEY, FakeVast, offer, row
+from ansible_collections.rented.gpu.tests.fakes.vast import FakeVast, offer, row
 from ansible_collections.rented.gpu.tests.unit.plugins.module_utils._time import Time, with_time
 
 # A script that packing makes no shorter.
@@ -90,11 +89,7 @@ def test_null_instances_are_none_unless_the_total_says_otherwise(fake, provider)
 @pytest.mark.parametrize(
     ("fault", "details", "waits"),
     [
-        ("429", {}, [1.0, 2.0]),
         ("429-json", {}, [1.0, 2.0]),
-        ("429", {"retry_after": 7}, [7.0, 7.0]),
-        ("503", {}, [1.0, 2.0]),
-        ("cut", {}, [1.0, 2.0]),
     ],
 )
 def test_passing_trouble_is_waited_out(fake, provider, fault, details, waits):
@@ -112,12 +107,6 @@ def test_a_page_that_fails_fails_the_list(fake, provider):
 @pytest.mark.parametrize(
     ("fault", "error", "words"),
     [
-        ("429", RateLimited, "kept answering 'too many requests'"),
-        ("500", ProviderUnavailable, "500: Internal error"),
-        ("html", ProviderUnavailable, "answered a web page instead of its API"),
-        ("html-200", ProviderUnavailable, "answered a web page instead of its API"),
-        ("text-200", ProviderUnavailable, "something that is not JSON"),
-        ("410", ProviderUnavailable, "has retired the address .*newer release"),
         ("no-list", ProviderUnavailable, "answered no list"),
         ("cursor", ProviderUnavailable, "has no end"),
         ("auth-404", AuthenticationError, "refused the API key"),
@@ -137,28 +126,6 @@ def test_a_wrong_key_is_named_as_such(fake):
     with pytest.raises(AuthenticationError, match="Invalid user key") as caught:
         provider_of(fake, api_key="another-key-that-is-wrong").list_instances()
     assert "another-key" not in str(caught.value)
-
-
-@pytest.mark.parametrize("key", ["two words", "line\nend", "ümlaut"])
-def test_a_key_that_cannot_be_one_is_refused_without_showing_it(key):
-    with pytest.raises(AuthenticationError, match="holds spaces, line ends or characters") as caught:
-        VastProvider(api_key=key)
-    assert key not in str(caught.value)
-
-
-def test_a_host_that_does_not_answer():
-    with FakeVast() as fake:
-        url = fake.url
-    provider = VastProvider(api_key=KEY, endpoint=url)
-    provider.sleep = lambda seconds: None
-    with pytest.raises(ProviderUnavailable, match=r"did not answer when asked to list the instances \(connection failed\)"):
-        provider.list_instances()
-
-
-def test_a_slow_answer_ends_with_the_time_out(fake):
-    fake.fault("list", "slow", times=-1, seconds=2)
-    with pytest.raises(ProviderUnavailable, match="no answer in time"):
-        provider_of(fake, timeout=0.2).list_instances()
 
 
 def test_the_key_does_not_follow_a_redirect_to_another_server(fake, provider):

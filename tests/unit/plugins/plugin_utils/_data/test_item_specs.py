@@ -92,8 +92,8 @@ def test_good_repositories_are_taken_and_nothing_of_them_changes(folder):
 def test_what_an_entry_of_repos_list_means(folder, monkeypatch):
     monkeypatch.chdir(folder)
     local, url = _item_specs.read_repos(["work", "git@example.org:ada/code.git"], "agent")
-    assert (local["url"], local["mode"], local["dest"]) == (None, "push", "work")
-    assert (url["url"], url["mode"], url["dest"]) == ("git@example.org:ada/code.git", "agent", "code")
+    assert (local.url, local.mode, local.dest) == (None, "push", "work")
+    assert (url.url, url.mode, url.dest) == ("git@example.org:ada/code.git", "agent", "code")
 
 
 @pytest.mark.parametrize(

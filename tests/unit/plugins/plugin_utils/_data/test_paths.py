@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import types
 
 import pytest
 
@@ -70,6 +71,6 @@ def test_sizes_are_for_people():
 
 
 def test_two_items_with_one_place_on_the_host_are_refused():
-    _paths.check_dests("v", [{"path": "/a"}, {"path": "/a/b"}])
+    _paths.check_dests("v", [types.SimpleNamespace(path="/a"), types.SimpleNamespace(path="/a/b")])
     with pytest.raises(Failure, match=r"v, items 1 and 3 have the same dest, /a"):
-        _paths.check_dests("v", [{"path": "/a"}, {"path": "/b"}, {"path": "/a"}])
+        _paths.check_dests("v", [types.SimpleNamespace(path="/a"), types.SimpleNamespace(path="/b"), types.SimpleNamespace(path="/a")])
