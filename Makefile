@@ -46,6 +46,7 @@ lint: .venv/.ready ## style, option docs, changelog
 	ruff check .
 	ruff format --check .
 	yamllint --strict .
+	mypy
 	ansible-lint --offline
 	antsibull-docs lint-collection-docs --plugin-docs --skip-rstcheck .
 	antsibull-changelog lint

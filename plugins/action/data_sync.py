@@ -60,7 +60,9 @@ class ActionModule(RoleAction):
         sending = [item for item in todo if not item.url]
         if sending:
             self.check_room([item for item in sending if not item.settled])
-        results, failures, diffs = [], [], []
+        results: list = []
+        failures: list = []
+        diffs: list = []
         for item in sending:
             try:
                 with _commands.program("rsync", self._connection, self._task_vars):

@@ -157,7 +157,7 @@ class ActionModule(RoleAction):
 
     def settle_all(self, todo: list) -> list:
         """One execution for all, and one more, with a login of its own, for those that borrow the agent."""
-        self.diffs = []
+        self.diffs: list = []
         results, failures = [], []
         lent = [item for item in todo if item.mode == "agent"]
         for items, agent in (([item for item in todo if item.mode != "agent"], False), (lent, True)):
@@ -254,7 +254,7 @@ class ActionModule(RoleAction):
 
     def not_sent(self, item: _item_specs.RepoItem) -> list:
         """What `uncommitted: true` does not bring, by its reason."""
-        reasons = {}
+        reasons: dict = {}
         left = item.source.left_out + [(name, "neither file nor folder") for name in _repository.special_files(item.repository.path)]
         for name, why in left:
             reasons.setdefault(why, []).append(name)
@@ -280,7 +280,7 @@ class ActionModule(RoleAction):
                 entry = _unsaved_work.only_there(entry, repository.has)
             said = _unsaved_work.sentence(entry)
             if said and repository and entry.get("commits"):
-                said += "\n  fetch: " + self.fetch_command(item, entry.get("branches"))
+                said += "\n  fetch: " + self.fetch_command(here[path], entry.get("branches"))
             notes += [said] if said else []
         for note in notes:
             self.say(note)

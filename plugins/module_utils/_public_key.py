@@ -60,6 +60,14 @@ def parse(line: str | None) -> PublicKey | None:
     return PublicKey(found["kind"], found["blob"], found["comment"], found["options"]) if found else None
 
 
+def parsed(line: str | None) -> PublicKey:
+    """The key of a line that was checked before. Raises ValueError for what is not a key."""
+    key = parse(line)
+    if key is None:
+        raise ValueError("This is not a public key.")
+    return key
+
+
 def required(text: str, what: str, provider: str | None = None) -> PublicKey:
     """The key of a text that must be one, without options. Raises `RentedError` that begins with ``what`` and never repeats the text."""
     key = parse(text)

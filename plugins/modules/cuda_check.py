@@ -144,6 +144,7 @@ stamp:
 import json
 import os
 import time
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -234,7 +235,7 @@ done()
 
 def prove(path: str, size: int, devices: list, seconds: float) -> dict:
     """Run `SCRIPT` in the environment; the answer, with ``seconds`` and ``at``. Whatever goes wrong is its ``error``."""
-    answer = {"torch": None, "devices": [], "error": None, "visible": None}
+    answer: dict[str, Any] = {"torch": None, "devices": [], "error": None, "visible": None}
     start = time.time()
     python = os.path.join(path, "bin", "python")
     if os.path.exists(python):

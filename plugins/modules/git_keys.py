@@ -125,8 +125,8 @@ class Access:
         self.module = module
         self.home = _stamps.user_home()
         self.ssh = os.path.join(self.home, ".ssh")
-        self.before = []
-        self.after = []
+        self.before: list = []
+        self.after: list = []
 
     def path(self, name: str) -> str:
         return os.path.join(self.ssh, name)
@@ -138,7 +138,7 @@ class Access:
         except FileNotFoundError:
             return None
         except OSError as error:
-            self.module.fail_json(msg=f"{path} cannot be read on the host: {error.strerror}.")
+            return self.module.fail_json(msg=f"{path} cannot be read on the host: {error.strerror}.")
 
     def write(self, path: str, text: str, mode: int = 0o600) -> None:
         if self.module.check_mode:

@@ -98,7 +98,7 @@ class Setup:
         self.module = module
         self.home = _stamps.user_home()
         self.path = os.pathsep.join([*os.environ.get("PATH", "").split(os.pathsep), *FOLDERS])
-        self.made = []
+        self.made: list = []
 
     def fail(self, message: str) -> None:
         self.module.fail_json(msg=message)
@@ -160,7 +160,7 @@ class Setup:
                 self.fail(f"{', '.join(names)} cannot be installed here: the host has neither apt nor dnf.")
             return
         try:
-            _system_packages.Installer(self.run, root, self.module.params["lock_timeout"]).install(manager, names)
+            _system_packages.Installer(self.run, root, self.module.params["lock_timeout"]).install(str(manager), names)
         except _system_packages.PackageError as error:
             self.fail(str(error))
 

@@ -142,7 +142,7 @@ def main() -> None:
             keys.append((_known_hosts.name_of(item["host"], item["port"]), *_known_hosts.parse_key(item["key"])))
         except _known_hosts.KeyFormatError as error:
             module.fail_json(msg=f"The key of {item['host']} cannot be used: {error}.")
-    withdrawn = {}
+    withdrawn: dict = {}
     for item in module.params["withdrawn"]:
         withdrawn.setdefault(_known_hosts.name_of(item["host"]), set()).add(item["fingerprint"])
 

@@ -13,6 +13,7 @@ import contextlib
 import secrets
 import shlex
 import time
+from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
@@ -81,7 +82,8 @@ class Action(ActionBase):
             if value not in (None, ""):
                 return str(value)
         try:
-            return self._become.get_option("become_pass", playcontext=self._play_context) or self._play_context.become_pass or None
+            become: Any = self._become
+            return become.get_option("become_pass", playcontext=self._play_context) or self._play_context.become_pass or None
         except (AttributeError, KeyError):
             return getattr(getattr(self, "_play_context", None), "become_pass", None) or None
 

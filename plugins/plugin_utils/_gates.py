@@ -124,7 +124,7 @@ class _Subject:
         torch = self.proof.get("torch") or {}
         if not torch.get("version"):
             return _skipped(self.proof.get("skipped") or self.proof.get("error") or "torch is not installed")
-        driver = self.gpu.get("driver")
+        driver = self.gpu.get("driver") or ""
         name = f"torch {torch['version']}"
         if not torch.get("cuda"):
             build = _cuda.torch_tag(driver, self._capabilities(), torch["version"]) if driver else None
@@ -134,8 +134,8 @@ class _Subject:
         name = name if "+" in name else f"{name} ({tag[1:]})"
         least = _cuda.min_driver(torch["cuda"])
         fits = _cuda.runs(driver, torch["cuda"])
-        if fits is None:
-            return _skipped("driver or CUDA version unknown", f"{name}, driver {driver}")
+        if fits is None or least is None:
+            return _skipped("driver or CUDA version unknown", f"{name}, driver {driver or None}")
         short = least.split(".")[0]
         if fits:
             return _passed(f"{name}, driver {driver}", "driver >= " + least)
@@ -143,10 +143,10 @@ class _Subject:
 
     def _instead(self, torch: dict) -> str:
         """Which build of torch to take in place of one that does not run here."""
-        build = _cuda.torch_tag(self.gpu.get("driver"), self._capabilities(), torch["version"])
+        build = _cuda.torch_tag(self.gpu.get("driver") or "", self._capabilities(), torch["version"])
         if build:
             return f"use {build}"
-        build = _cuda.torch_tag(self.gpu.get("driver"), self._capabilities())
+        build = _cuda.torch_tag(self.gpu.get("driver") or "", self._capabilities())
         if build:
             return f"use an older torch with {build}"
         return "no build of torch runs on it; rent a host with a newer driver"
@@ -181,8 +181,9 @@ class _Subject:
         if self._unusable():
             return _skipped(self._unusable())
         sold = self.rented.get("gpu_vram_mb")
-        sizes = [self._memory(gpu) for gpu in self.gpus]
-        if not sold or None in sizes:
+        known = [self._memory(gpu) for gpu in self.gpus]
+        sizes = [size for size in known if size is not None]
+        if not sold or len(sizes) < len(known):
             return _skipped("the provider does not say how much is rented" if not sold else "the driver does not say how much there is")
         value = "%d MiB%s" % (min(sizes), self.says)
         if min(sizes) < sold * (1 - TOLERANCE):

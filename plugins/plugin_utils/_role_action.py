@@ -78,7 +78,7 @@ class RoleAction(Action):
         found = result.get("ansible_facts")
         facts = found.get(FACTS) if isinstance(found, dict) else None
         problem = _facts_shape.problem(facts)
-        if problem:
+        if problem or facts is None:
             raise Failure(
                 f"{self._task_vars.get('inventory_hostname')} let us in, but its facts cannot be used: {problem}. "
                 "Something on the host changes what Python programs print, or the host does not mean well: rent "

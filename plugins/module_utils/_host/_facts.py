@@ -20,7 +20,7 @@ class Gathering:
     """Runs the parts and keeps what went wrong."""
 
     def __init__(self) -> None:
-        self.problems = []
+        self.problems: list = []
 
     def part(self, name: str, function, default):
         """What ``function`` returns, or ``default`` and a problem."""
@@ -100,7 +100,7 @@ def gather(workdir: str | None = None, packages: list | None = None, gpu_seconds
 
     manager = work.part("package manager", _system.package_manager, None)
     installed = work.part("packages", _system.dpkg_packages, {}) if manager == "apt" else {}
-    tools = {}
+    tools: dict = {}
     asked = {}
     for name in _tools.TOOLS:
         path = work.part(name, lambda name=name: _tools.which(name, search), None)

@@ -96,7 +96,7 @@ class Line:
 
     def fingerprint(self) -> str:
         try:
-            return fingerprint(self.blob)
+            return fingerprint(self.blob or "")
         except (ValueError, TypeError):
             return "(unreadable)"
 

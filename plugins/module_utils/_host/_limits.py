@@ -96,9 +96,9 @@ def cpu_quota(root: str = "/", mounted: list | None = None) -> float | None:
 def memory_limit_mb(total_mb: int | None, root: str = "/", mounted: list | None = None) -> int | None:
     """MiB that the cgroups allow, or None for no limit. Version 1 says "none" with a number larger than any memory."""
     mounted = mounts(root) if mounted is None else mounted
-    limits = [_number(_read.read(root, folder + "/memory.max")) for folder in _folders("", root, mounted)]
-    limits += [_number(_read.read(root, folder + "/memory.limit_in_bytes")) for folder in _folders("memory", root, mounted)]
-    limits = [limit >> 20 for limit in limits if limit is not None]
+    read = [_number(_read.read(root, folder + "/memory.max")) for folder in _folders("", root, mounted)]
+    read += [_number(_read.read(root, folder + "/memory.limit_in_bytes")) for folder in _folders("memory", root, mounted)]
+    limits = [limit >> 20 for limit in read if limit is not None]
     limits = [limit for limit in limits if limit < (total_mb or 1 << 40)]
     return min(limits) if limits else None
 
@@ -141,7 +141,7 @@ def disk(path: str, mounted: list) -> dict:
         there = os.path.dirname(there) or "/"
     entry = os.statvfs(there)
     real = os.path.realpath(there)
-    holder = {"point": "/", "type": None}
+    holder: dict = {"point": "/", "type": None}
     for mount in mounted:  # the last mount on a point hides the earlier ones
         point = mount["point"].rstrip("/")
         if (real == point or real.startswith(point + "/")) and len(mount["point"]) >= len(holder["point"]):

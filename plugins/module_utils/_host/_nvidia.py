@@ -129,8 +129,8 @@ def _ecc(gpu) -> int | None:
         "sram_uncorrectable", "sram_uncorrectable_parity", "sram_uncorrectable_secded", "dram_uncorrectable",  # 450 and later
         "double_bit/total",  # earlier
     )  # fmt: skip
-    counts = [number(gpu.findtext("ecc_errors/volatile/" + name)) for name in names]
-    counts = [count for count in counts if count is not None]
+    read = [number(gpu.findtext("ecc_errors/volatile/" + name)) for name in names]
+    counts = [count for count in read if count is not None]
     return int(sum(counts)) if counts else None
 
 
@@ -246,7 +246,7 @@ def kernel_log() -> list | None:
         handle = os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK)
     except OSError:
         return None
-    records = []
+    records: list = []
     end = time.monotonic() + 5
     try:
         while time.monotonic() < end and len(records) < 1000:  # a kernel that logs without end must not hold us

@@ -47,7 +47,7 @@ def add_made(proof: dict, stamps: dict) -> dict:
 
 def same(old: dict | None, new: dict) -> bool:
     """Whether two proofs say the same, apart from clocks and readings that move by themselves."""
-    return bool(old) and _lasting(old) == _lasting(new)
+    return old is not None and bool(old) and _lasting(old) == _lasting(new)
 
 
 def _lasting(proof: dict) -> dict:

@@ -91,7 +91,7 @@ def run(command: list, seconds: float = 10, env: dict | None = None, limit: int 
     except (OSError, ValueError) as error:
         return Ran(None, err=str(error))
     end = time.monotonic() + seconds
-    parts = {child.stdout: [], child.stderr: []}
+    parts: dict = {child.stdout: [], child.stderr: []}
     size = 0
     with selectors.DefaultSelector() as waiting:
         for stream in parts:

@@ -81,7 +81,7 @@ def env_digest(path: str) -> str | None:
     python = os.path.join(path, "bin", "python")
     if not os.path.exists(python):
         return None
-    seen = [os.path.realpath(python), file_digest(os.path.join(path, "pyvenv.cfg"))]
+    seen: list = [os.path.realpath(python), file_digest(os.path.join(path, "pyvenv.cfg"))]
     library = os.path.join(path, "lib")
     for version in sorted(_names(library)):
         packages = os.path.join(library, version, "site-packages")
@@ -264,7 +264,7 @@ def read_all(home: str) -> dict:
 def read(home: str, name: str) -> dict | None:
     """One stamp, as `read_all` gives it; None when there is none that can be read."""
     stamp = read_json(os.path.join(folder(home), name + ".json"))
-    if not well_formed(stamp):
+    if stamp is None or not well_formed(stamp):
         return None
     stamp.setdefault("watch", {})
     stamp.setdefault("data", {})

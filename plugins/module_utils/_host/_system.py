@@ -108,7 +108,7 @@ def dpkg_packages(root: str = "/") -> dict:
     if not text:
         return {}
     installed = {}
-    provided = {}
+    provided: dict = {}
     for block in text.split("\n\n"):
         block += "\n"
         if "\nStatus: " not in block or " ok installed" not in block:

@@ -88,7 +88,7 @@ def asked_version(name: str, path: str) -> str | None:
 
 def interpreters(home: str, search: list) -> dict:
     """Python interpreters, path -> version or None where only running it would tell. uv's and pyenv's say it in their folder's name."""
-    found = {os.path.realpath(sys.executable): (sys.executable, "%d.%d.%d" % sys.version_info[:3])}
+    found: dict = {os.path.realpath(sys.executable): (sys.executable, "%d.%d.%d" % sys.version_info[:3])}
     for folder in search:
         if _ONLY_CONDA.search(folder):
             continue

@@ -27,7 +27,7 @@ LEFTOVERS = re.compile(r"(^|/)(__pycache__|[^/]+\.egg-info|\.venv[^/]*|\.ipynb_c
 
 def of_stamps(stamps: dict, git: str | None) -> list:
     """The work in every checkout that a stamp of the role repos names; those without any are left out."""
-    paths = set()
+    paths: set = set()
     for name, stamp in stamps.items():
         if name.startswith("repos.") and isinstance(stamp, dict) and isinstance(stamp.get("watch"), dict):
             watched = stamp["watch"].get("repos")

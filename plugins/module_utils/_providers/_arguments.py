@@ -15,7 +15,7 @@ from ansible_collections.rented.gpu.plugins.module_utils._renting._deadline impo
 from ansible_collections.rented.gpu.plugins.module_utils._shown import shown
 
 # `provider` has no choices: Ansible's own message lists them all, ours names the nearest.
-ACCOUNT = {
+ACCOUNT: dict[str, dict] = {
     "provider": {"type": "str"},
     "account": {"type": "str"},
     "account_options": {"type": "dict", "default": {}},

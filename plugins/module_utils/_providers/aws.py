@@ -75,7 +75,7 @@ class AwsProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, CanLis
             self._given_endpoint = None
         self._keys = check_options(self.options)
         self._connections: dict = {}
-        self._region_names = None
+        self._region_names: list | None = None
         self._types: dict = {}  # name -> Machine; None: AWS does not describe it
         self._images: dict = {}  # (region, id) -> who logs in, or None
         self._where: dict = {}  # instance -> region
@@ -267,7 +267,7 @@ class AwsProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, CanLis
             codes = (bad, bad + ".NotFound", bad + ".Malformed", bad + ".Unavailable")
             try:
                 answer = self._connect().call(
-                    region, operation, f"read the {what}", refusals=codes, brief=True, **{argument: asked}, **more
+                    region, operation, f"read the {what}", refusals=codes, brief=True, **dict(more, **{argument: asked})
                 )
                 rows += answer.get(key) or []
             except Refused as refused:

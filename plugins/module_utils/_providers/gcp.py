@@ -129,8 +129,8 @@ class GcpProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanReadC
         return not (self.zones and other.zones) or bool(set(self.zones) & set(other.zones))
 
     def _api(self, write: bool = False) -> compute.Compute:
-        who = self._info.get("client_email") or self._path
-        return compute.Compute(self.endpoint, self.project, self._tokens, who, self.timeout, write, self.sleep, self.clock)
+        who = str(self._info.get("client_email") or self._path)
+        return compute.Compute(self.endpoint, str(self.project), self._tokens, who, self.timeout, write, self.sleep, self.clock)
 
     # --- list --------------------------------------------------------------------------------------------------------
 
@@ -254,8 +254,8 @@ class GcpProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanReadC
         """Zones that have the machine and its GPU, in the order in which they are tried."""
         kind, name = ("acceleratorTypes", machine.accelerator) if machine.attached else ("machineTypes", machine.name)
         rows = api.aggregated(kind, f"look for zones with {name}", f"name = {name}", whole=False)
-        zones = [compute.last(row.get("zone")) for row in _values.rows(rows) if row.get("name") == name and not offers.is_gone(row)]
-        zones = launching.by_preference(zone for zone in zones if zone and (not self.zones or zone in self.zones))
+        there = [compute.last(row.get("zone")) for row in _values.rows(rows) if row.get("name") == name and not offers.is_gone(row)]
+        zones = launching.by_preference(zone for zone in there if zone and (not self.zones or zone in self.zones))
         fitting = [zone for zone in zones if not region or launching.in_region(zone, region)]
         if fitting:
             return fitting
@@ -423,7 +423,7 @@ class GcpProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanReadC
             raise RentedError("The name of a key is some text on one line.", self.NAME)
         line = keys.key_line(self.user or self.SSH_USER, public_key, name.strip())
         self._change_keys("register an SSH key", lambda lines: keys.with_key(lines, line))
-        return keys.id_of(line)
+        return str(keys.id_of(line))
 
     def remove_key(self, key_id: str) -> None:
         self._change_keys("forget an SSH key", lambda lines: [line for line in lines if keys.id_of(line) != key_id])

@@ -48,8 +48,8 @@ class LambdaProvider(Provider, CanLaunch, CanLabel, CanListOffers, CanRegisterKe
         # Other programs that read the same variable want the server alone in it.
         if urllib.parse.urlsplit(self.endpoint).path == "":
             self.endpoint += API_PATH
-        self._connection = None
-        self._launch_pace = None
+        self._connection: _http.JsonApi | None = None
+        self._launch_pace: _http.Pace | None = None
 
     @staticmethod
     def key_from_file(text: str) -> str | None:
@@ -116,7 +116,7 @@ class LambdaProvider(Provider, CanLaunch, CanLabel, CanListOffers, CanRegisterKe
         with self._launch_pace:
             answer = self._call("POST", "/instance-operations/launch", what, body)
         ids = [_values.text(item) for item in _values.mapping(answer).get("instance_ids") or []]
-        if not ids or None in ids:
+        if not ids or ids[0] is None or None in ids:
             raise ProviderUnavailable(f"Lambda answered the request to {what} without an instance id.", self.NAME)
         if len(ids) > 1:
             why = f"one instance was asked for, and Lambda made {len(ids)}"

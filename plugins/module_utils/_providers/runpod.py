@@ -58,7 +58,7 @@ class RunpodProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, Can
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         _http.check_key(self.TITLE, self.NAME, self.api_key)
-        self._quota = None
+        self._quota: connection.Quota | None = None
         self._vram: dict | None = None
 
     @staticmethod
@@ -163,7 +163,7 @@ class RunpodProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, Can
             f"{self.TITLE} rented none of what fits {launching.wish_words(request)}. Tried {', '.join(refused)}; the "
             f"last answer was: {last}",
             self.NAME,
-            last.status,
+            last.status if last else None,
         )
 
     def _accept(self, answer, request: LaunchRequest, place: str | None) -> str:
@@ -252,7 +252,7 @@ class RunpodProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, Can
         fitting = {str(row["id"]) for row in known if offers.in_region(row, request.region)} if request.region else ids
         if not fitting:
             regions = ids | {str(row.get("region")) for row in known if row.get("region")}
-            raise RentedError(f"{self.TITLE} has no region '{request.region}'. {nearest(request.region, regions)}", self.NAME)
+            raise RentedError(f"{self.TITLE} has no region '{request.region}'. {nearest(str(request.region), regions)}", self.NAME)
         fitting = fitting & asked if asked else fitting
         if volume:
             answer = self._api().get("/network-volumes/" + connection.quoted(volume), what=f"find the network volume {volume}")
@@ -360,7 +360,7 @@ class RunpodProvider(Provider, CanLaunch, CanStop, CanLabel, CanReadConsole, Can
         there = keys.listed(self._api())
         if not any(_public_key.same(key, other) for other in there):
             comment = " ".join((name or "").split())
-            keys.replace(self._api(), [*there, key if _public_key.parse(key).comment or not comment else f"{key} {comment}"])
+            keys.replace(self._api(), [*there, key if _public_key.parsed(key).comment or not comment else f"{key} {comment}"])
         return keys.fingerprint(key)
 
     def remove_key(self, key_id: str) -> None:

@@ -52,7 +52,7 @@ class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanRead
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         _http.check_key(self.TITLE, self.NAME, self.api_key)
-        self._connection = None
+        self._connection: connection.Connection | None = None
 
     # --- list --------------------------------------------------------------------------------------------------------
 
@@ -340,7 +340,7 @@ class VastProvider(Provider, CanLaunch, CanStop, CanLabel, CanAttachKey, CanRead
     def _call(self, kind: str, what: str, function, **how):
         """See `connection.Connection.call`."""
         if self._connection is None:
-            self._connection = connection.Connection(self.api_key, self.endpoint, self.timeout, self.clock, self.sleep)
+            self._connection = connection.Connection(str(self.api_key), self.endpoint, self.timeout, self.clock, self.sleep)
         return self._connection.call(kind, what, function, **how)
 
 

@@ -110,7 +110,7 @@ def meant(key: SshKey, name: str | None, public_key: str | None) -> bool:
 
 def default_name(public_key: str) -> str:
     """How a key without a name is called: by its comment, else by its fingerprint's beginning."""
-    key = _public_key.parse(public_key)
+    key = _public_key.parsed(public_key)
     return key.comment or "rented-gpu-" + hashlib.sha256(key.blob.encode()).hexdigest()[:8]
 
 

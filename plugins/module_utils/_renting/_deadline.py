@@ -186,7 +186,7 @@ class Watched:
     def __init__(self, *arguments, **more) -> None:
         super().__init__(*arguments, **more)
         if hasattr(self, "_create_connection"):  # of http.client; urllib3 makes its sockets in `_new_conn`
-            create = self._create_connection
+            create = getattr(self, "_create_connection")  # noqa: B009 (a name that type checkers do not know)
             self._create_connection = lambda *args, **kwargs: watched(create(*args, **kwargs))
 
     def _new_conn(self):

@@ -32,7 +32,7 @@ class Answer:
     """What one provider answered, or the sentence that says why it did not."""
 
     provider: Provider
-    value: object = None
+    value: typing.Any = None
     failure: str | None = None
 
 
@@ -40,7 +40,9 @@ def ask(providers, question) -> list:
     """``question(provider)`` of all providers: one `Answer` for each, in their order. Failures are in the answers, never raised."""
     providers = list(providers)
     answers: list = [None] * len(providers)
-    waiting, ends, done = list(range(len(providers))), {}, queue.SimpleQueue()
+    waiting = list(range(len(providers)))
+    ends: dict = {}
+    done: queue.SimpleQueue = queue.SimpleQueue()
 
     def work(number: int) -> None:
         done.put((number, _one(providers[number], question)))

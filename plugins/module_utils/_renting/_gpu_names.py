@@ -224,7 +224,8 @@ def usual_vram_mb(name: GpuName) -> int | None:
     """MiB per GPU by the model alone, for APIs that do not say it; None where one model comes in several sizes."""
     if name.vram_mb or (name.variant or "").startswith("MIG"):
         return name.vram_mb
-    gigabytes = USUAL_GB.get((name.model, name.variant)) or USUAL_GB.get((name.model, None))
+    model = name.model or ""
+    gigabytes = USUAL_GB.get((model, name.variant)) or USUAL_GB.get((model, None))
     return gigabytes * 1024 if gigabytes else None
 
 

@@ -16,6 +16,7 @@ import math
 import re
 import ssl
 import time
+import typing
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -276,7 +277,7 @@ class JsonApi:
         api_key: str | Callable[[], str] | None = None,
         timeout: float = 30,
         tries: int = TRIES,
-        pace: Pace | None = None,
+        pace: typing.Any = None,
         sleep=time.sleep,
         answer_limit: int = ANSWER_LIMIT,
         key_header: str | None = None,
@@ -291,7 +292,7 @@ class JsonApi:
         if not callable(api_key):
             check_key(title, name, api_key)
         self._give_key = api_key if callable(api_key) else lambda: api_key
-        self._api_key = None
+        self._api_key: str | None = None
         self._key_header = key_header
         self._sleep = sleep
         # Redirects are followed here, by hand: a handler of the library would send the key along to any host.

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ansible_collections.rented.gpu.plugins.module_utils._errors import MissingLibrary, RentedError
 from ansible_collections.rented.gpu.plugins.module_utils._renting import _missing_package
 
@@ -37,6 +39,7 @@ def searched(expression, rows):
 def _short(error: Exception) -> str:
     """JMESPath's message on one line: without the drawing under the expression, and without the whole value that did not fit."""
     if hasattr(error, "actual_type"):
-        return f"{error.function_name}() takes {' or '.join(error.expected_types)} and got {error.actual_type}"
+        wrong: Any = error  # JMESPath's JMESPathTypeError
+        return f"{wrong.function_name}() takes {' or '.join(wrong.expected_types)} and got {wrong.actual_type}"
     lines = [line.split(": Parse error at")[0] for line in str(error).splitlines() if line.strip()]
     return lines[0].rstrip(":. ") if lines else type(error).__name__

@@ -334,21 +334,21 @@ class Resource:
     def _launch(self, planned: Instance) -> tuple[str, bool]:
         """``(id, in doubt)``. What is remembered of the request stays only where its outcome is not known."""
         request = dataclasses.replace(self.request, owner=_ownership.mark())
-        _ownership.intend(planned.provider, self.name)
+        _ownership.intend(planned.provider, str(self.name))
         try:
             return self.provider.launch(request), False
         except ProviderUnavailable as error:
             try:
                 return self._after_doubt(error), True
             except NothingRented:
-                _ownership.forget_intent(planned.provider, self.name)
+                _ownership.forget_intent(planned.provider, str(self.name))
                 raise
         except PartlyCreated as error:
             with contextlib.suppress(RentedError):  # that something is left to destroy matters more
                 self._remember(planned, error.instance_id)
             raise
         except RentedError:
-            _ownership.forget_intent(planned.provider, self.name)
+            _ownership.forget_intent(planned.provider, str(self.name))
             raise
 
     def _remember(self, planned: Instance, instance_id: str) -> None:
@@ -364,7 +364,7 @@ class Resource:
         _ownership.note(
             dataclasses.replace(planned, id=instance_id), "rented", **{key: value for key, value in asked.items() if value is not None}
         )
-        _ownership.forget_intent(planned.provider, self.name)
+        _ownership.forget_intent(planned.provider, str(self.name))
 
     def _rented_but(self, error: RentedError, instance_id: str) -> RentedError:
         """The error of whatever went wrong after renting: it names what was rented, and says that this may be billed."""

@@ -32,15 +32,16 @@ def rules(pattern: str) -> list:
     pattern = QUOTED_OR_BRACKET.sub(_without_slash, pattern)
     if NOTHING in pattern:
         return []
-    parts = []
+    parts: list = []
     for part in pattern.strip("/").split("/"):
         if part != "**" or parts[-1:] != ["**"]:
             parts.append(part)
     if parts[0] == "**" and len(parts) < 3:
         # "**/x" is "x", and "**" alone is "*".
         anchored, parts = False, parts[1:] or ["*"]
-    tokens = [part if part == "**" else _tokens(part) for part in parts]
-    if not pattern.strip("/") or None in tokens:
+    read = [part if part == "**" else _tokens(part) for part in parts]
+    tokens: list = [part for part in read if part is not None]
+    if not pattern.strip("/") or len(tokens) < len(read):
         return []
     # A backslash means something to rsync only in a pattern that has one of these.
     wild = any(part == "**" or any(not literal or text in SPECIAL for text, literal in part) for part in tokens)
@@ -113,7 +114,7 @@ def _written(tokens: list, wild: bool) -> str:
 
 def _variants(texts: list) -> list:
     """``a/**/b`` also means ``a/b``, for which rsync needs a rule of its own."""
-    found = [[]]
+    found: list = [[]]
     for number, text in enumerate(texts):
         if text == "**" and 0 < number < len(texts) - 1:
             found = [before + [text] for before in found] + found

@@ -11,6 +11,7 @@ import os
 import posixpath
 import re
 import urllib.parse
+from typing import Any
 
 from ansible_collections.rented.gpu.plugins.module_utils._host import _urls
 from ansible_collections.rented.gpu.plugins.module_utils._shown import shown
@@ -52,7 +53,7 @@ class RepoItem:
     """An entry of repos_list, and what the action finds out about it."""
 
     src: str
-    dest: str | None
+    dest: str  # empty only while it is read
     version: str | None
     mode: str | None
     lfs: bool | None
@@ -64,8 +65,8 @@ class RepoItem:
     stamp: str = ""
     wanted: dict = dataclasses.field(default_factory=dict)
     settled: bool = False
-    repository: _repository.Repository | None = None
-    source: _repository.Source | None = None
+    repository: Any = None  # a `Repository`, of a local checkout
+    source: Any = None  # a `Source`
     modules: list = dataclasses.field(default_factory=list)
     snapshot: str | None = None  # a commit of the uncommitted work
     environment: dict | None = None  # of git, where the snapshot is
@@ -77,12 +78,12 @@ class RepoItem:
 class DataItem:
     """An entry of data_sync_items, and what the action finds out about it."""
 
-    src: str | None
-    dest: str | None
-    url: str | None
+    src: str
+    dest: str
+    url: str
     checksum: str | None
     unpack: bool | str | None
-    exclude: list | None
+    exclude: list
     delete: bool | None
     here: str = ""  # the absolute path of src
     # What follows is set by the action.
@@ -98,7 +99,7 @@ class DataItem:
 
 def read_repos(raw, mode: str) -> list[RepoItem]:
     """The entries of repos_list; ``url`` is None where src is a local checkout. Raises `Failure`."""
-    items = [RepoItem(**item) for item in _paths.check_items(REPOS, raw, REPO_KEYS, ["src"])]
+    items = [RepoItem(**{**item, "dest": item["dest"] or ""}) for item in _paths.check_items(REPOS, raw, REPO_KEYS, ["src"])]
     for number, item in enumerate(items, 1):
         where = f"{REPOS}, item {number}"
         item.version = item.version or None
@@ -131,7 +132,8 @@ def split_url(url: str, where: str) -> urllib.parse.SplitResult:
 
 
 def _check_repo_url(item: RepoItem, where: str, mode: str) -> None:
-    parts = split_url(item.url, f"{where}: src") if "://" in item.url else None
+    url = item.url or ""
+    parts = split_url(url, f"{where}: src") if "://" in url else None
     if parts and (parts.password or (parts.username and parts.scheme in ("http", "https"))):
         raise Failure(
             f"{where}: the URL holds a password or a token, which would stay on the host: leave it out, and use mode push or agent."
@@ -148,7 +150,10 @@ def _check_repo_url(item: RepoItem, where: str, mode: str) -> None:
 
 def read_data(raw) -> list[DataItem]:
     """The entries of data_sync_items; ``here`` is the absolute path of a local source. Raises `Failure`."""
-    items = [DataItem(**item) for item in _paths.check_items(DATA, raw, DATA_KEYS, ["src", "url"])]
+    items = []
+    for given in _paths.check_items(DATA, raw, DATA_KEYS, ["src", "url"]):
+        given.update({key: given[key] or "" for key in ("src", "dest", "url")}, exclude=given["exclude"] or [])
+        items.append(DataItem(**given))
     for number, item in enumerate(items, 1):
         where = f"{DATA}, item {number}"
         if item.src and item.url:
@@ -201,7 +206,7 @@ def _check_data_url(item: DataItem, where: str) -> None:
             item.unpack = _option_values.read(TEXT, item.unpack)
         except _option_values.Wrong as wrong:
             raise Failure(f"{where}: unpack {wrong}.") from None
-        if _paths.LINE_ENDS.search(item.unpack):
+        if _paths.LINE_ENDS.search(str(item.unpack)):
             raise Failure(f"{where}: unpack has to be one line of text; it is {shown(item.unpack)}.")
 
 

@@ -94,7 +94,7 @@ def check_items(variable: str, items, options: dict, required) -> list:
 
 def check_dests(variable: str, items) -> None:
     """Two items with the same place on the host are an error: the second would undo the first."""
-    seen = {}
+    seen: dict = {}
     for number, item in enumerate(items, 1):
         before = seen.setdefault(item.path, number)
         if before != number:

@@ -86,12 +86,12 @@ def listing(source: str, exclude: list) -> list:
         ran = subprocess.run(command, capture_output=True, env=dict(environment(), TZ="UTC"), check=False)
     if ran.returncode not in (0, 24):  # 24: files vanished while it looked
         raise Failure(f"Reading {source} did not work: {last_lines(ran.stderr.decode('utf-8', 'replace'))}")
-    found = []
+    found: list = []
     # Bytes: a name may hold anything, and only the line feed ends a line here.
     for line in ran.stdout.split(b"\n"):
         kind, _space, rest = line.partition(b" ")
-        length, when, name = rest.split(b" ", 2) if rest.count(b" ") > 1 else (b"", b"", b"")
-        name = unescaped(name).decode("utf-8", "surrogateescape")
+        length, when, written = rest.split(b" ", 2) if rest.count(b" ") > 1 else (b"", b"", b"")
+        name = unescaped(written).decode("utf-8", "surrogateescape")
         if kind[1:2] == b"f":
             found.append([name, int(length.replace(b",", b"")), _seconds(when, source, name)])
         elif kind[1:2] == b"L" or (kind[1:2] == b"d" and name != "./"):
@@ -186,7 +186,7 @@ def _watched(command: list, show) -> tuple:
         )  # fmt: skip
         try:
             # Universal newlines: progress, which ends in a carriage return, comes as lines too.
-            for line in process.stdout:
+            for line in process.stdout or ():
                 progress = PROGRESS.match(line)
                 if progress and show and time.monotonic() - shown > SHOW_EVERY:
                     shown = time.monotonic()
@@ -215,8 +215,8 @@ def _take(stats: Stats, line: str) -> None:
     name, colon, value = line.partition(":")
     if not colon:
         return
-    number = re.match(r"\s*([\d,]+)", value)
-    number = int(number.group(1).replace(",", "")) if number else 0
+    digits = re.match(r"\s*([\d,]+)", value)
+    number = int(digits.group(1).replace(",", "")) if digits else 0
     if name == "Number of regular files transferred":
         stats.files = number
     elif name == "Total transferred file size":

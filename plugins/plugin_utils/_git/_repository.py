@@ -292,7 +292,7 @@ class Repository:
 
     def submodules(self, commit: str, prefix: str = "", folder: str = "modules") -> list:
         """Every submodule of the commit, nested ones too. Raises `Failure` when one is not checked out here or lacks its commit."""
-        found = []
+        found: list = []
         entries = [line.split("\t", 1) for line in self.git("ls-tree", "-r", "-z", commit).split("\0") if line.startswith("160000 ")]
         if not entries:
             return found
@@ -362,7 +362,7 @@ class Repository:
             return
         command = ["git", *_git_config.here(), "-C", self.path, "rev-list", "--objects", "--no-object-names", "--missing=print", commit]
         with subprocess.Popen(command, env=clean_environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as listed:
-            lacks = sum(line.startswith(b"?") for line in listed.stdout)
+            lacks = sum(line.startswith(b"?") for line in listed.stdout or ())
         if lacks or listed.returncode:
             raise Failure(
                 "%s is a partial clone and lacks %s of its history, so it cannot be sent whole: "
@@ -411,7 +411,7 @@ def push_error(said: str, dest: str, stderr: str, word: str | None = None) -> st
             f"{dest} on the host names its objects in another way (sha1 or sha256) than yours: choose another dest, or move it away"
         ),
     }
-    meaning = own.get(word) or _start_failures.explained(stderr)
+    meaning = own.get(word or "") or _start_failures.explained(stderr)
     for sign, text in known.items():
         if not meaning and sign in stderr:
             meaning = text

@@ -55,8 +55,9 @@ def _secret(name: str, value, no_log: bool, vaulted: set) -> list:
                 f"{name} holds {kind}, and the provider keeps and shows this script: {WAIT}, or run bootstrap.yml "
                 "from your computer, where git_keys_mode: agent lends your keys."
             ]
-        if TEMPLATE.search(str(text)):
-            return [f"{name} holds '{TEMPLATE.search(str(text)).group(0)}', which the instance would read as a template."]
+        template = TEMPLATE.search(str(text))
+        if template:
+            return [f"{name} holds '{template.group(0)}', which the instance would read as a template."]
     return []
 
 

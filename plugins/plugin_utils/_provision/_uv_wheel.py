@@ -79,8 +79,9 @@ def _tools() -> list:
     if _pip():
         tools.append([sys.executable, "-m", "pip", "download"])
     for name in ("pip3", "pip"):
-        if shutil.which(name):
-            tools.append([shutil.which(name), "download"])
+        pip = shutil.which(name)
+        if pip:
+            tools.append([pip, "download"])
             break
     beside = os.path.join(os.path.dirname(sys.executable), "uv")
     uv = beside if os.path.isfile(beside) else shutil.which("uv")

@@ -137,13 +137,14 @@ def _check_text(text: str, where: str, path: str = "") -> None:
 
 
 def _checked(path: str, text: str, public: str, where: str) -> PrivateKey:
-    key = _public_key.parse(public)
+    key = _public_key.parsed(public)
     if key.kind == "ssh-dss":
         raise RentedError(f"{where} is a DSA key, which git hosts no longer take: make one with ssh-keygen -t ed25519.")
-    bits = _rsa_bits(key.content) if key.kind == "ssh-rsa" else None
+    content = key.content or b""
+    bits = _rsa_bits(content) if key.kind == "ssh-rsa" else None
     if bits and bits < LEAST_RSA_BITS:
         raise RentedError(f"{where} is an RSA key of {bits} bits, which is too weak: make one with ssh-keygen -t ed25519.")
-    return PrivateKey(path, text.rstrip("\n") + "\n", key.body, _public_key.fingerprint(key.content))
+    return PrivateKey(path, text.rstrip("\n") + "\n", key.body, _public_key.fingerprint(content))
 
 
 def _public_of(path: str, where: str) -> str:

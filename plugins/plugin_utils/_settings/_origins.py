@@ -20,7 +20,7 @@ try:
     from ansible._internal._datatag._tags import Origin
 except ImportError:  # not a public part of Ansible: without it, variables that were given by -e are known, the others are not
 
-    class Origin:
+    class Origin:  # type: ignore[no-redef]
         @staticmethod
         def get_tag(value):
             return None

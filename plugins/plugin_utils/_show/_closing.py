@@ -29,7 +29,8 @@ class _Variables(Mapping):
     """The variables of a host, each rendered once: Ansible renders one anew whenever it is read, and the facts are long."""
 
     def __init__(self, source) -> None:
-        self._source, self._rendered = source, {}
+        self._source = source
+        self._rendered: dict = {}
 
     def __getitem__(self, name):
         if name not in self._rendered:

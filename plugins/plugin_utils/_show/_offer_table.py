@@ -23,7 +23,7 @@ DISPENSABLE = ("reliable", "trust", "offer", "hours", "place")
 # Characters of an offer and of its place: where there is room, and where there is less.
 LENGTHS = ((28, 28), (16, 28), (13, 28), (13, 20), (13, 13))
 # In what offers agree that differ by their place only.
-SAME = (
+SAME: tuple = (
     "provider",
     "account",
     "kind",
@@ -91,7 +91,7 @@ def _shown(row: dict, offer_length: int, place_length: int) -> dict:
         "GPU": gpu(row),
         "$/hour": _money(row.get("price_per_hour"), 3),
         "hours": _money(row.get("billed_hours"), 1),
-        "total $": "unknown" if total is None else _money(total, 2) + ("+" if row.get("not_counted") else " "),
+        "total $": "unknown" if total is None else f"{_money(total, 2)}{'+' if row.get('not_counted') else ' '}",
         "place": (place or "?") + more if place or more else None,
         "trust": row.get("trust"),
         "reliable": _money(row.get("reliability"), 3),

@@ -28,7 +28,7 @@ def row(host: str, variables, cause: str, before: str, check_mode: bool) -> dict
     known = of_this_run(variables.get("ansible_facts") or {})
     facts, run = known.get(FACTS) or {}, known.get(RUN) or {}
     price = number(variables.get("rented_price_per_hour"))
-    found = {"host": host, "GPU": _gpu(variables, facts), "$/hour": None if price is None else f"{price:.2f}"}
+    found: dict = {"host": host, "GPU": _gpu(variables, facts), "$/hour": None if price is None else f"{price:.2f}"}
     found["ready"] = "FAILED" if cause else _verdict(facts, check_mode)
     found["cause"] = cause
     found["made ready"] = "" if cause else _made(facts, run, check_mode)
@@ -116,7 +116,8 @@ def _made(facts, run, check_mode) -> str:
     """What this run asked for, in the roles' own words (``says`` in the data of a stamp); what earlier runs left is not mentioned."""
     made = dict({name: stamp.get("data") for name, stamp in (facts.get("stamps") or {}).items()})
     made.update((facts.get("ready") or {}).get("made") or {})
-    changed, kept = [], []
+    changed: list = []
+    kept: list = []
     for role in run.values():
         for name in role.get("asked") or []:
             says = (made.get(name) or {}).get("says")

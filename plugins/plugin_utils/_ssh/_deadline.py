@@ -29,7 +29,7 @@ class Deadline:
         self.seconds = seconds if getattr(connection, "transport", "") == "ssh" else None
         self.passed = False
         self.over = threading.Event()
-        self.thread = None
+        self.thread: threading.Thread | None = None
 
     def __enter__(self) -> Deadline:
         if self.seconds:

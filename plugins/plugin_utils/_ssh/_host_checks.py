@@ -83,7 +83,7 @@ def unpinned(common_args: str) -> str | None:
             if any(_known_hosts.is_of(line, alias) for line in handle):
                 return None
     except OSError as error:
-        reason = error.strerror
+        reason = str(error.strerror)
     return (
         f"The host key of {alias} was not kept in {path} ({reason}), so the next login would accept any key. Nothing "
         "more was sent. Check that the disk is not full and that you may write that file and its directory, or set "

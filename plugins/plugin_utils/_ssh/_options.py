@@ -99,7 +99,7 @@ def runs_no_command(executable: str = "ssh") -> bool:
     except (OSError, subprocess.SubprocessError):
         return False
     found = re.search(r"^sessiontype (\S+)", ran.stdout, flags=re.M)
-    return bool(found) and found.group(1) != "default"
+    return found is not None and found.group(1) != "default"
 
 
 def words(options) -> list:

@@ -259,7 +259,7 @@ class _Reading:
         if self.rest:
             self._warn("What follows the host is a command to run there; it is not part of an address, and was dropped.")
         return SshCommand(
-            host=self.values.get("address") or self.target,
+            host=str(self.values.get("address") or self.target),
             port=self.values.get("port"),
             user=self.values.get("user"),
             private_key_file=self.values.get("private_key_file"),

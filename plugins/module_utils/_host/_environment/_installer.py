@@ -27,6 +27,8 @@ class Installer:
     def __init__(self, site) -> None:
         self.site, self.project, self.wanted, self.report = site, site.project, site.wanted, site.report
         self.interpreter: str | None = None  # for a new environment; None: the installer's own choice
+        self.uv: str | None = None  # the uv that is used
+        self.needs_uv: dict | None = None  # why the host cannot fetch uv, and what its machine is
 
     def find(self) -> None:
         """Look for the program that the host must have. Raises `Trouble` before anything changes."""
@@ -34,6 +36,10 @@ class Installer:
     def fetch(self) -> bool:
         """Fetch the program that can be fetched; returns whether that was necessary."""
         return False
+
+    def fetched_folder(self) -> str:
+        """Where the program lies that the role fetched; empty when the host's own is used."""
+        return ""
 
     def choose_python(self) -> None:
         """The interpreter of a new environment: one of the host's that is of the version asked for, else one that is downloaded."""

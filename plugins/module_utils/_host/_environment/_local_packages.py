@@ -62,8 +62,8 @@ def reference(line: str) -> tuple | None:
 def links(line: str) -> str | None:
     """The folder that a ``--find-links`` names, or the local index of an ``--index-url``; None for others."""
     found = _LINKS.match(line)
-    text = _expanded(_unquoted(found.group(1))) if found else None
     if found:
+        text = _expanded(_unquoted(found.group(1)))
         return _path_of(text) or (None if "://" in text else text)
     found = _INDEX.match(line)
     return _path_of(_expanded(_unquoted(found.group(1)))) if found else None

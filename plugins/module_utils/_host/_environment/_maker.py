@@ -66,7 +66,7 @@ class Maker:
         if self.check_mode:
             return self.predicted(state, present, why)
         changed = self.installer.fetch()
-        if getattr(self.installer, "needs_uv", None):
+        if self.installer.needs_uv:
             return self.result(False, None, needs_uv=self.installer.needs_uv)
         self.site.cache = self.site.choose_cache()
         if state not in USABLE:
@@ -205,17 +205,16 @@ class Maker:
 
     def activate(self, dry: bool = False) -> bool:
         conda = self.wanted["manager"] == "conda"
-        uv_folder = self.installer.fetched_folder() if isinstance(self.installer, WithUv) else ""
-        text = _activation.env_sh(self.path, conda, uv_folder, self.site.cache or "")
+        text = _activation.env_sh(self.path, conda, self.installer.fetched_folder(), self.site.cache or "")
         return _activation.activate(self.home, text, self.report, dry)
 
     # --- the end -----------------------------------------------------------------------------------------------
 
-    def describe(self, tag: str | None, why: str, digest: str, packages: int) -> dict:
+    def describe(self, tag: str | None, why: str, digest: str | None, packages: int) -> dict:
         python = _tools.python_version(self.site.python)
         torch = _torch.installed(self.path)
         versions = {"python": python}
-        if isinstance(self.installer, WithUv) and self.installer.uv:
+        if self.installer.uv:
             versions["uv"] = _uv.version_of(self.installer.uv)
         if torch:
             versions["torch"] = torch["version"]
@@ -234,7 +233,7 @@ class Maker:
             "says": f"Python {python}, {packages} packages",
         }
 
-    def watch(self, digest: str) -> dict:
+    def watch(self, digest: str | None) -> dict:
         """What the stamp watches: with all of it as it is now, the environment is as wanted."""
         env_sh = _activation.env_file(self.home)
         names = [self.project.path(name) for name in (*FILES, "uv.toml", "requirements.txt")]

@@ -72,7 +72,9 @@ class Inputs:
     def note_links(self, line: str, folder: str) -> None:
         """Watch the folder of a ``--find-links``. pip and uv look beside the file, and pip in the project too."""
         named = _local_packages.links(line)
-        for top in (folder, self.project) if named else ():
+        for top in (folder, self.project):
+            if not named:
+                return
             path = os.path.normpath(os.path.join(top, named))
             if os.path.isdir(path):
                 self.links.add(path)

@@ -38,7 +38,7 @@ class Site:
 
         What else an image or the user has set about pip, uv and conda must not steer them.
         """
-        from_files = _surroundings.from_pip_files(_surroundings.pip_files(self.home, os.environ, self.path))
+        from_files = _surroundings.from_pip_files(_surroundings.pip_files(self.home, dict(os.environ), self.path))
         _surroundings.clear(os.environ)
         os.environ.update({name: value for name, value in from_files.items() if name not in os.environ}, **_surroundings.SET)
         self.search = [folder for folder in self.search if folder not in ours and not _in_venv(folder)]

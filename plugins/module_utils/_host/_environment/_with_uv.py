@@ -21,11 +21,6 @@ MOST_BUILDS = 6  # local packages that are tried one by one after a failure
 class WithUv(Installer):
     MANAGER = "uv"
 
-    def __init__(self, site) -> None:
-        super().__init__(site)
-        self.uv: str | None = None
-        self.needs_uv: dict | None = None  # why the host cannot fetch it, and what its machine is
-
     def fetch(self) -> bool:
         version = self.wanted["uv_version"]
         specifier, where = _uv_versions.required(self.project.folder, self.site.home)
@@ -55,7 +50,6 @@ class WithUv(Installer):
         return True
 
     def fetched_folder(self) -> str:
-        """Where the uv lies that the role fetched; empty when it is the host's own."""
         return os.path.dirname(self.uv) if self.uv and self.uv in _uv.fetched(self.site.home) else ""
 
     def download_python(self, version: str) -> tuple:
@@ -114,7 +108,7 @@ class WithUv(Installer):
 
     def command(self, arguments: list, **values) -> tuple:
         if arguments[0] == self.uv:
-            values = dict(_surroundings.for_uv(self.site.home, os.environ), **values)
+            values = dict(_surroundings.for_uv(self.site.home, dict(os.environ)), **values)
         return super().command(arguments, **values)
 
     def which_fails(self) -> list:

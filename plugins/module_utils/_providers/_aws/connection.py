@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 import threading
 import time
+from typing import Any
 
 from ansible_collections.rented.gpu.plugins.module_utils._errors import (
     AuthenticationError,
@@ -123,10 +124,10 @@ class Connection:
         self._lock = threading.Lock()
         self._clients: dict = {}
         self._slimmed = False
-        self._reader = None  # False: it cannot be used
+        self._reader: Any = None  # False: it cannot be used
         self._session = None
         self._sender = None
-        self._library = None
+        self._library: Any = None
 
     # --- session and clients -----------------------------------------------------------------------------------------
 

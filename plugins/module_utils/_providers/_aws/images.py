@@ -41,14 +41,14 @@ def image(connection, region: str, asked: str | None, machine: machines.Machine 
             raise RentedError(f"The parameter '{name}' in {region} does not hold the id of an image.", NAME)
         return _image_by_id(connection, region, found, asked)
     # Anybody may publish an image of any name, so only these owners count.
-    found = _images(connection, region, [asked], owners or ["self", "amazon"], machine)
-    if not found:
+    images = _images(connection, region, [asked], owners or ["self", "amazon"], machine)
+    if not images:
         raise NotFound(
             f"{TITLE} has no image called '{asked}' in {region} of the owners "
             f"{', '.join(owners or ['self', 'amazon'])}. Give its id, or say whose it is (options: image_owners).",
             NAME,
         )
-    return found[-1]
+    return images[-1]
 
 
 def _image_by_id(connection, region: str, image_id: str, asked: str) -> dict:

@@ -55,7 +55,7 @@ def merged(pairs_by_region: dict) -> list:
 
 def name_for(public_key: str) -> str:
     """The name of a key pair that is imported for a launch: the same key has the same name."""
-    return "rented-gpu-" + hashlib.sha256(_public_key.parse(public_key).body.encode()).hexdigest()[:12]
+    return "rented-gpu-" + hashlib.sha256(_public_key.parsed(public_key).body.encode()).hexdigest()[:12]
 
 
 def ensure(connection, region: str, public_key: str) -> str:

@@ -51,7 +51,7 @@ class Machine(NamedTuple):
     name: str
     gpu: str | None = None
     maker: str | None = None
-    count: int | None = None
+    count: int | None = None  # type: ignore[assignment]
     vram_mb: int | None = None
     part: float | None = None
     vcpus: int | None = None

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from typing import Any
 from xml.etree import ElementTree
 
 VERSION = "2016-11-15"  # of the EC2 API
@@ -142,7 +143,7 @@ def _read(pieces, root: str, place: str, key: str, shape) -> dict:
     """The answer, entry by entry: each is let go when it is read, or a page would need ten times its size."""
     from botocore.parsers import ResponseParserError
 
-    parser = ElementTree.XMLPullParser(("start", "end"))
+    parser: Any = ElementTree.XMLPullParser(("start", "end"))
     answer: dict = {}
     path: list = []
     try:

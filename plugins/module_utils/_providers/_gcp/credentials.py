@@ -76,7 +76,7 @@ def find_file(option: str | None = None) -> str | None:
             ),
             NAME,
         )
-    names = {"serviceaccount": FILE_ENV[::-1], "application": FILE_ENV[:1]}.get(kind, FILE_ENV)
+    names = {"serviceaccount": FILE_ENV[::-1], "application": FILE_ENV[:1]}.get(kind or "", FILE_ENV)
     named = _env(names)
     if named:
         return os.path.abspath(os.path.expanduser(named))

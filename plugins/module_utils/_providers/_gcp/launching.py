@@ -291,7 +291,7 @@ def metadata(request: LaunchRequest, user: str, driver: bool) -> list:
         if len(value.encode()) > keys.METADATA_VALUE:
             raise _bad(
                 "The startup script has %d bytes; %s takes up to %d. Fetch the rest from the script."
-                % (len(request.startup_script.encode()), TITLE, keys.METADATA_VALUE - len(once("").encode()))
+                % (len(str(request.startup_script).encode()), TITLE, keys.METADATA_VALUE - len(once("").encode()))
                 if key == "startup-script"
                 else f"The value of {key} is too long for {TITLE}."
             )

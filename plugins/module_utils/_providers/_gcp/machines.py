@@ -52,10 +52,10 @@ class Machine(NamedTuple):
     """A machine type with its GPUs. ``ram_gb`` is what Google calls GB (2^30 bytes)."""
 
     name: str
-    accelerator: str
-    count: int
-    cpus: int
-    ram_gb: float
+    accelerator: str | None
+    count: int | None  # type: ignore[assignment]
+    cpus: float | None
+    ram_gb: float | None
     attached: bool = False  # the GPU is asked for apart from the machine
 
 
@@ -103,7 +103,9 @@ def gpu_name(accelerator: str | None) -> _gpu_names.GpuName:
     """What we call an accelerator type, with its memory where that is known."""
     name = _gpu_names.normalise(accelerator)
     size = SIZES_GB.get(re.sub(r"-vws$", "", accelerator or ""))
-    return name._replace(variant=name.variant or BOARDS.get(name.model), vram_mb=size * 1024 if size else _gpu_names.usual_vram_mb(name))
+    return name._replace(
+        variant=name.variant or BOARDS.get(name.model or ""), vram_mb=size * 1024 if size else _gpu_names.usual_vram_mb(name)
+    )
 
 
 def family(machine_type: str | None) -> str:

@@ -60,6 +60,6 @@ def attached_machines(rows: list) -> list:
     for row in _values.rows(rows):
         zone, name, most = compute.last(row.get("zone")), row.get("name"), _values.whole(row.get("maximumCardsPerInstance"))
         if zone and not is_gone(row):
-            fitting = [one for one in machines.ATTACHED if one.accelerator == name and (most is None or one.count <= most)]
+            fitting = [one for one in machines.ATTACHED if one.accelerator == name and (most is None or (one.count or 0) <= most)]
             found += [(zone, one, float(launching.MOST_DISK_GB)) for one in fitting]
     return found

@@ -24,4 +24,4 @@ def check(text: str) -> str:
 
 def name_for(key: str) -> str:
     """The name of a key that is registered for a launch: the same key has the same name."""
-    return "rented-gpu-" + hashlib.sha256(_public_key.parse(key).body.encode()).hexdigest()[:16]
+    return "rented-gpu-" + hashlib.sha256(_public_key.parsed(key).body.encode()).hexdigest()[:16]

@@ -138,9 +138,10 @@ def fitting(types: list, request: LaunchRequest, options: dict) -> list:
     if not big:
         raise NotFound(f"No instance type of Lambda with {wanted} has a disk of {request.disk_gb:g} GB; disks come with the type.", NAME)
     limit = request.max_price_per_hour
-    cheap = [item for item in big if limit is None or (machines.dollars(item[0]) is not None and machines.dollars(item[0]) <= limit)]
+    prices = [machines.dollars(item[0]) for item in big]
+    cheap = [item for item, price in zip(big, prices) if limit is None or (price is not None and price <= limit)]
     if not cheap:
-        least = min((machines.dollars(kind) for kind, _regions in big if machines.dollars(kind) is not None), default=None)
+        least = min((price for price in prices if price is not None), default=None)
         costs = "Lambda does not say what it costs" if least is None else f"The cheapest costs {least:.2f} USD/h"
         raise NotFound(f"Lambda has nothing for {wanted}. {costs}.", NAME)
     return sorted(cheap, key=lambda item: (machines.dollars(item[0]) is None, machines.dollars(item[0]) or 0.0, item[0]["name"]))

@@ -77,7 +77,7 @@ def address(value) -> str | None:
 
 def price_now(row: dict, word: str | None) -> float | None:
     """USD per hour for the whole instance, from cents. A reserved instance is paid by its contract, not by this price."""
-    if STATES.get(word) == "terminated":
+    if word is not None and STATES.get(word) == "terminated":
         return 0.0
     if row.get("is_reserved") is True:
         return None

@@ -78,10 +78,10 @@ def of_kind(option: str, value):
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise RentedError(f"'{option}' is a list of texts.", NAME)
         return value
-    found = _values.text(value)
-    if found is None or (option in CHOICES and found not in CHOICES[option]):
+    text = _values.text(value)
+    if text is None or (option in CHOICES and text not in CHOICES[option]):
         raise RentedError(f"'{option}' is {' or '.join(CHOICES.get(option, ('a text',)))}.", NAME)
-    return found
+    return text
 
 
 def flag(option: str, value) -> bool:

@@ -120,7 +120,9 @@ def gpu_of(label: str | None) -> tuple:
         return None, None
     if re.match(r"^C\d{1,2}$", label):
         return None, 0
-    base, count = re.match(r"^(.*?)(?:x(\d{1,2}))?$", " ".join(label.split())).groups()
+    words = " ".join(label.split())
+    found = re.search(r"x(\d{1,2})$", words)
+    base, count = (words[: found.start()], found[1]) if found else (words, None)
     base = OLD_TYPES.get(base, base)
     gpu = sized(_gpu_names.normalise(base), base)
     if not _gpu_names.KNOWN.match(gpu.model or ""):

@@ -120,7 +120,7 @@ def _build_base(engine: engines.Engine, suite: str, tag: str, report) -> None:
     mirror = debian_mirror()
     if not mirror:
         missing.append(f"a Debian mirror in apt's sources (or ${MIRROR_ENV})")
-    if not missing:
+    if not missing and root is not None and mirror:
         report(f"{suite}: debootstrap (40 to 90 s, once)")
         _bootstrap(engine, suite, tag, root, mirror)
         return

@@ -68,7 +68,7 @@ def plan(request: LaunchRequest) -> dict:
     count = int(count) if gpu else 0
     if count < 0 or count > machines.MOST_GPUS:
         raise RentedError(f"A box has 0 to {machines.MOST_GPUS} simulated GPUs, not {count}.", NAME)
-    vram, capability, watts, ecc = machines.GPUS[gpu] if count else ("", "", "", False)
+    vram, capability, watts, ecc = machines.GPUS[gpu] if gpu and count else ("", "", "", False)
     price = offers.made_up_price(kind, count, request.interruptible)
     if request.max_price_per_hour is not None and price > request.max_price_per_hour:
         raise RentedError(f"The made-up price of this box is {price:.2f} USD/h, above the limit of {request.max_price_per_hour:.2f}.", NAME)

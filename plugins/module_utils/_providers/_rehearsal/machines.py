@@ -35,7 +35,7 @@ STATES = {
 }
 
 # kind -> SSH user, GPU when none is asked for, made-up price in USD per hour of the box and of each of its GPUs
-KINDS = {
+KINDS: dict[str, dict] = {
     "container": {"user": "root", "gpu": "RTX 4090", "price": 0.02, "price_per_gpu": 0.35, "trust": "own"},
     "vm": {"user": "ubuntu", "gpu": "A10", "price": 0.05, "price_per_gpu": 0.75, "trust": "own"},
 }

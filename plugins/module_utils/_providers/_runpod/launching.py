@@ -97,7 +97,7 @@ def _is_texts(value) -> bool:
 
 def _is_port(value: str) -> bool:
     found = re.match(r"^(\d+)/(tcp|http)$", value)
-    return bool(found) and _values.port(found.group(1)) is not None
+    return found is not None and _values.port(found.group(1)) is not None
 
 
 def _is_version(value) -> bool:
@@ -127,7 +127,7 @@ def body(request: LaunchRequest, options: dict) -> dict:
         body["env"] = {str(key): str(value) for key, value in options["env"].items()}
     path = options.get("volume_path", VOLUME_PATH)
     if "volume_gb" in options:
-        body["mounts"] = {"persistent": {"size": math.ceil(_values.number(options["volume_gb"])), "path": path}}
+        body["mounts"] = {"persistent": {"size": math.ceil(_values.number(options["volume_gb"]) or 0), "path": path}}
     elif "network_volume_id" in options:
         body["mounts"] = {"network": [{"volumeId": options["network_volume_id"], "path": path}]}
     for option, field in (
@@ -212,7 +212,7 @@ def placed(named: list, places, request: LaunchRequest, cloud: str) -> list:
 
     ``places`` is a test of data centre ids; None where any place will do.
     """
-    found = []
+    found: list = []
     for gpu in named:
         centres = [(row.get("availability"), str(row["id"])) for row in _values.rows(gpu.get("dataCenters")) if row.get("id")]
         if places is None:

@@ -112,7 +112,7 @@ def endpoint(row: dict) -> tuple:
     for entry in _values.rows(_values.mapping(row.get("runtime")).get("ports")):
         if entry.get("private") == 22 and entry.get("type") == "tcp":
             ways.append((entry.get("ip"), entry.get("public"), None))
-    wrong = (None, None, None)
+    wrong: tuple = (None, None, None)
     for host, port, user in ways:
         host, port = (_values.text(host) or "").strip("[]"), _values.port(port)
         if host and port and not _field_rules.is_host(host):

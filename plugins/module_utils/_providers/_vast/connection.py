@@ -52,7 +52,7 @@ class Connection:
         self._clock = clock
         self._sleep = sleep
         self._paces: dict = {}
-        self._library = None
+        self._library: _Library | None = None
 
     def call(self, kind: str, what: str, function, repeat: bool = False, keep_body: bool = False, form=dict):
         """Call the client, at the pace of this kind of call; repeat it where ``repeat`` (asking twice does no more than asking once).
@@ -140,7 +140,9 @@ class Connection:
         status = response.status_code
         # A wrong key is answered with 404 by some of the endpoints.
         if status in (401, 403, 404) and (code == "auth_error" or re.search(r"user key|api key", sentence or "", re.I)):
-            error = AuthenticationError(f"{TITLE} refused the API key ({status}: {sentence or code}). Check the key.", NAME, status)
+            error: RentedError = AuthenticationError(
+                f"{TITLE} refused the API key ({status}: {sentence or code}). Check the key.", NAME, status
+            )
         elif _http.is_web_page(text, content_type):
             error = ProviderUnavailable(
                 f"{TITLE} at {self.endpoint} answered a web page instead of its API ({status}) when asked to {what}. "

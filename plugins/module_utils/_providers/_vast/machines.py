@@ -42,7 +42,7 @@ def instance(row: dict, account: str) -> Instance:
     gpu = _gpu_names.normalise(text.get("gpu_name"), _values.number(row.get("gpu_ram")))
     disk = _values.number(row.get("disk_space"))
     storage = _values.number(row.get("storage_cost"))
-    now = row.get("instance") if isinstance(row.get("instance"), dict) else {}
+    now = _values.mapping(row.get("instance"))
     price = _values.number(now.get("totalHour"))
     return Instance(
         provider=NAME,

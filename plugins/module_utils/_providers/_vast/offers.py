@@ -178,7 +178,7 @@ def _reasons(offer: dict, request: LaunchRequest, options: dict, chosen: bool):
     price = _values.number(offer.get("min_bid" if request.interruptible else "dph_total"))
     if limit is not None and price is None:
         yield None, "its price is not known"
-    elif limit is not None and price > limit:
+    elif limit is not None and price is not None and price > limit:
         yield None, ("its least bid is %.3f USD/h" if request.interruptible else "it costs %.3f USD/h with its disk") % price
     count, wanted = _values.whole(offer.get("num_gpus")), request.gpu_count or (None if chosen else 1)
     if count is not None and wanted is not None and count != wanted:
