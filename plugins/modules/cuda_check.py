@@ -74,7 +74,7 @@ options:
     type: int
     default: 180
   stamp_wanted:
-    description: Digest of the request. Filled in by the action plugin.
+    description: Digest of the request. The action sets it.
     type: str
 """
 

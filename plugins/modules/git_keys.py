@@ -43,10 +43,10 @@ options:
       - The action plugin reads and checks it. Only the content travels, and only to this module.
     type: str
   content:
-    description: The private key itself. Filled in by the action plugin.
+    description: The private key itself. The action sets it.
     type: str
   stamp_wanted:
-    description: Digest of the request, kept in the stamp C(git_keys). Filled in by the action plugin.
+    description: Digest of the request, kept in the stamp C(git_keys). The action sets it.
     type: str
 attributes:
   check_mode:

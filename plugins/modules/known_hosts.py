@@ -53,7 +53,7 @@ options:
         type: str
         required: true
   stamp_wanted:
-    description: Digest of the request, kept in the stamp C(known_hosts); if omitted, no stamp is written.
+    description: Digest of the request, kept in the stamp C(known_hosts). The action sets it.
     type: str
 attributes:
   check_mode:

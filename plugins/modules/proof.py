@@ -17,7 +17,7 @@ author:
   - The rented.gpu contributors (@rented-gpu)
 options:
   content:
-    description: The proof without what was made. Filled in by the action plugin.
+    description: The proof without what was made. The action sets it.
     type: dict
     default: {}
 attributes:

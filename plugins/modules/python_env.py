@@ -76,7 +76,9 @@ options:
     type: int
     default: 900
   workdir:
-    description: The folder for large things. The package cache goes there when the environment is on that disk and the home is not.
+    description:
+      - The folder for large things. The package cache goes there when the environment is on that disk and the home is not.
+      - The action sets it.
     type: str
     default: ''
   index:

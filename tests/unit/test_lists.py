@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import importlib
 import pathlib
 import re
 
@@ -72,6 +73,21 @@ def test_every_option_of_a_role_reaches_a_task(role):
     own = [name for name in options_of(role) if name.startswith(role + "_")]
     used = [name for name in own if re.search(r"\b%s\b" % name, text)]
     missing = lines_missing("roles/%s/tasks/main.yml" % role, own, used, "the option {{ %s }}")
+    assert not missing, missing
+
+
+# Arguments of actions that are for tasks of your own: the roles leave them at their defaults.
+ONLY_FOR_TASKS = {"cuda_check": {"torch", "devices", "size"}, "tmux": {"environment"}}
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_passes_every_argument_to_its_action(role):
+    (task,) = [task for task in load("roles", role, "tasks", "main.yml") if f"rented.gpu.{role}" in task]
+    action = importlib.import_module(f"ansible_collections.rented.gpu.plugins.action.{role}").ActionModule
+    module = yaml.safe_load(importlib.import_module(f"ansible_collections.rented.gpu.plugins.modules.{role}").DOCUMENTATION)
+    inner = {name for name, option in module["options"].items() if "The action sets it" in str(option["description"])}
+    wanted = set(action.ARGUMENT_SPEC) - inner - ONLY_FOR_TASKS.get(role, set())
+    missing = lines_missing("roles/%s/tasks/main.yml" % role, sorted(wanted), task[f"rented.gpu.{role}"], "%s: of the task")
     assert not missing, missing
 
 
