@@ -11,7 +11,7 @@ short_description: Wait for a login, read the host once, and install what the ot
 version_added: 0.1.0
 description:
   - Waits until the host lets us in. An instance is "running" before its C(sshd) answers, and a provider may need some seconds to place the key.
-  - A refused key, a changed host key and a name that cannot be resolved are told in a sentence that says what to check.
+  - If the host refuses the key, has another host key, or its name cannot be resolved, the message says what to check.
   - Reads the facts of M(rented.gpu.host_facts) in one remote execution; a host that lacks nothing needs no other.
   - A host without a usable Python gets one by one raw command. The interpreter that was found is reported, so that Ansible never searches for it.
   - Runs M(rented.gpu.host_setup) when the facts say that something is missing.
