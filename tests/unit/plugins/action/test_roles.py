@@ -10,7 +10,7 @@ import types
 
 import pytest
 
-from ansible_collections.rented.gpu.plugins.action import proof, ready, tmux
+from ansible_collections.rented.gpu.plugins.action import git_keys, known_hosts, proof, python_env, ready, tmux
 from ansible_collections.rented.gpu.plugins.module_utils._host import _stamps
 from ansible_collections.rented.gpu.plugins.plugin_utils import _action, _run_facts
 
@@ -106,6 +106,56 @@ def test_facts_that_a_cache_kept_of_an_earlier_run_settle_nothing(play):
     assert [name for name, *_rest in play.asked] == ["host_facts", "tmux"]
     assert old["ansible_facts"]["rented"]["read_by"] == _run_facts.token()
     assert [role["executions"] for role in old["ansible_facts"]["rented_run"].values()] == [2]
+
+
+KEY = {"host": "git.example.org", "port": 22, "key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"}
+# Arguments of a role that is as wanted, and another value for each argument that decides what is made.
+DECIDING = {
+    tmux: (
+        {"name": "work", "project": "p", "config": True, "environment": ""},
+        {"name": "other", "project": "q", "config": False, "environment": "/e"},
+    ),
+    known_hosts: (
+        {"keys": [KEY], "withdrawn": []},
+        {"keys": [dict(KEY, port=2222)], "withdrawn": [{"host": "git.example.org", "fingerprint": "SHA256:x"}]},
+    ),
+    python_env: (
+        {"manager": "uv", "python": "3.11", "project": "p", "path": "", "requirements": ["r.txt"], "extras": [], "packages": [],
+         "torch": "auto", "uv_version": "0.13.9"},
+        {"manager": "venv", "python": "3.12", "project": "q", "path": "/env", "requirements": ["s.txt"], "extras": ["gpu"],
+         "packages": ["tqdm"], "torch": "cpu", "uv_version": "0.13.8"},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("action", DECIDING, ids=lambda action: action.__name__.rpartition(".")[2])
+def test_every_argument_that_decides_is_compared(play, action):
+    name = action.__name__.rpartition(".")[2]
+    arguments, others = DECIDING[action]
+    answer = {"changed": True, "sessions": ["work", "other"]}
+    play(action, {name: answer}, arguments, facts=FACTS)
+    stamp = {"wanted": play.asked[0][1]["stamp_wanted"], "intact": True, "data": {}, "watch": {}}
+    facts = dict(FACTS, stamps={name: stamp}, tmux_sessions=["work", "other"])
+    play.asked.clear()
+    assert play(action, {}, arguments, facts=facts)["changed"] is False and not play.asked
+    for argument, value in others.items():
+        play.asked.clear()
+        play(action, {name: answer}, dict(arguments, **{argument: value}), facts=facts)
+        assert [asked for asked, *_rest in play.asked] == [name], argument
+
+
+@pytest.mark.parametrize(
+    ("change", "stamps"),
+    [({"name": "Bob"}, {}), ({"email": "bob@example.org"}, {}), ({}, {"git_keys": {"wanted": "w", "intact": True, "data": {}}})],
+    ids=["name", "email", "a key of an earlier run"],
+)
+def test_another_identity_or_a_key_that_has_to_go_is_noticed(play, change, stamps):
+    arguments = {"name": "Ada", "email": "ada@example.org", "mode": "push", "hosts": ["github.com"]}
+    facts = dict(FACTS, git_identity={"name": "Ada", "email": "ada@example.org"})
+    assert play(git_keys, {}, arguments, facts=facts)["changed"] is False and not play.asked
+    play(git_keys, {"git_keys": {"changed": True}}, dict(arguments, **change), facts=dict(facts, stamps=stamps))
+    (asked,) = play.asked
+    assert asked[1] == dict(arguments, **change)
 
 
 def test_the_proof_of_an_earlier_run_is_withdrawn_when_a_role_fails_on_the_host(play, tmp_path, monkeypatch):
