@@ -79,7 +79,8 @@ def spot(connection, region: str, types) -> dict:
         ):
             price, zone = _values.number(row.get("SpotPrice")), (row.get("InstanceType"), row.get("AvailabilityZone"))
             when = _values.moment(row.get("Timestamp")) or ""
-            if price and when >= newest.get(zone, ("", 0.0))[0]:
+            # A price of a type that was not asked for has no place in the list.
+            if price and zone[0] in types and when >= newest.get(zone, ("", 0.0))[0]:
                 newest[zone] = (when, price)
     found: dict = {}
     for (name, _zone), (_when, price) in newest.items():

@@ -12,6 +12,7 @@ import logging
 import random
 import string
 import threading
+import types
 
 import pytest
 
@@ -699,3 +700,10 @@ def test_keys_that_aws_would_not_take(fake, provider, name, key):
 def test_an_rsa_key_is_taken():
     body = base64.b64encode(b"\x00\x00\x00\x07ssh-rsa" + b"\x01" * 64).decode()
     assert keys.check(" ssh-rsa %s ada@example.org " % body).startswith("ssh-rsa ")
+
+
+def test_a_spot_price_of_a_type_that_was_not_asked_for_is_passed_over():
+    row = {"InstanceType": "g5.xlarge", "AvailabilityZone": "us-east-1a", "SpotPrice": "0.5", "Timestamp": "2026-01-01T00:00:00Z"}
+    rows = [row, dict(row, InstanceType=""), dict(row, InstanceType="p9.huge"), dict(row, SpotPrice="0.4", AvailabilityZone="us-east-1b")]
+    connection = types.SimpleNamespace(pages=lambda *arguments, **options: rows)
+    assert prices.spot(connection, "us-east-1", ["g5.xlarge"]) == {"g5.xlarge": 0.4}
