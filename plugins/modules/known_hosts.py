@@ -10,7 +10,8 @@ module: known_hosts
 short_description: Pin the public keys of git hosts in known_hosts
 version_added: 0.1.0
 description:
-  - Completes C(~/.ssh/known_hosts) of the login user with the given keys. The module asks nothing over the network, because any machine on the way could answer.
+  - Completes C(~/.ssh/known_hosts) of the login user with the given keys.
+  - The module asks nothing over the network, because any machine on the way could answer.
   - A key that is already there, also under a hashed name, is not added again. All other lines stay as they are.
   - A line with a key that its host has withdrawn is taken out. Any other line that has another key of the same type for a wanted host ends the
     module with its number; nothing is changed then.
