@@ -19,6 +19,7 @@ import math
 import socket
 import threading
 import time
+import typing
 
 from ansible_collections.rented.gpu.plugins.module_utils._errors import ProviderUnavailable
 
@@ -183,10 +184,12 @@ def come(size: int) -> None:
 class Watched:
     """For a class of connections of ``http.client`` or ``urllib3``, put before it: every socket that it uses is watched."""
 
+    _create_connection: typing.Any
+
     def __init__(self, *arguments, **more) -> None:
         super().__init__(*arguments, **more)
         if hasattr(self, "_create_connection"):  # of http.client; urllib3 makes its sockets in `_new_conn`
-            create = getattr(self, "_create_connection")  # noqa: B009 (a name that type checkers do not know)
+            create = self._create_connection
             self._create_connection = lambda *args, **kwargs: watched(create(*args, **kwargs))
 
     def _new_conn(self):

@@ -16,7 +16,6 @@ import math
 import re
 import ssl
 import time
-import typing
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -277,7 +276,7 @@ class JsonApi:
         api_key: str | Callable[[], str] | None = None,
         timeout: float = 30,
         tries: int = TRIES,
-        pace: typing.Any = None,
+        pace: contextlib.AbstractContextManager | None = None,
         sleep=time.sleep,
         answer_limit: int = ANSWER_LIMIT,
         key_header: str | None = None,
