@@ -23,12 +23,8 @@ class Ledger:
 
     def entries(self) -> dict:
         """Path of the environment -> entry. A file of another shape has none."""
-        try:
-            with open(self.file, encoding="utf-8") as handle:
-                known = json.load(handle)
-        except (OSError, ValueError):
-            return {}
-        return {path: entry for path, entry in known.items() if isinstance(entry, dict)} if isinstance(known, dict) else {}
+        known = _stamps.read_json(self.file) or {}
+        return {path: entry for path, entry in known.items() if isinstance(entry, dict)}
 
     def entry(self, path: str) -> dict:
         return self.entries().get(path, {})

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import time
@@ -137,14 +136,8 @@ class Maker:
 
     def read_stamp(self) -> dict | None:
         """The stamp, when it is of this request and still true: another run may have finished while this one waited."""
-        path = os.path.join(_stamps.folder(self.home), STAMP + ".json")
-        try:
-            with open(path, encoding="utf-8") as handle:
-                stamp = json.load(handle)
-        except (OSError, ValueError):
-            return None
-        same = self.wanted["stamp_wanted"] and stamp.get("wanted") == self.wanted["stamp_wanted"] and stamp.get("schema") == _stamps.SCHEMA
-        return stamp if same and not _stamps.verify(stamp) else None
+        stamp = _stamps.read(self.home, STAMP) if self.wanted["stamp_wanted"] else None
+        return stamp if stamp and stamp["wanted"] == self.wanted["stamp_wanted"] and stamp["intact"] else None
 
     def look_at_environment(self) -> str:
         """The state of what is at the path; see `USABLE`."""

@@ -15,12 +15,12 @@ from ansible_collections.rented.gpu.plugins.modules.python_env import ARGUMENT_S
 def maker(tmp_path, monkeypatch):
     """Makes a `Maker` of a project with these requirements; it runs no program."""
     monkeypatch.setenv("HOME", str(tmp_path))
-    (tmp_path / "p").mkdir()
 
     def run_command(arguments, **options):
         raise AssertionError("no program is needed: %s" % arguments)
 
     def make(text="", **wanted):
+        (tmp_path / "p").mkdir(exist_ok=True)
         (tmp_path / "p" / "r.txt").write_text(text)
         arguments = {name: option.get("default") for name, option in ARGUMENT_SPEC.items()}
         arguments.update(project=str(tmp_path / "p"), uv_version="0.0.0", requirements=["r.txt"], **wanted)

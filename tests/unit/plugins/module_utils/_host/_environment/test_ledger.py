@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from ansible_collections.rented.gpu.plugins.module_utils._host._environment._ledger import Ledger
@@ -25,3 +27,9 @@ def test_a_file_of_another_shape_knows_nothing(tmp_path, content):
     (tmp_path / ".rented").mkdir()
     (tmp_path / ".rented" / "environments.json").write_text(content)
     assert not Ledger(str(tmp_path)).entry("/a").get("state") and Ledger(str(tmp_path)).built("/a") == {}
+
+
+def test_what_is_not_a_file_is_not_waited_for(tmp_path):
+    (tmp_path / ".rented").mkdir()
+    os.mkfifo(tmp_path / ".rented" / "environments.json")
+    assert Ledger(str(tmp_path)).entries() == {}
